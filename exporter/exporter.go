@@ -1,0 +1,205 @@
+// Package exporter holds the nouns of measuring: Service, Reading, State,
+// Order, Books. Its children measure; they meet in exporter/app.
+//
+// The room knows no HTTP, no SQL, no clock and no Prometheus. Nothing here
+// imports the telling half: what both halves share is package rules.
+package exporter
+
+import (
+	"time"
+
+	"shopwatch/rules"
+)
+
+// Shop is one card shop: services that are looked at from outside, and
+// optionally the books that its software keeps.
+type Shop struct {
+	ID       string
+	Name     rules.Text
+	Services []Service
+	Ledger   *Ledger // nil: only services are watched
+}
+
+// Service is something that buyers or the shop live on, looked at from outside.
+type Service struct {
+	Shop, ID string
+	Name     rules.Text
+	Group    rules.Text
+	Role     rules.Role
+	Position int // order on the page, from 1
+	Critical bool
+	Public   bool // shown on the public page
+
+	Target string    // URL of an http service, host:port of a tcp service
+	HTTP   *HTTPLook // exactly one of HTTP and TCP is set
+	TCP    *TCPLook
+
+	Interval time.Duration // between starts of looks
+	Timeout  time.Duration // a look never lasts longer
+	Slow     time.Duration // a success that took longer is degraded
+
+	FailureThreshold int      // failed looks in a row until outage, at least 1
+	SuccessThreshold int      // good looks in a row until operational again, at least 1
+	DependsOn        []string // ids of services of the same shop
+}
+
+// HTTPLook says what an http service must answer.
+type HTTPLook struct {
+	Method          string
+	Headers         map[string]string
+	ValidStatus     []int // empty: any 2xx
+	Contains        string
+	NotContains     string
+	FollowRedirects bool
+	MaxBody         int64 // bytes read at most
+	SkipTLSVerify   bool
+}
+
+// TCPLook says that a tcp service must take a connection, and over TLS if so asked.
+type TCPLook struct {
+	TLS bool
+}
+
+// Reading is what one look at one service gave.
+type Reading struct {
+	Shop, Service, Target string
+	Start, End            time.Time
+	Success               bool
+	Reason                rules.Reason // empty on success
+	Detail                string       // for the owner's eyes: may hold hosts, never secrets; one line
+	Samples               []Sample     // probe_* of the look, without shop, service and target
+}
+
+// Conclusive reports whether the reading says anything about the service:
+// a look that our own connectivity spoiled does not.
+func (r Reading) Conclusive() bool { return r.Reason != rules.ReasonVantage }
+
+// Sample is one series of a Reading. Values are those of Metric.Labels after
+// shop, service and target.
+type Sample struct {
+	Metric rules.Metric
+	Labels []string
+	Value  float64
+}
+
+// State is a service as it is judged now.
+type State struct {
+	Service     Service
+	Status      rules.Status
+	Affected    bool
+	LastLook    time.Time // zero before this process's first conclusive look
+	LastSuccess time.Time // zero before the first look ever; seeded at it
+	Failures    map[rules.Reason]uint64
+	Reading     *Reading // the last look, nil before the first
+}
+
+// Ledger says where a shop's books are and how they are read.
+type Ledger struct {
+	Software string // a driver's name: dujiaoka, dujiaonext, …
+	// DSN is the driver's data source name. It holds a password: never print it.
+	DSN      string
+	Prefix   string         // of the shop's table names
+	Zone     *time.Location // of the shop's wall-clock columns
+	Interval time.Duration  // between polls
+	Late     time.Duration  // the first tier of age: 5 min
+	Stuck    time.Duration  // the second: 30 min
+	Slow     time.Duration  // an automatic order that waits longer makes delivery degraded
+	Lookback time.Duration  // how old the oldest order is that a cold start reads
+}
+
+// OrderState is the one state model for all shop software.
+type OrderState string
+
+// The states of an order.
+const (
+	Unpaid             OrderState = "unpaid"
+	Expired            OrderState = "expired"
+	PaidAutoWaiting    OrderState = "paid_auto_waiting"
+	ManualWaiting      OrderState = "manual_waiting"
+	ManualWorking      OrderState = "manual_working"
+	Delivered          OrderState = "delivered"
+	FailedShortOfStock OrderState = "failed_short_of_stock"
+	Failed             OrderState = "failed"
+	Refunded           OrderState = "refunded"
+	UnknownState       OrderState = "unknown"
+	// Removed marks a row that the shop deleted, softly or for good.
+	Removed OrderState = "removed"
+)
+
+// Waiting reports whether a paid buyer waits in this state, and for whom.
+// Orders that ran short of cards wait for the machine until somebody refills.
+func (s OrderState) Waiting() (rules.Kind, bool) {
+	switch s {
+	case PaidAutoWaiting, FailedShortOfStock:
+		return rules.Automatic, true
+	case ManualWaiting, ManualWorking:
+		return rules.Manual, true
+	}
+	return "", false
+}
+
+// Final reports whether nothing more is expected of the order.
+func (s OrderState) Final() bool {
+	switch s {
+	case Delivered, Failed, Refunded, Removed:
+		return true
+	}
+	return false
+}
+
+// Order is one row of a shop's books, as far as we may read it: never a card
+// key, an address or a name.
+type Order struct {
+	ID        int64 // the table's auto-increment key
+	State     OrderState
+	Automatic bool
+	Payment   string // bounded code of the payment method, "" when none
+	Product   string // the product's id
+	Quantity  int
+	Amount    float64
+	Currency  string
+	Created   time.Time
+	Paid      time.Time // zero: not stored, or not yet
+	Delivered time.Time // zero: not stored, or not yet
+	Updated   time.Time // zero: not stored
+}
+
+// Stock is the unsold cards of one product on sale.
+type Stock struct {
+	Product string
+	Cards   int
+	Looped  bool // sold again and again: never runs out
+}
+
+// Books is what the follower knows of a shop's orders now.
+type Books struct {
+	Shop         string
+	Up           bool
+	Problem      string // why not up, one line without secrets
+	LastSuccess  time.Time
+	PollDuration time.Duration
+
+	Waiting      map[rules.Kind]map[rules.Age]int
+	Oldest       map[rules.Kind]time.Time // only kinds that wait
+	ShortOfStock int
+
+	Orders          map[OrderCount]uint64
+	Late            uint64
+	Items           map[string]uint64 // by product
+	Revenue         map[Money]float64
+	UnknownStatuses uint64
+	Stock           []Stock
+
+	// Delivery is the service that buyers know as delivery, judged from the
+	// waiting automatic orders.
+	Delivery rules.Status
+}
+
+// OrderCount is the key of shopwatch_orders_total.
+type OrderCount struct {
+	Payment string
+	Event   rules.OrderEvent
+}
+
+// Money is the key of shopwatch_order_revenue_total.
+type Money struct{ Payment, Currency string }

@@ -1,0 +1,229 @@
+// Package notifier holds the nouns of telling: Alert, Incident, Update,
+// Notice, Recipient, Message. Its children tell; they meet in notifier/app.
+//
+// The room knows no HTTP, no SQL and no clock. Nothing here measures anything,
+// and nothing imports the measuring half: what both share is package rules.
+package notifier
+
+import (
+	"time"
+
+	"shopwatch/rules"
+)
+
+// Alert is one alert as Alertmanager told it through one receiver.
+type Alert struct {
+	Audience    rules.Audience // the receiver that brought it
+	Fingerprint string         // 16 hex digits over the label set
+	Firing      bool           // false: resolved
+	Labels      map[string]string
+	Annotations map[string]string
+	StartsAt    time.Time
+	EndsAt      time.Time // zero while firing
+}
+
+// Name is the alert's alertname.
+func (a Alert) Name() string { return a.Labels[rules.LabelAlert] }
+
+// Key is what correlates alerts of one outage: label incident, or, for a
+// stranger's alert without one, its fingerprint.
+func (a Alert) Key() string {
+	if key := a.Labels[rules.LabelIncident]; key != "" {
+		return key
+	}
+	return a.Fingerprint
+}
+
+// Since is when the trouble began: annotation since (the last success), and
+// StartsAt where the alert has none. It never comes from startsAt otherwise,
+// which is new after a restart of Prometheus.
+func (a Alert) Since() time.Time {
+	if at, ok := unixAnnotation(a.Annotations[rules.AnnotationSince]); ok {
+		return at
+	}
+	return a.StartsAt
+}
+
+// Over is when the trouble of a resolved alert ended: EndsAt less the time for
+// which the rule keeps firing after its condition ended; never before Since.
+func (a Alert) Over() time.Time {
+	over := a.EndsAt
+	if held, ok := secondsAnnotation(a.Annotations[rules.AnnotationKeepFiringFor]); ok {
+		over = over.Add(-held)
+	}
+	if since := a.Since(); over.Before(since) {
+		return since
+	}
+	return over
+}
+
+// Service is a service as the telling half knows it, read from
+// shopwatch_service_info and shopwatch_service_status.
+type Service struct {
+	Shop, ID string
+	Name     rules.Text
+	Group    rules.Text
+	Role     rules.Role
+	Position int
+	Critical bool
+	Public   bool
+	Status   rules.Status // Unknown where nobody measures
+}
+
+// Key is the correlation key of the service's incidents.
+func (s Service) Key() string { return s.Shop + "/" + s.ID }
+
+// IncidentStatus is where the work on an incident stands, in Statuspage's words.
+type IncidentStatus string
+
+// The statuses of an incident.
+const (
+	Investigating IncidentStatus = "investigating"
+	Identified    IncidentStatus = "identified"
+	Monitoring    IncidentStatus = "monitoring"
+	Resolved      IncidentStatus = "resolved"
+	Postmortem    IncidentStatus = "postmortem"
+)
+
+// Impact is how bad an incident is, in Statuspage's words.
+type Impact string
+
+// The impacts, harmless first.
+const (
+	ImpactNone     Impact = "none"
+	ImpactMinor    Impact = "minor"
+	ImpactMajor    Impact = "major"
+	ImpactCritical Impact = "critical"
+)
+
+// Impacts lists every impact, harmless first.
+var Impacts = []Impact{ImpactNone, ImpactMinor, ImpactMajor, ImpactCritical}
+
+// Incident is one outage as people are told of it: opened by the first alert
+// with its key, closed when the last one ends.
+type Incident struct {
+	ID      string // opaque, stable, safe in a URL
+	Key     string // <shop>/<service>, or a fingerprint
+	Service Service
+	Title   rules.Text // plain words: "Alipay payments are failing"
+	Status  IncidentStatus
+	Impact  Impact
+	Public  bool
+	Since   time.Time // when the trouble began, not when we noticed
+	Opened  time.Time // when the first alert came
+	Over    time.Time // when the trouble ended; zero while open
+	Closed  time.Time // when we knew that it ended; zero while open
+	Alerts  []ActiveAlert
+	Told    map[rules.Audience]time.Time // who has heard of the trouble, and when
+	Updates []Update                     // oldest first
+}
+
+// Open reports whether the incident is still running.
+func (i Incident) Open() bool { return i.Closed.IsZero() }
+
+// ActiveAlert is an alert of an open incident.
+type ActiveAlert struct {
+	Fingerprint string
+	Name        string
+	Tier        rules.Audience
+	StartsAt    time.Time
+	Since       time.Time
+	// Over is set once Alertmanager called the alert resolved. Until the
+	// Watchdog confirms that Prometheus lives, that is doubtful and closes nothing.
+	Over  time.Time
+	Ended time.Time // when the resolved came in; zero while firing
+}
+
+// Update is one entry of an incident's timeline.
+type Update struct {
+	At     time.Time
+	Status IncidentStatus
+	Text   rules.Text
+}
+
+// Event is what a notice tells.
+type Event string
+
+// The events.
+const (
+	EventDown      Event = "down"      // trouble began
+	EventProlonged Event = "prolonged" // told to an audience that first hears at a later tier
+	EventRecovered Event = "recovered" // trouble is over
+)
+
+// Notice is one thing to be told to one audience. One row; dispatch expands it
+// into one delivery a recipient.
+type Notice struct {
+	ID       int64
+	Incident string // incident ID
+	Audience rules.Audience
+	Event    Event
+	At       time.Time // when it was decided
+	Facts    Facts
+}
+
+// Facts is all that the wording of a notice may use. Public notices are built
+// from Title, Service, Shop name, Since, Over alone: Alert annotations (Summary,
+// Description) may hold hosts and SQL errors and go to ops and management only.
+type Facts struct {
+	Title       rules.Text `json:"title"`
+	Service     Service    `json:"service"`
+	Impact      Impact     `json:"impact"`
+	Since       time.Time  `json:"since"`
+	Over        time.Time  `json:"over,omitzero"` // recovered only
+	AlertName   string     `json:"alert_name,omitempty"`
+	Summary     rules.Text `json:"summary"`
+	Description rules.Text `json:"description"`
+	RunbookURL  string     `json:"runbook_url,omitempty"`
+	StatusURL   string     `json:"status_url,omitempty"` // public page
+	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
+}
+
+// Lasted is how long the trouble lasted, zero while it runs.
+func (f Facts) Lasted() time.Duration {
+	if f.Over.IsZero() {
+		return 0
+	}
+	return f.Over.Sub(f.Since)
+}
+
+// Language is "zh" or "en".
+type Language string
+
+// The languages of the house.
+const (
+	Chinese Language = "zh"
+	English Language = "en"
+)
+
+// Recipient is somebody who is told: a person on call from the config file, or
+// a subscriber. Address is personal data: it is encrypted in the store and
+// never stands in a log, an error or a metric.
+type Recipient struct {
+	ID       int64
+	Audience rules.Audience
+	Channel  string // telegram, email, sms
+	Address  string // chat id, mail address, phone number in E.164
+	Language Language
+	Active   bool
+}
+
+// Message is a notice in the words of one language and the form of one channel.
+type Message struct {
+	// ID is the delivery's identity, the same at every try: "n12-r34".
+	ID string
+	// Thread groups messages of one incident (e-mail threading).
+	Thread   string
+	Event    Event
+	Language Language
+	Subject  string // one line, e-mail only
+	Text     string // plain text: e-mail's text part, SMS as its reader sees it, Telegram's fallback
+	HTML     string // Telegram's HTML subset on telegram, a whole document on email
+	// Template and Params are what an SMS provider with registered templates
+	// takes instead of text. Values are at most 35 runes.
+	Template string
+	Params   []Param
+}
+
+// Param is a named variable of an SMS template, in the template's order.
+type Param struct{ Name, Value string }
