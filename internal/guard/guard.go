@@ -1,0 +1,84 @@
+// Package guard stands at the private address: it lets in only requests that
+// name a host we know, that no other website sent, and that carry the token or
+// the session their door asks for.
+//
+// Loopback is not authentication: any website that the owner's browser opens
+// can post to 127.0.0.1, and a name it owns can resolve there. The room knows
+// no door by name and keeps nothing on disk; both halves and the one process
+// that joins them use it, since they share one private address.
+package guard
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Config says who may knock.
+type Config struct {
+	// Hosts are names, besides loopback's and the listener's own, under which
+	// the private address may be asked for, without port.
+	Hosts []string
+	// Listen is the address that the listener is bound to, host:port.
+	Listen string
+}
+
+// New gives a middleware that refuses requests for unknown hosts (421) and
+// state-changing requests that a browser sent from another origin (403).
+func New(cfg Config) (func(http.Handler) http.Handler, error) {
+	known := map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
+	for _, host := range cfg.Hosts {
+		known[strings.ToLower(host)] = true
+	}
+	if cfg.Listen != "" {
+		host, _, err := net.SplitHostPort(cfg.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("private address %q: want host:port", cfg.Listen)
+		}
+		if ip := net.ParseIP(host); ip != nil && !ip.IsUnspecified() {
+			known[host] = true
+		}
+	}
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "this request came from another website and was refused", http.StatusForbidden)
+	}))
+	return func(next http.Handler) http.Handler {
+		guarded := origin.Handler(next)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !known[hostOf(r.Host)] {
+				http.Error(w, "the private address is not known by this name; add it with --private.host", http.StatusMisdirectedRequest)
+				return
+			}
+			header := w.Header()
+			header.Set("X-Content-Type-Options", "nosniff")
+			header.Set("X-Frame-Options", "DENY")
+			header.Set("Referrer-Policy", "same-origin")
+			header.Set("Cross-Origin-Resource-Policy", "same-origin")
+			guarded.ServeHTTP(w, r)
+		})
+	}, nil
+}
+
+func hostOf(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return strings.ToLower(host)
+	}
+	return strings.ToLower(strings.Trim(hostport, "[]"))
+}
+
+// Bearer reports whether the request carries the token, in constant time.
+// An empty token lets nobody in.
+func Bearer(r *http.Request, token string) bool {
+	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	return ok && token != "" && Equal(given, token)
+}
+
+// Equal compares two secrets in a time that depends on neither.
+func Equal(a, b string) bool {
+	x, y := sha256.Sum256([]byte(a)), sha256.Sum256([]byte(b))
+	return subtle.ConstantTimeCompare(x[:], y[:]) == 1
+}
