@@ -6,6 +6,7 @@
 package notifier
 
 import (
+	"strconv"
 	"time"
 
 	"shopwatch/rules"
@@ -109,6 +110,7 @@ type Incident struct {
 	Status  IncidentStatus
 	Impact  Impact
 	Public  bool
+	Wanted  bool      // an alert of it came through subscribers: public as soon as its service is known to be
 	Since   time.Time // when the trouble began, not when we noticed
 	Opened  time.Time // when the first alert came
 	Over    time.Time // when the trouble ended; zero while open
@@ -206,6 +208,40 @@ type Recipient struct {
 	Address  string // chat id, mail address, phone number in E.164
 	Language Language
 	Active   bool
+}
+
+// Delivery is one notice on its way to one recipient.
+type Delivery struct {
+	ID        int64
+	Attempts  int // tries before this one
+	Notice    Notice
+	Recipient Recipient
+}
+
+// Identity is the same at every try, so that the far side can tell a doubled
+// message from two.
+func (d Delivery) Identity() string {
+	return "n" + strconv.FormatInt(d.Notice.ID, 10) + "-r" + strconv.FormatInt(d.Recipient.ID, 10)
+}
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	Queued DeliveryState = "queued"
+	Sent   DeliveryState = "sent"
+	Dead   DeliveryState = "dead" // given up: refused for good, or too old
+)
+
+// Outcome is what became of one try.
+type Outcome struct {
+	Delivery   int64
+	State      DeliveryState
+	At         time.Time
+	Next       time.Time // Queued: when to try again
+	Problem    string    // why not sent; no address, no secret
+	Deactivate bool      // the recipient's address takes no more messages
 }
 
 // Message is a notice in the words of one language and the form of one channel.

@@ -1,0 +1,307 @@
+// Package incident decides which alerts open, worsen and close which incident,
+// and which notices follow.
+//
+// It is pure: the clock is given, there is no I/O and no state of its own. Both
+// functions take the latest incident of a key and return it changed, so that
+// whoever keeps it can store the change and its notices in one transaction, and
+// so that the same alert told twice changes nothing the second time.
+package incident
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// Words gives the sentences that an incident carries.
+type Words interface {
+	// Title names the trouble as a buyer feels it: "Alipay payments are failing".
+	Title(alert notifier.Alert, service notifier.Service) rules.Text
+	// Opened and Closed are the timeline's first and last entries.
+	Opened(notifier.Incident) rules.Text
+	Closed(notifier.Incident) rules.Text
+}
+
+// Config is what a Machine is built of. All fields are required but StatusURL.
+type Config struct {
+	Words Words
+	NewID func() string
+	// Service looks a service up by its key; false while it isn't known (yet).
+	Service func(key string) (notifier.Service, bool)
+	// Fresh is how old a Watchdog may be for a resolved alert to be believed:
+	// a dead Prometheus makes Alertmanager call everything resolved after four
+	// minutes, by when the last Watchdog is older than this.
+	Fresh time.Duration
+	// Settle is how long Prometheus must have been evaluating again before a
+	// doubtful resolved is believed: time enough to fire again.
+	Settle    time.Duration
+	StatusURL string // the public page, named in notices
+}
+
+// Machine is the state machine of incidents.
+type Machine struct{ cfg Config }
+
+// New gives a Machine.
+func New(cfg Config) *Machine { return &Machine{cfg: cfg} }
+
+// Result is what one step changed.
+type Result struct {
+	Incident notifier.Incident
+	Changed  bool
+	Notices  []notifier.Notice // without ID
+}
+
+// Alert takes one alert as one receiver brought it. latest is the newest
+// incident with the alert's key, open or closed, nil if there never was one;
+// watchdog is when Prometheus evaluated the newest Watchdog that arrived.
+func (m *Machine) Alert(now, watchdog time.Time, latest *notifier.Incident, alert notifier.Alert) Result {
+	switch {
+	case latest == nil && !alert.Firing:
+		return Result{} // the end of something we never heard of
+	case latest != nil && !latest.Open():
+		if !alert.Firing || remembers(*latest, alert) {
+			return Result{Incident: *latest} // told again after it was over
+		}
+		latest = nil
+	}
+	var incident notifier.Incident
+	if latest == nil {
+		incident = m.open(now, alert)
+	} else {
+		incident = clone(*latest)
+	}
+	r := Result{Incident: incident, Changed: latest == nil}
+	if alert.Firing {
+		m.fire(&r, now, alert)
+	} else {
+		m.end(&r, now, watchdog, alert)
+	}
+	return r
+}
+
+// Tick looks at one open incident again: it closes it once a doubtful end is
+// confirmed, and publishes it once its service is known to be public.
+func (m *Machine) Tick(now, watchdog time.Time, open notifier.Incident) Result {
+	r := Result{Incident: clone(open)}
+	if !open.Open() {
+		return r
+	}
+	if service, ok := m.cfg.Service(open.Key); ok && service != r.Incident.Service {
+		service.Status = open.Service.Status
+		r.Changed = r.Changed || service != open.Service
+		r.Incident.Service = service
+	}
+	if r.Incident.Wanted && !r.Incident.Public && r.Incident.Service.Public {
+		m.publish(&r, now, notifier.Facts{})
+	}
+	var last time.Time
+	for _, a := range r.Incident.Alerts {
+		if a.Ended.IsZero() {
+			return r
+		}
+		if a.Ended.After(last) {
+			last = a.Ended
+		}
+	}
+	if m.fresh(now, watchdog) && !watchdog.Before(last.Add(m.cfg.Settle)) {
+		m.close(&r, now)
+	}
+	return r
+}
+
+func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {
+	service, ok := m.cfg.Service(alert.Key())
+	if !ok {
+		id := alert.Labels[rules.LabelService]
+		service = notifier.Service{
+			Shop: alert.Labels[rules.LabelShop], ID: id,
+			Name: rules.Text{ZH: id, EN: id}, Role: rules.RoleOther,
+		}
+	}
+	service.Status = "" // an incident tells what is wrong by itself; the status is the page's
+	incident := notifier.Incident{
+		ID: m.cfg.NewID(), Key: alert.Key(), Service: service,
+		Title:  m.cfg.Words.Title(alert, service),
+		Status: notifier.Investigating, Impact: notifier.ImpactNone,
+		Since: alert.Since(), Opened: now,
+		Told: map[rules.Audience]time.Time{},
+	}
+	incident.Updates = []notifier.Update{{At: now, Status: notifier.Investigating, Text: m.cfg.Words.Opened(incident)}}
+	return incident
+}
+
+func (m *Machine) fire(r *Result, now time.Time, alert notifier.Alert) {
+	i := &r.Incident
+	active := notifier.ActiveAlert{
+		Fingerprint: alert.Fingerprint, Name: alert.Name(), Tier: rules.Audience(alert.Labels[rules.LabelTier]),
+		StartsAt: alert.StartsAt, Since: alert.Since(),
+	}
+	at := slices.IndexFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
+	switch {
+	case at < 0:
+		i.Alerts = append(i.Alerts, active)
+		r.Changed = true
+	case !i.Alerts[at].Ended.IsZero() || i.Alerts[at].StartsAt.Before(active.StartsAt):
+		// It fires again, or still: a restarted Prometheus gives a new startsAt.
+		active.Since = earlier(active.Since, i.Alerts[at].Since)
+		i.Alerts[at] = active
+		r.Changed = true
+	}
+	if active.Since.Before(i.Since) {
+		i.Since, r.Changed = active.Since, true
+	}
+	if impact := impactOf(alert, i.Service); worse(impact, i.Impact) {
+		i.Impact, r.Changed = impact, true
+	}
+	facts := m.facts(*i, alert)
+	switch alert.Audience {
+	case rules.Subscribers:
+		if !i.Wanted {
+			i.Wanted, r.Changed = true, true
+		}
+		if i.Service.Public {
+			m.publish(r, now, facts)
+		}
+	case rules.Ops, rules.Management:
+		m.tell(r, now, alert.Audience, facts)
+	}
+}
+
+// publish makes the incident public and tells subscribers, once.
+func (m *Machine) publish(r *Result, now time.Time, facts notifier.Facts) {
+	if facts.AlertStart.IsZero() {
+		facts = m.facts(r.Incident, notifier.Alert{StartsAt: r.Incident.Opened})
+	}
+	if !r.Incident.Public {
+		r.Incident.Public, r.Changed = true, true
+	}
+	// Nothing that an alert said leaves the house: it may hold hosts and SQL.
+	facts.Summary, facts.Description, facts.RunbookURL, facts.AlertName = rules.Text{}, rules.Text{}, "", ""
+	m.tell(r, now, rules.Subscribers, facts)
+}
+
+func (m *Machine) tell(r *Result, now time.Time, audience rules.Audience, facts notifier.Facts) {
+	if _, told := r.Incident.Told[audience]; told {
+		return
+	}
+	event := notifier.EventDown
+	if audience == rules.Management {
+		event = notifier.EventProlonged
+	}
+	r.Incident.Told[audience] = now
+	r.Changed = true
+	r.Notices = append(r.Notices, notifier.Notice{
+		Incident: r.Incident.ID, Audience: audience, Event: event, At: now, Facts: facts,
+	})
+}
+
+func (m *Machine) end(r *Result, now, watchdog time.Time, alert notifier.Alert) {
+	i := &r.Incident
+	at := slices.IndexFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
+	if at < 0 || alert.StartsAt.Before(i.Alerts[at].StartsAt) {
+		return // never fired here, or the end of an earlier firing
+	}
+	if i.Alerts[at].Ended.IsZero() {
+		i.Alerts[at].Ended, i.Alerts[at].Over = now, alert.Over()
+		r.Changed = true
+	}
+	for _, a := range i.Alerts {
+		if a.Ended.IsZero() {
+			return
+		}
+	}
+	if m.fresh(now, watchdog) {
+		m.close(r, now)
+	}
+}
+
+func (m *Machine) close(r *Result, now time.Time) {
+	i := &r.Incident
+	for _, a := range i.Alerts {
+		if a.Over.After(i.Over) {
+			i.Over = a.Over
+		}
+	}
+	if i.Over.Before(i.Since) {
+		i.Over = i.Since
+	}
+	i.Closed, i.Status = now, notifier.Resolved
+	i.Updates = append(i.Updates, notifier.Update{At: now, Status: notifier.Resolved, Text: m.cfg.Words.Closed(*i)})
+	r.Changed = true
+	for _, audience := range rules.Audiences {
+		if _, told := i.Told[audience]; !told {
+			continue
+		}
+		facts := m.facts(*i, notifier.Alert{StartsAt: now})
+		facts.Over = i.Over
+		r.Notices = append(r.Notices, notifier.Notice{
+			Incident: i.ID, Audience: audience, Event: notifier.EventRecovered, At: now, Facts: facts,
+		})
+	}
+}
+
+func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Facts {
+	en, zh := alert.Annotations[rules.AnnotationSummary], alert.Annotations[rules.AnnotationSummaryZH]
+	enMore, zhMore := alert.Annotations[rules.AnnotationDescription], alert.Annotations[rules.AnnotationDescriptionZH]
+	return notifier.Facts{
+		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since,
+		AlertName:   alert.Name(),
+		Summary:     rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
+		Description: rules.Text{ZH: cmp.Or(zhMore, enMore), EN: cmp.Or(enMore, zhMore)},
+		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
+		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt,
+	}
+}
+
+func (m *Machine) fresh(now, watchdog time.Time) bool {
+	return !watchdog.IsZero() && now.Sub(watchdog) < m.cfg.Fresh
+}
+
+// remembers reports whether a closed incident already held this very firing: a
+// receiver that was down is told late, and must not open it again.
+func remembers(closed notifier.Incident, alert notifier.Alert) bool {
+	return slices.ContainsFunc(closed.Alerts, func(a notifier.ActiveAlert) bool {
+		return a.Fingerprint == alert.Fingerprint && !alert.StartsAt.After(a.StartsAt)
+	})
+}
+
+// impactOf is critical only when management must know and buyers can't do
+// without the service.
+func impactOf(alert notifier.Alert, service notifier.Service) notifier.Impact {
+	prolonged := rules.Audience(alert.Labels[rules.LabelTier]) == rules.Management
+	switch {
+	case rules.Severity(alert.Labels[rules.LabelSeverity]) == rules.SeverityNone:
+		return notifier.ImpactNone
+	case prolonged && service.Critical:
+		return notifier.ImpactCritical
+	case prolonged || service.Critical:
+		return notifier.ImpactMajor
+	}
+	return notifier.ImpactMinor
+}
+
+func worse(a, b notifier.Impact) bool {
+	return slices.Index(notifier.Impacts, a) > slices.Index(notifier.Impacts, b)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// clone keeps the caller's incident untouched.
+func clone(i notifier.Incident) notifier.Incident {
+	i.Alerts = slices.Clone(i.Alerts)
+	i.Updates = slices.Clone(i.Updates)
+	told := make(map[rules.Audience]time.Time, len(i.Told))
+	for audience, at := range i.Told {
+		told[audience] = at
+	}
+	i.Told = told
+	return i
+}
