@@ -1,0 +1,206 @@
+package message_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"shopwatch/notifier"
+	"shopwatch/notifier/message"
+	"shopwatch/rules"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	shanghai = time.FixedZone("Asia/Shanghai", 8*3600)
+	since    = time.Date(2026, 11, 22, 3, 12, 5, 0, shanghai)
+	alipay   = notifier.Service{
+		Shop: "demo", ID: "alipay", Name: rules.Text{ZH: "支付宝", EN: "Alipay"},
+		Role: rules.RolePayment, Position: 3, Critical: true, Public: true,
+	}
+)
+
+func writer(t *testing.T) *message.Writer {
+	t.Helper()
+	w, err := message.New(message.Config{Page: rules.Text{ZH: "小明卡铺", EN: "Ming's Cards"}, Zone: shanghai})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func delivery(channel string, language notifier.Language, audience rules.Audience, event notifier.Event) notifier.Delivery {
+	facts := notifier.Facts{
+		Title:   message.Words{}.Title(notifier.Alert{Labels: map[string]string{rules.LabelAlert: rules.AlertServiceDown}}, alipay),
+		Service: alipay, Impact: notifier.ImpactMajor, Since: since, AlertName: rules.AlertServiceDown,
+		Summary:     rules.Text{ZH: "支付宝已经 5 分钟没有成功应答", EN: "Alipay has not answered for 5 minutes"},
+		Description: rules.Text{ZH: "最后一次失败：<timeout> openapi.example:443", EN: "Last failure: <timeout> openapi.example:443"},
+		RunbookURL:  "https://runbooks.example/ServiceDown?a=1&b=2", StatusURL: "https://status.example/",
+	}
+	at := since.Add(5*time.Minute + 4*time.Second)
+	switch event {
+	case notifier.EventProlonged:
+		at = since.Add(30*time.Minute + 2*time.Second)
+	case notifier.EventRecovered:
+		facts.Over = since.Add(41*time.Minute + 30*time.Second)
+		at = facts.Over.Add(time.Minute)
+		facts.Summary, facts.Description, facts.RunbookURL = rules.Text{}, rules.Text{}, ""
+	}
+	return notifier.Delivery{
+		Notice:    notifier.Notice{ID: 12, Incident: "i7", Audience: audience, Event: event, At: at, Facts: facts},
+		Recipient: notifier.Recipient{ID: 34, Audience: audience, Channel: channel, Language: language},
+	}
+}
+
+func TestEveryNoticeReadsAsItsGoldenFile(t *testing.T) {
+	t.Parallel()
+	w := writer(t)
+	for _, channel := range []string{message.Telegram, message.Email, message.SMS} {
+		for _, language := range []notifier.Language{notifier.Chinese, notifier.English} {
+			for audience, events := range map[rules.Audience][]notifier.Event{
+				rules.Ops:         {notifier.EventDown, notifier.EventRecovered},
+				rules.Management:  {notifier.EventProlonged},
+				rules.Subscribers: {notifier.EventDown, notifier.EventRecovered},
+			} {
+				for _, event := range events {
+					name := fmt.Sprintf("%s.%s.%s.%s", channel, audience, event, language)
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						m, err := w.Compose(delivery(channel, language, audience, event))
+						if err != nil {
+							t.Fatal(err)
+						}
+						golden(t, name, show(m))
+					})
+				}
+			}
+		}
+	}
+}
+
+func show(m notifier.Message) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "ID: %s\nThread: %s\nSubject: %s\nTemplate: %s\nParams: %q\n--- text\n%s\n", m.ID, m.Thread, m.Subject, m.Template, m.Params, m.Text)
+	if m.HTML != "" {
+		fmt.Fprintf(&b, "--- html\n%s\n", m.HTML)
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".golden")
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs:\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+func TestSubscribersNeverReadWhatAnAlertSaid(t *testing.T) {
+	t.Parallel()
+	w := writer(t)
+	for _, channel := range []string{message.Telegram, message.Email, message.SMS} {
+		m, err := w.Compose(delivery(channel, notifier.English, rules.Subscribers, notifier.EventDown))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, secret := range []string{"openapi.example", "runbooks.example", "has not answered"} {
+			if strings.Contains(m.HTML+m.Text+m.Subject, secret) {
+				t.Errorf("%s: a public notice holds %q", channel, secret)
+			}
+		}
+	}
+}
+
+func TestHostileNamesAreEscaped(t *testing.T) {
+	t.Parallel()
+	w := writer(t)
+	for _, channel := range []string{message.Telegram, message.Email} {
+		d := delivery(channel, notifier.English, rules.Ops, notifier.EventDown)
+		d.Notice.Facts.Title.EN = `<script>alert(1)</script>`
+		d.Notice.Facts.RunbookURL = `javascript:alert(1)`
+		m, err := w.Compose(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(m.HTML, "<script") || strings.Contains(m.HTML, `"javascript:`) {
+			t.Errorf("%s: not escaped:\n%s", channel, m.HTML)
+		}
+	}
+}
+
+func TestSMSVariablesAreCutAtRunesWithinTheProvidersLimit(t *testing.T) {
+	t.Parallel()
+	d := delivery(message.SMS, notifier.Chinese, rules.Ops, notifier.EventDown)
+	d.Notice.Facts.Title.ZH = strings.Repeat("支付宝", 40)
+	m, err := writer(t).Compose(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Params {
+		if n := utf8.RuneCountInString(p.Value); n > 35 || !utf8.ValidString(p.Value) {
+			t.Errorf("%s has %d runes: %q", p.Name, n, p.Value)
+		}
+	}
+}
+
+func TestTitlesSayWhatBuyersFeel(t *testing.T) {
+	t.Parallel()
+	down := func(name, summary string) notifier.Alert {
+		return notifier.Alert{
+			Labels:      map[string]string{rules.LabelAlert: name},
+			Annotations: map[string]string{rules.AnnotationSummary: summary},
+		}
+	}
+	cases := []struct {
+		name    string
+		alert   notifier.Alert
+		service notifier.Service
+		want    rules.Text
+	}{
+		{"a payment method", down(rules.AlertServiceDown, ""), alipay, rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}},
+		{"late orders, whatever the service", down(rules.AlertOrdersDelayed, ""), notifier.Service{}, rules.Text{ZH: "自动发货变慢，有订单超时未发", EN: "Deliveries are delayed"}},
+		{"something that nobody described", down("ExporterGone", "shopwatch exporter is gone"), notifier.Service{}, rules.Text{ZH: "shopwatch exporter is gone", EN: "shopwatch exporter is gone"}},
+		{"a role that nobody foresaw", down(rules.AlertServiceDown, ""), notifier.Service{Name: rules.Text{ZH: "工单", EN: "Tickets"}, Position: 1}, rules.Text{ZH: "工单出现故障", EN: "Tickets is failing"}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := (message.Words{}).Title(c.alert, c.service); got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestDurationsNameTheTwoLargestUnits(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration][2]string{
+		-time.Second:                          {"0 秒", "0 s"},
+		42 * time.Second:                      {"42 秒", "42 s"},
+		3*time.Minute + 20*time.Second:        {"3 分 20 秒", "3 min 20 s"},
+		5 * time.Minute:                       {"5 分", "5 min"},
+		2*time.Hour + 5*time.Minute + 9e9:     {"2 小时 5 分", "2 h 5 min"},
+		49*time.Hour + 30*time.Minute:         {"2 天 1 小时", "2 d 1 h"},
+		59*time.Second + 600*time.Millisecond: {"1 分", "1 min"},
+	} {
+		if zh, en := message.Duration(d, "zh"), message.Duration(d, "en"); zh != want[0] || en != want[1] {
+			t.Errorf("%s: got %q and %q, want %q", d, zh, en, want)
+		}
+	}
+}
