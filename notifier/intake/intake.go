@@ -1,0 +1,159 @@
+// Package intake takes Alertmanager's webhook (version 4, and Grafana's of the
+// same shape), and is the only room that knows its JSON.
+//
+// It answers 2xx only after Keep has returned, that is after the alerts are
+// durable; 503, never 429, when they can't be kept, because Alertmanager tries
+// again after 5xx only. It decides nothing: an alert that a payload no longer
+// lists is not a resolved one, and an alert told twice is passed on twice.
+package intake
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"shopwatch/internal/guard"
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// Limits of one payload. Alertmanager's max_alerts is 0 (none) in our own
+// configuration; 1 MiB holds about a thousand alerts with our annotations.
+const (
+	maxBody   = 1 << 20
+	maxAlerts = 5000
+)
+
+// Config is what a webhook is built of. All fields are required.
+type Config struct {
+	Token string
+	// Keep makes the alerts durable, in order. It is idempotent.
+	Keep   func(context.Context, []notifier.Alert) error
+	Logger *slog.Logger
+}
+
+// payload is Alertmanager's webhook, version 4, as far as we read it; unknown
+// fields are ignored because `payload:` (0.32+) and Grafana add theirs.
+type payload struct {
+	Receiver  string         `json:"receiver"`
+	Truncated int            `json:"truncatedAlerts"`
+	Alerts    []payloadAlert `json:"alerts"`
+}
+
+type payloadAlert struct {
+	Status      string            `json:"status"`
+	Labels      map[string]string `json:"labels"`
+	Annotations map[string]string `json:"annotations"`
+	StartsAt    time.Time         `json:"startsAt"`
+	EndsAt      time.Time         `json:"endsAt"`
+	Fingerprint string            `json:"fingerprint"`
+}
+
+// New gives the handler of /webhook: 200 once kept, 400 where the payload can't
+// be read or names no audience, 401 without the token, 405, 413, 503.
+func New(cfg Config) (http.Handler, error) {
+	if cfg.Token == "" || cfg.Keep == nil || cfg.Logger == nil {
+		return nil, errors.New("intake: token, keep and logger are required")
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, text := take(cfg, w, r)
+		if status != http.StatusOK {
+			cfg.Logger.Warn("webhook refused", "status", status, "reason", text, "user_agent", r.UserAgent())
+			http.Error(w, text, status)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		io.WriteString(w, "{}\n")
+	}), nil
+}
+
+func take(cfg Config, w http.ResponseWriter, r *http.Request) (int, string) {
+	if !guard.Bearer(r, cfg.Token) {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		return http.StatusUnauthorized, "send the webhook's token as a bearer token (http_config.authorization.credentials_file)"
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", http.MethodPost)
+		return http.StatusMethodNotAllowed, "the webhook takes POST only"
+	}
+	var p payload
+	body := http.MaxBytesReader(w, r.Body, maxBody)
+	if err := json.NewDecoder(body).Decode(&p); err != nil {
+		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+			return http.StatusRequestEntityTooLarge, fmt.Sprintf("the payload is larger than %d bytes: set max_alerts on the receiver", maxBody)
+		}
+		return http.StatusBadRequest, "the payload is not Alertmanager's webhook JSON"
+	}
+	audience, ok := audienceOf(r.URL.Query().Get("audience"), p.Receiver)
+	if !ok {
+		return http.StatusBadRequest, fmt.Sprintf("no audience: post to /webhook?audience=… with one of %v", rules.Audiences)
+	}
+	alerts, err := alertsOf(p, audience)
+	if err != nil {
+		return http.StatusBadRequest, err.Error()
+	}
+	if p.Truncated > 0 {
+		cfg.Logger.Warn("alertmanager cut alerts off the payload", "audience", audience, "truncated", p.Truncated)
+	}
+	if err := cfg.Keep(r.Context(), alerts); err != nil {
+		cfg.Logger.Error("alerts not kept", "audience", audience, "alerts", len(alerts), "err", err)
+		return http.StatusServiceUnavailable, "the alerts could not be stored; try again"
+	}
+	return http.StatusOK, ""
+}
+
+// audienceOf prefers the query, since operators rename receivers; a receiver's
+// name arrives regexp-quoted ("team\.ops") and is only the fallback.
+func audienceOf(query, receiver string) (rules.Audience, bool) {
+	name := query
+	if name == "" {
+		name = strings.ReplaceAll(receiver, `\`, "")
+	}
+	audience := rules.Audience(name)
+	return audience, slices.Contains(rules.Audiences, audience)
+}
+
+func alertsOf(p payload, audience rules.Audience) ([]notifier.Alert, error) {
+	if len(p.Alerts) > maxAlerts {
+		return nil, fmt.Errorf("%d alerts in one payload, at most %d: set max_alerts on the receiver", len(p.Alerts), maxAlerts)
+	}
+	alerts := make([]notifier.Alert, 0, len(p.Alerts))
+	for i, a := range p.Alerts {
+		if a.Status != "firing" && a.Status != "resolved" {
+			return nil, fmt.Errorf("alert %d has status %.20q, want firing or resolved", i+1, a.Status)
+		}
+		if len(a.Labels) == 0 {
+			return nil, fmt.Errorf("alert %d has no labels", i+1)
+		}
+		alert := notifier.Alert{
+			Audience: audience, Fingerprint: a.Fingerprint, Firing: a.Status == "firing",
+			Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.StartsAt, EndsAt: a.EndsAt,
+		}
+		if alert.Firing {
+			alert.EndsAt = time.Time{}
+		}
+		if alert.Fingerprint == "" {
+			alert.Fingerprint = fingerprint(a.Labels)
+		}
+		alerts = append(alerts, alert)
+	}
+	return alerts, nil
+}
+
+// fingerprint is Alertmanager's own: the hash of the label set.
+func fingerprint(labels map[string]string) string {
+	set := make(model.LabelSet, len(labels))
+	for name, value := range labels {
+		set[model.LabelName(name)] = model.LabelValue(value)
+	}
+	return set.Fingerprint().String()
+}
