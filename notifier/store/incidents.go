@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// Latest gives the newest incident with the key, open or closed, nil if there never was one.
+func (t *Tx) Latest(key string) (*notifier.Incident, error) {
+	var body string
+	err := t.tx.QueryRowContext(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, rowid DESC LIMIT 1`, key).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: incident of %s: %w", key, err)
+	}
+	incident, err := decode(body)
+	return &incident, err
+}
+
+// Save keeps an incident and the notices that its change causes.
+func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
+	body, err := json.Marshal(i)
+	if err != nil {
+		return fmt.Errorf("store: incident %s: %w", i.ID, err)
+	}
+	_, err = t.tx.ExecContext(t.ctx, `INSERT INTO incidents (id, key, opened_at, closed_at, impact, body) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, impact = excluded.impact, body = excluded.body`,
+		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), string(body))
+	if err != nil {
+		return fmt.Errorf("store: incident %s: %w", i.ID, err)
+	}
+	for _, n := range notices {
+		facts, err := json.Marshal(n.Facts)
+		if err != nil {
+			return fmt.Errorf("store: notice of %s: %w", i.ID, err)
+		}
+		_, err = t.tx.ExecContext(t.ctx, `INSERT INTO notices (incident_id, audience, event, lane, at, facts) VALUES (?, ?, ?, ?, ?, ?)`,
+			n.Incident, string(n.Audience), string(n.Event), lane(n.Audience), millis(n.At), string(facts))
+		if err != nil {
+			return fmt.Errorf("store: notice of %s: %w", i.ID, err)
+		}
+	}
+	return nil
+}
+
+// lane lets people on call overtake the public.
+func lane(audience rules.Audience) int {
+	if audience == rules.Subscribers {
+		return 1
+	}
+	return 0
+}
+
+// OpenIncidents gives all that run, oldest first.
+func (s *Store) OpenIncidents(ctx context.Context) ([]notifier.Incident, error) {
+	return s.incidents(ctx, `SELECT body FROM incidents WHERE closed_at = 0 ORDER BY opened_at, rowid`)
+}
+
+// RecentIncidents gives those opened after since, newest first, at most limit;
+// open ones are among them however old.
+func (s *Store) RecentIncidents(ctx context.Context, since time.Time, limit int) ([]notifier.Incident, error) {
+	return s.incidents(ctx, `SELECT body FROM incidents WHERE opened_at >= ? OR closed_at = 0
+		ORDER BY opened_at DESC, rowid DESC LIMIT ?`, millis(since), limit)
+}
+
+func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]notifier.Incident, error) {
+	rows, err := s.read.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("store: incidents: %w", err)
+	}
+	defer rows.Close()
+	var list []notifier.Incident
+	for rows.Next() {
+		var body string
+		if err := rows.Scan(&body); err != nil {
+			return nil, fmt.Errorf("store: incidents: %w", err)
+		}
+		incident, err := decode(body)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, incident)
+	}
+	return list, rows.Err()
+}
+
+func decode(body string) (notifier.Incident, error) {
+	var incident notifier.Incident
+	if err := json.Unmarshal([]byte(body), &incident); err != nil {
+		return incident, fmt.Errorf("store: incident: %w", err)
+	}
+	return incident, nil
+}

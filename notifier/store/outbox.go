@@ -1,0 +1,227 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// Expand makes deliveries, one a recipient, of the most urgent notice that
+// still lacks some: at most limit in one transaction, so that a notice to many
+// never holds the database. It reports whether there is more to do. A recovery
+// goes to those who have a delivery of the incident's trouble.
+func (s *Store) Expand(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	waiting := false
+	if err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE expanded = 0)`).Scan(&waiting); err != nil || !waiting {
+		return false, wrap("expand", err)
+	}
+	err = s.Change(ctx, func(tx *Tx) error {
+		var id, from int64
+		var incident, audience, event string
+		var lane int
+		row := tx.tx.QueryRowContext(ctx, `SELECT id, incident_id, audience, event, lane, expanded_to FROM notices
+			WHERE expanded = 0 ORDER BY lane, id LIMIT 1`)
+		if err := row.Scan(&id, &incident, &audience, &event, &lane, &from); err != nil {
+			if errors.Is(err, sql.ErrNoRows) {
+				return nil
+			}
+			return err
+		}
+		more = true
+		const whoever = `SELECT r.id FROM recipients r WHERE r.active = 1 AND r.audience = ? AND r.id > ?
+			AND (? <> 'recovered' OR EXISTS (SELECT 1 FROM deliveries d WHERE d.incident_id = ? AND d.recipient_id = r.id AND d.state <> 'dead'))
+			ORDER BY r.id LIMIT ?`
+		var last sql.NullInt64
+		var found int
+		if err := tx.tx.QueryRowContext(ctx, `SELECT max(id), count(*) FROM (`+whoever+`)`, audience, from, event, incident, limit).Scan(&last, &found); err != nil {
+			return err
+		}
+		_, err := tx.tx.ExecContext(ctx, `INSERT INTO deliveries (notice_id, recipient_id, incident_id, channel, lane, state, created_at, next_at)
+			SELECT ?, id, ?, channel, ?, 'queued', ?, ? FROM recipients WHERE id IN (`+whoever+`) ORDER BY id`,
+			id, incident, lane, millis(now), millis(now), audience, from, event, incident, limit)
+		if err != nil {
+			return err
+		}
+		_, err = tx.tx.ExecContext(ctx, `UPDATE notices SET expanded_to = ?, expanded = ? WHERE id = ?`, max(last.Int64, from), found < limit, id)
+		return err
+	})
+	return more, wrap("expand", err)
+}
+
+// Claim takes at most limit due deliveries of a channel for a sender: nobody
+// else gets them until the lease ends. Within one incident a recipient's
+// deliveries keep their order: the second is not due before the first is done.
+func (s *Store) Claim(ctx context.Context, channel string, now time.Time, lease time.Duration, limit int) ([]notifier.Delivery, error) {
+	const due = `SELECT d.id FROM deliveries d WHERE d.state = 'queued' AND d.channel = ? AND d.next_at <= ? AND d.lease_until <= ?
+		AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.incident_id = d.incident_id AND e.recipient_id = d.recipient_id AND e.id < d.id AND e.state = 'queued')
+		ORDER BY d.lane, d.next_at, d.id LIMIT ?`
+	waiting := false
+	row := s.read.QueryRowContext(ctx, `SELECT EXISTS (`+due+`)`, channel, millis(now), millis(now), 1)
+	if err := row.Scan(&waiting); err != nil || !waiting {
+		return nil, wrap("claim", err)
+	}
+	var list []notifier.Delivery
+	err := s.Change(ctx, func(tx *Tx) error {
+		rows, err := tx.tx.QueryContext(ctx, `UPDATE deliveries SET lease_until = ? WHERE id IN (`+due+`) RETURNING id`,
+			millis(now.Add(lease)), channel, millis(now), millis(now), limit)
+		if err != nil {
+			return err
+		}
+		var ids []any
+		for rows.Next() {
+			var id int64
+			if err := rows.Scan(&id); err != nil {
+				return errors.Join(err, rows.Close())
+			}
+			ids = append(ids, id)
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return err
+		}
+		list, err = tx.deliveries(ids)
+		return err
+	})
+	return list, wrap("claim", err)
+}
+
+func (t *Tx) deliveries(ids []any) ([]notifier.Delivery, error) {
+	rows, err := t.tx.QueryContext(t.ctx, `SELECT d.id, d.attempts, n.id, n.incident_id, n.audience, n.event, n.at, n.facts,
+		r.id, r.audience, r.channel, r.language, r.active, r.address
+		FROM deliveries d JOIN notices n ON n.id = d.notice_id JOIN recipients r ON r.id = d.recipient_id
+		WHERE d.id IN (`+marksOf(len(ids))+`) ORDER BY d.lane, d.next_at, d.id`, ids...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []notifier.Delivery
+	for rows.Next() {
+		var d notifier.Delivery
+		var at int64
+		var facts string
+		var sealed []byte
+		if err := rows.Scan(&d.ID, &d.Attempts, &d.Notice.ID, &d.Notice.Incident, &d.Notice.Audience, &d.Notice.Event, &at, &facts,
+			&d.Recipient.ID, &d.Recipient.Audience, &d.Recipient.Channel, &d.Recipient.Language, &d.Recipient.Active, &sealed); err != nil {
+			return nil, err
+		}
+		d.Notice.At = fromMillis(at)
+		if err := json.Unmarshal([]byte(facts), &d.Notice.Facts); err != nil {
+			return nil, fmt.Errorf("notice %d: %w", d.Notice.ID, err)
+		}
+		if d.Recipient.Address, err = t.seal.open(d.Recipient.ID, sealed); err != nil {
+			return nil, err
+		}
+		list = append(list, d)
+	}
+	return list, rows.Err()
+}
+
+// Finish records what became of tries, all in one transaction.
+func (s *Store) Finish(ctx context.Context, outcomes []notifier.Outcome) error {
+	err := s.Change(ctx, func(tx *Tx) error {
+		for _, o := range outcomes {
+			done := o.At
+			if o.State == notifier.Queued {
+				done = time.Time{}
+			}
+			if _, err := tx.tx.ExecContext(ctx, `UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, lease_until = 0, done_at = ?, problem = ? WHERE id = ?`,
+				string(o.State), millis(o.Next), millis(done), o.Problem, o.Delivery); err != nil {
+				return err
+			}
+			if !o.Deactivate {
+				continue
+			}
+			if _, err := tx.tx.ExecContext(ctx, `UPDATE recipients SET active = 0 WHERE origin = ? AND id = (SELECT recipient_id FROM deliveries WHERE id = ?)`,
+				fromSubscription, o.Delivery); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return wrap("finish", err)
+}
+
+// ReleaseLeases makes due again what a process that is no more had claimed. Only
+// the one process that holds the database may call it, before it claims.
+func (s *Store) ReleaseLeases(ctx context.Context) error {
+	return wrap("release leases", s.Change(ctx, func(tx *Tx) error {
+		_, err := tx.tx.ExecContext(ctx, `UPDATE deliveries SET lease_until = 0 WHERE state = 'queued' AND lease_until > 0`)
+		return err
+	}))
+}
+
+// NextDue is when the channel's next delivery is due, zero if nothing is queued.
+func (s *Store) NextDue(ctx context.Context, channel string) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.read.QueryRowContext(ctx, `SELECT min(max(next_at, lease_until)) FROM deliveries WHERE state = 'queued' AND channel = ?`, channel).Scan(&at)
+	return fromMillis(at.Int64), wrap("next due", err)
+}
+
+// Outbox is the state of what is to be sent.
+type Outbox struct {
+	Queued, Dead int
+	Oldest       time.Time // creation of the oldest queued delivery, zero if none
+	Open         map[notifier.Impact]int
+}
+
+// Outbox counts what waits, what was given up, and what runs.
+func (s *Store) Outbox(ctx context.Context) (Outbox, error) {
+	o := Outbox{Open: map[notifier.Impact]int{}}
+	var oldest sql.NullInt64
+	err := s.read.QueryRowContext(ctx, `SELECT count(*), min(created_at), (SELECT count(*) FROM deliveries WHERE state = 'dead')
+		FROM deliveries WHERE state = 'queued'`).Scan(&o.Queued, &oldest, &o.Dead)
+	if err != nil {
+		return o, wrap("outbox", err)
+	}
+	o.Oldest = fromMillis(oldest.Int64)
+	rows, err := s.read.QueryContext(ctx, `SELECT impact, count(*) FROM incidents WHERE closed_at = 0 GROUP BY impact`)
+	if err != nil {
+		return o, wrap("outbox", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var impact notifier.Impact
+		var n int
+		if err := rows.Scan(&impact, &n); err != nil {
+			return o, wrap("outbox", err)
+		}
+		o.Open[impact] = n
+	}
+	return o, wrap("outbox", rows.Err())
+}
+
+// Told counts an incident's deliveries by audience and state, for the console.
+func (s *Store) Told(ctx context.Context, incident string) (map[rules.Audience]map[notifier.DeliveryState]int, error) {
+	rows, err := s.read.QueryContext(ctx, `SELECT n.audience, d.state, count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
+		WHERE d.incident_id = ? GROUP BY 1, 2`, incident)
+	if err != nil {
+		return nil, wrap("told", err)
+	}
+	defer rows.Close()
+	told := map[rules.Audience]map[notifier.DeliveryState]int{}
+	for rows.Next() {
+		var audience rules.Audience
+		var state notifier.DeliveryState
+		var n int
+		if err := rows.Scan(&audience, &state, &n); err != nil {
+			return nil, wrap("told", err)
+		}
+		if told[audience] == nil {
+			told[audience] = map[notifier.DeliveryState]int{}
+		}
+		told[audience][state] = n
+	}
+	return told, wrap("told", rows.Err())
+}
+
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("store: %s: %w", what, err)
+}
