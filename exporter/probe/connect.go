@@ -1,0 +1,221 @@
+package probe
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/netip"
+	"time"
+
+	"shopwatch/exporter"
+	"shopwatch/rules"
+)
+
+// headStart is how long one address may stay silent before the next is tried
+// beside it (RFC 8305, "Connection Attempt Delay"). blackbox_exporter tries one
+// address only, and calls a shop down whose IPv6 is broken while every browser
+// reaches it over IPv4.
+const headStart = 250 * time.Millisecond
+
+// connect opens a fresh connection to host:port for a hop, over TLS if secure
+// is not nil. Its errors are problems with reason dns, connect, tls,
+// certificate, timeout or vantage.
+func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.Config) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, &problem{rules.ReasonOther, "target has no host and port"}
+	}
+	addresses, err := l.resolve(ctx, host)
+	if err != nil {
+		return nil, l.blame(ctx, err, rules.ReasonDNS, err.Error())
+	}
+	l.mark(&h.resolved, h, "connecting")
+	l.mu.Lock()
+	h.protocol = protocol(addresses[0])
+	l.mu.Unlock()
+
+	conn, winner, err := l.prober.race(ctx, addresses, port)
+	if err != nil {
+		return nil, l.blame(ctx, err, rules.ReasonConnect, err.Error())
+	}
+	if !l.keep(conn) {
+		return nil, l.blame(ctx, net.ErrClosed, rules.ReasonConnect, "the look is over")
+	}
+	l.mu.Lock()
+	h.protocol = protocol(winner)
+	l.mu.Unlock()
+	if deadline, ok := ctx.Deadline(); ok {
+		// The context would close the connection as well; this is the second belt.
+		_ = conn.SetDeadline(deadline)
+	}
+	if secure == nil {
+		l.mark(&h.connected, h, "waiting for the answer")
+		return conn, nil
+	}
+
+	l.mark(&h.connected, h, "in the TLS handshake")
+	wrapped := tls.Client(conn, secure)
+	if err := wrapped.HandshakeContext(ctx); err != nil {
+		if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+			return nil, &certificateProblem{
+				problem: problem{rules.ReasonCertificate, unverified.Err.Error()},
+				state:   tls.ConnectionState{PeerCertificates: unverified.UnverifiedCertificates},
+			}
+		}
+		return nil, l.blame(ctx, err, rules.ReasonTLS, safeText(err))
+	}
+	l.mark(&h.handshaken, h, "waiting for the answer")
+	return wrapped, nil
+}
+
+// resolve gives the addresses of a host, at least one; a literal is its own address.
+func (l *look) resolve(ctx context.Context, host string) ([]net.IPAddr, error) {
+	if literal, err := netip.ParseAddr(host); err == nil {
+		return []net.IPAddr{{IP: literal.WithZone("").AsSlice(), Zone: literal.Zone()}}, nil
+	}
+	addresses, err := l.prober.resolver.LookupIPAddr(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	if len(addresses) == 0 {
+		return nil, &net.DNSError{Err: "no address", Name: host, IsNotFound: true}
+	}
+	return alternate(addresses), nil
+}
+
+// alternate mixes the two families, the first address's family first, so that
+// a family that is broken as a whole costs one head start and not one an address.
+func alternate(addresses []net.IPAddr) []net.IPAddr {
+	var first, second []net.IPAddr
+	for _, address := range addresses {
+		if protocol(address) == protocol(addresses[0]) {
+			first = append(first, address)
+		} else {
+			second = append(second, address)
+		}
+	}
+	var mixed []net.IPAddr
+	for i := 0; i < max(len(first), len(second)); i++ {
+		if i < len(first) {
+			mixed = append(mixed, first[i])
+		}
+		if i < len(second) {
+			mixed = append(mixed, second[i])
+		}
+	}
+	return mixed[:min(len(mixed), maxAddresses)]
+}
+
+func protocol(address net.IPAddr) int {
+	if address.IP.To4() != nil {
+		return 4
+	}
+	return 6
+}
+
+// race dials the addresses one head start after the other and gives the first
+// connection; all others are closed. Its error is that of the first address
+// that failed.
+func (p *Prober) race(ctx context.Context, addresses []net.IPAddr, port string) (net.Conn, net.IPAddr, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	type outcome struct {
+		conn    net.Conn
+		address net.IPAddr
+		err     error
+	}
+	outcomes := make(chan outcome)
+	attempt := func(address net.IPAddr) {
+		conn, err := p.dial(ctx, "tcp", net.JoinHostPort(address.String(), port))
+		select {
+		case outcomes <- outcome{conn, address, err}:
+		case <-ctx.Done(): // lost the race, or nobody waits any more
+			if conn != nil {
+				conn.Close()
+			}
+		}
+	}
+
+	var firstErr error
+	timer := time.NewTimer(headStart)
+	defer timer.Stop()
+	for next, running := 0, 0; ; {
+		if next < len(addresses) {
+			go attempt(addresses[next])
+			next, running = next+1, running+1
+			timer.Reset(headStart)
+		}
+	waiting:
+		for {
+			select {
+			case o := <-outcomes:
+				if o.err == nil {
+					return o.conn, o.address, nil
+				}
+				running--
+				if firstErr == nil {
+					firstErr = o.err
+				}
+				if next < len(addresses) {
+					break waiting
+				}
+				if running == 0 {
+					return nil, net.IPAddr{}, firstErr
+				}
+			case <-timer.C:
+				if next < len(addresses) {
+					break waiting
+				}
+			case <-ctx.Done():
+				return nil, net.IPAddr{}, ctx.Err()
+			}
+		}
+	}
+}
+
+// tlsConfig is for one connection to the host. The service's own roots and
+// names are checked unless it asked not to.
+func (l *look) tlsConfig(host string, protocols ...string) *tls.Config {
+	skip := l.service.HTTP != nil && l.service.HTTP.SkipTLSVerify
+	return &tls.Config{
+		ServerName: host, RootCAs: l.prober.roots, NextProtos: protocols,
+		InsecureSkipVerify: skip, //nolint:gosec // the owner asked for it, service by service
+	}
+}
+
+// certificateSamples tells of the certificates of a TLS connection. The chain
+// that we verified is absent where verification was off or failed.
+func certificateSamples(state *tls.ConnectionState) []exporter.Sample {
+	var samples []exporter.Sample
+	var earliest time.Time
+	for _, certificate := range state.PeerCertificates {
+		if earliest.IsZero() || certificate.NotAfter.Before(earliest) {
+			earliest = certificate.NotAfter
+		}
+	}
+	if !earliest.IsZero() {
+		samples = append(samples, exporter.Sample{Metric: rules.ProbeSSLExpiry, Value: float64(earliest.Unix())})
+	}
+	var longest time.Time
+	for _, chain := range state.VerifiedChains {
+		var end time.Time
+		for _, certificate := range chain {
+			if end.IsZero() || certificate.NotAfter.Before(end) {
+				end = certificate.NotAfter
+			}
+		}
+		if end.After(longest) {
+			longest = end
+		}
+	}
+	if !longest.IsZero() {
+		samples = append(samples, exporter.Sample{Metric: rules.ProbeSSLChain, Value: float64(longest.Unix())})
+	}
+	if state.Version != 0 {
+		samples = append(samples, exporter.Sample{
+			Metric: rules.ProbeTLSVersion, Labels: []string{tls.VersionName(state.Version)}, Value: 1,
+		})
+	}
+	return samples
+}

@@ -1,0 +1,475 @@
+package probe_test
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"shopwatch/exporter"
+	"shopwatch/exporter/probe"
+	"shopwatch/rules"
+)
+
+var quiet = log.New(io.Discard, "", 0)
+
+func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = quiet
+	server.Start()
+	t.Cleanup(server.Close)
+	return server
+}
+
+func TestAnAnswerIsJudgedByStatusAndBody(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/teapot":
+			w.WriteHeader(http.StatusTeapot)
+		case "/method":
+			fmt.Fprintf(w, "%s %s %s %s", r.Method, r.Header.Get("X-Key"), r.Host, r.UserAgent())
+		case "/long":
+			fmt.Fprint(w, strings.Repeat("x", 2<<20), "needle")
+		default:
+			fmt.Fprint(w, "立即购买 <b>stock</b>")
+		}
+	})
+	for name, c := range map[string]struct {
+		path   string
+		look   exporter.HTTPLook
+		reason rules.Reason
+		detail string
+	}{
+		"any 2xx is good":                             {"/", exporter.HTTPLook{}, "", ""},
+		"another status is bad":                       {"/teapot", exporter.HTTPLook{}, rules.ReasonStatus, "answered 418"},
+		"a listed status is good":                     {"/teapot", exporter.HTTPLook{ValidStatus: []int{200, 418}}, "", ""},
+		"a 2xx that isn't listed is bad":              {"/", exporter.HTTPLook{ValidStatus: []int{204}}, rules.ReasonStatus, "answered 200"},
+		"a text that is there is good":                {"/", exporter.HTTPLook{Contains: "立即购买"}, "", ""},
+		"a text that is missing is bad":               {"/", exporter.HTTPLook{Contains: "sold"}, rules.ReasonBody, `body lacks "sold"`},
+		"a forbidden text is bad":                     {"/", exporter.HTTPLook{NotContains: "<b>"}, rules.ReasonBody, `body holds "<b>"`},
+		"a forbidden text that is missing is good":    {"/", exporter.HTTPLook{NotContains: "error"}, "", ""},
+		"a wrong status outweighs the body":           {"/teapot", exporter.HTTPLook{Contains: "x"}, rules.ReasonStatus, "answered 418"},
+		"method, host, key and agent arrive":          {"/method", exporter.HTTPLook{Method: "POST", Headers: map[string]string{"x-key": "k1", "host": "shop.example", "user-agent": "me"}, Contains: "POST k1 shop.example me"}, "", ""},
+		"our agent is sent by default":                {"/method", exporter.HTTPLook{Contains: "shopwatch"}, "", ""},
+		"a body within the limit is searched in full": {"/long", exporter.HTTPLook{MaxBody: 3 << 20, Contains: "xneedle"}, "", ""},
+		"a body past the limit is bad":                {"/long", exporter.HTTPLook{MaxBody: 1 << 20}, rules.ReasonBody, "body is longer than 1048576 bytes"},
+		"a method that can't be is our mistake":       {"/", exporter.HTTPLook{Method: "GE T"}, rules.ReasonOther, "request can't be made of the service's method and headers"},
+		"a HEAD has no body":                          {"/", exporter.HTTPLook{Method: "HEAD"}, "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := webService(server.URL + c.path)
+			service.HTTP = &c.look
+			reading := look(service)
+			if c.reason == "" {
+				mustSucceed(t, reading)
+				return
+			}
+			mustFail(t, reading, c.reason)
+			if reading.Detail != c.detail {
+				t.Fatalf("detail is %q, want %q", reading.Detail, c.detail)
+			}
+			mismatch := 0.0
+			if c.reason == rules.ReasonBody && (c.look.Contains != "" || c.look.NotContains != "") {
+				mismatch = 1
+			}
+			if c.reason != rules.ReasonOther {
+				if got := value(t, reading, rules.ProbeFailedRegex); got != mismatch {
+					t.Fatalf("probe_failed_due_to_regex is %v, want %v", got, mismatch)
+				}
+			}
+		})
+	}
+}
+
+func TestAReadingTellsWhatTheLookSaw(t *testing.T) {
+	t.Parallel()
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/shop", http.StatusFound)
+			return
+		}
+		fmt.Fprint(w, "hello")
+	})
+	reading := look(webService(server.URL + "/?token=s3cret#top"))
+	mustSucceed(t, reading)
+	if reading.Shop != "card" || reading.Service != "web" || reading.Target != server.URL+"/" {
+		t.Fatalf("reading is of %q %q %q", reading.Shop, reading.Service, reading.Target)
+	}
+	if reading.Start.IsZero() || !reading.End.After(reading.Start) {
+		t.Fatalf("look ran from %v to %v", reading.Start, reading.End)
+	}
+	for metric, want := range map[*rules.Metric]float64{
+		&rules.ProbeHTTPStatus: 200, &rules.ProbeHTTPRedirects: 1, &rules.ProbeHTTPSSL: 0, &rules.ProbeHTTPVersion: 1.1,
+		&rules.ProbeHTTPLength: 5, &rules.ProbeHTTPBody: 5, &rules.ProbeIPProtocol: 4, &rules.ProbeFailedRegex: 0,
+	} {
+		if got := value(t, reading, *metric); got != want {
+			t.Errorf("%s is %v, want %v", metric.Name, got, want)
+		}
+	}
+	if has(reading, rules.ProbeSSLExpiry) || has(reading, rules.ProbeTLSVersion) {
+		t.Error("a look without TLS tells of certificates")
+	}
+	var sum float64
+	for _, phase := range []string{"resolve", "connect", "tls", "processing", "transfer"} {
+		sum += value(t, reading, rules.ProbeHTTPDuration, phase)
+	}
+	if total := value(t, reading, rules.ProbeDuration); sum <= 0 || sum > total {
+		t.Errorf("phases sum to %v, the look took %v", sum, total)
+	}
+	if value(t, reading, rules.ProbeHTTPDuration, "tls") != 0 {
+		t.Error("a look without TLS spent time in a handshake")
+	}
+}
+
+func TestPhasesAreSummedOverRedirects(t *testing.T) {
+	t.Parallel()
+	const pause = 60 * time.Millisecond
+	wait := func(r *http.Request) {
+		select {
+		case <-time.After(pause):
+		case <-r.Context().Done():
+		}
+	}
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		wait(r) // processing, twice
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/shop", http.StatusFound)
+			return
+		}
+		fmt.Fprint(w, "first")
+		w.(http.Flusher).Flush()
+		wait(r) // transfer, once
+		fmt.Fprint(w, "last")
+	})
+	reading := look(webService(server.URL))
+	mustSucceed(t, reading)
+	if got := value(t, reading, rules.ProbeHTTPDuration, "processing"); got < 2*pause.Seconds() {
+		t.Errorf("processing is %v, want at least two pauses", got)
+	}
+	if got := value(t, reading, rules.ProbeHTTPDuration, "transfer"); got < 0.9*pause.Seconds() {
+		t.Errorf("transfer is %v, want at least one pause", got)
+	}
+}
+
+func TestRedirectsAreFollowedOnlyAsAsked(t *testing.T) {
+	t.Parallel()
+	var server *httptest.Server
+	server = serve(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/circle":
+			http.Redirect(w, r, "/circle?key=s3cret", http.StatusFound)
+		case "/script":
+			w.Header().Set("Location", "javascript:alert(1)")
+			w.WriteHeader(http.StatusFound)
+		case "/broken":
+			w.Header().Set("Location", "http://s3cret:%zz/")
+			w.WriteHeader(http.StatusFound)
+		case "/nowhere":
+			w.WriteHeader(http.StatusFound)
+		case "/cookie":
+			if _, err := r.Cookie("pass"); err != nil {
+				http.SetCookie(w, &http.Cookie{Name: "pass", Value: "1"})
+				http.Redirect(w, r, "/cookie", http.StatusFound)
+			}
+		default:
+			http.Redirect(w, r, "/cookie", http.StatusMovedPermanently)
+		}
+	})
+	for name, c := range map[string]struct {
+		path      string
+		follow    bool
+		valid     []int
+		reason    rules.Reason
+		status    float64
+		redirects float64
+	}{
+		"a circle ends after ten":                    {"/circle", true, nil, rules.ReasonStatus, 302, 10},
+		"a script is not followed":                   {"/script", true, nil, rules.ReasonStatus, 302, 0},
+		"a broken location is a wrong answer":        {"/broken", true, nil, rules.ReasonStatus, 302, 0},
+		"a missing location is a wrong answer":       {"/nowhere", true, nil, rules.ReasonStatus, 302, 0},
+		"a cookie wall lets us through":              {"/", true, nil, "", 200, 2},
+		"unfollowed, a redirect is a wrong answer":   {"/", false, nil, rules.ReasonStatus, 301, 0},
+		"unfollowed, a redirect may be what's right": {"/", false, []int{301}, "", 301, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			service := webService(server.URL + c.path)
+			service.HTTP.FollowRedirects, service.HTTP.ValidStatus = c.follow, c.valid
+			reading := look(service)
+			if c.reason == "" {
+				mustSucceed(t, reading)
+			} else {
+				mustFail(t, reading, c.reason)
+			}
+			if strings.Contains(reading.Detail, "s3cret") {
+				t.Errorf("detail %q tells a secret", reading.Detail)
+			}
+			if got := value(t, reading, rules.ProbeHTTPStatus); got != c.status {
+				t.Errorf("status is %v, want %v", got, c.status)
+			}
+			if got := value(t, reading, rules.ProbeHTTPRedirects); got != c.redirects {
+				t.Errorf("redirects are %v, want %v", got, c.redirects)
+			}
+		})
+	}
+}
+
+func TestWhatTheOwnerSetStaysWithTheTargetsHost(t *testing.T) {
+	t.Parallel()
+	var elsewhere http.Header
+	other := serve(t, func(_ http.ResponseWriter, r *http.Request) { elsewhere = r.Header.Clone() })
+	otherURL, err := url.Parse(other.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var here []http.Header
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		here = append(here, r.Header.Clone())
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/second", http.StatusFound)
+			return
+		}
+		// The same machine by another name is another host.
+		http.Redirect(w, r, "http://localhost:"+otherURL.Port()+"/", http.StatusFound)
+	})
+	service := webService(strings.Replace(server.URL, "http://", "http://owner:pa55@", 1) + "/?key=s3cret")
+	service.HTTP.Headers = map[string]string{"x-api-key": "s3cret", "Authorization": "Bearer s3cret", "User-Agent": "s3cret"}
+	prober := probe.New(probe.Config{Resolver: fakeResolver{names: map[string][]string{"localhost": {"127.0.0.1"}}}, UserAgent: "plain"})
+	mustSucceed(t, prober.Look(context.Background(), service))
+
+	if len(here) != 2 || here[0].Get("X-Api-Key") != "s3cret" || here[1].Get("X-Api-Key") != "s3cret" {
+		t.Fatalf("the target's host got %v, want the key twice", here)
+	}
+	for name, values := range elsewhere {
+		if strings.Contains(strings.Join(values, " "), "s3cret") || strings.Contains(strings.Join(values, " "), "pa55") {
+			t.Errorf("another host was told %s: %v", name, values)
+		}
+	}
+	if elsewhere.Get("User-Agent") != "plain" || elsewhere.Get("Authorization") != "" || elsewhere.Get("Referer") != "" {
+		t.Errorf("another host got %v", elsewhere)
+	}
+}
+
+func TestASecretNeverReachesTheReading(t *testing.T) {
+	t.Parallel()
+	echo := farm(t, func(conn net.Conn) { // answers with the request itself
+		buffer := make([]byte, 4096)
+		n, _ := conn.Read(buffer)
+		_, _ = conn.Write(buffer[:n])
+	})
+	for name, service := range map[string]exporter.Service{
+		"an echoing target":    webService("http://owner:pa55@" + echo + "/pay?key=s3cret"),
+		"a refusing target":    webService("http://owner:pa55@" + closedPort(t) + "/pay?key=s3cret"),
+		"a target of nonsense": webService("http://owner:pa55@%zz/pay?key=s3cret"),
+		"no host":              webService("/pay?key=s3cret"),
+		"a tcp target":         tcpService("owner:pa55@"+closedPort(t), false),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if service.HTTP != nil {
+				service.HTTP.Headers = map[string]string{"X-Key": "s3cret"}
+			}
+			reading := look(service)
+			if reading.Success || reading.Detail == "" {
+				t.Fatalf("want a failure with a detail, got %+v", reading)
+			}
+			if text := fmt.Sprint(reading); strings.Contains(text, "s3cret") || strings.Contains(text, "pa55") {
+				t.Errorf("the reading tells a secret: %s", text)
+			}
+			if strings.ContainsAny(reading.Detail, "\r\n") {
+				t.Errorf("detail %q has more than one line", reading.Detail)
+			}
+		})
+	}
+}
+
+func TestAFaultyTargetGivesAReason(t *testing.T) {
+	t.Parallel()
+	const ok = "HTTP/1.1 200 OK\r\n"
+	for name, c := range map[string]struct {
+		behave func(net.Conn)
+		reason rules.Reason
+		detail string // part of it
+	}{
+		"never answers":    {hang, rules.ReasonTimeout, "still waiting for the answer"},
+		"trickles headers": {func(c net.Conn) { drip(c, ok+"X-Slow: aaaaaaaaaaaaaaaaaaaaaaaa", 50*time.Millisecond) }, rules.ReasonTimeout, "still reading the answer"},
+		"trickles a body": {func(c net.Conn) {
+			_, _ = io.WriteString(c, ok+"Content-Length: 100000\r\n\r\n")
+			drip(c, "x", 50*time.Millisecond)
+		}, rules.ReasonTimeout, "still reading the answer"},
+		"sends headers without end": {func(c net.Conn) {
+			_, _ = io.WriteString(c, ok)
+			endlessly(c, "X-Filler: "+strings.Repeat("y", 1000)+"\r\n")
+		}, rules.ReasonOther, "broke the protocol"},
+		"sends early hints without end": {func(c net.Conn) {
+			endlessly(c, "HTTP/1.1 103 Early Hints\r\nLink: </"+strings.Repeat("z", 500)+">\r\n\r\n")
+		}, rules.ReasonOther, "broke the protocol"},
+		"sends a body without end": {func(c net.Conn) {
+			_, _ = io.WriteString(c, ok+"\r\n")
+			endlessly(c, strings.Repeat("x", 4096))
+		}, rules.ReasonBody, "longer than"},
+		"speaks another protocol":    {func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n") }, rules.ReasonOther, "broke the protocol"},
+		"hangs up at once":           {func(net.Conn) {}, rules.ReasonConnect, ""},
+		"hangs up after the request": {func(c net.Conn) { readRequest(c) }, rules.ReasonConnect, "before an answer"},
+		"resets": {func(c net.Conn) {
+			readRequest(c)
+			_ = c.(*net.TCPConn).SetLinger(0)
+		}, rules.ReasonConnect, ""},
+		"cuts its body": {func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, ok+"Content-Length: 100\r\n\r\nshort")
+		}, rules.ReasonBody, "closed the connection"},
+		"lies about gzip": {func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, ok+"Content-Encoding: gzip\r\nContent-Length: 40\r\n\r\n"+strings.Repeat("nope", 10))
+		}, rules.ReasonBody, "broke the protocol"},
+		"answers 503 and trickles": {func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 503 No\r\nContent-Length: 100000\r\n\r\n")
+			drip(c, "x", 50*time.Millisecond)
+		}, rules.ReasonStatus, "answered 503"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			timeout := 10 * time.Second
+			slow := c.reason == rules.ReasonTimeout || strings.Contains(name, "trickles")
+			if slow {
+				timeout = 400 * time.Millisecond
+			}
+			service := webService("http://"+farm(t, c.behave)+"/", within(timeout))
+			service.HTTP.MaxBody = 1 << 20
+			reading := look(service)
+			mustFail(t, reading, c.reason)
+			if !strings.Contains(reading.Detail, c.detail) {
+				t.Errorf("detail is %q, want %q in it", reading.Detail, c.detail)
+			}
+			if took := reading.End.Sub(reading.Start); slow && (took < timeout-50*time.Millisecond || took > timeout+5*time.Second) {
+				t.Errorf("look took %v, its timeout is %v", took, timeout)
+			}
+		})
+	}
+}
+
+// A serial test: it measures what the whole process allocates.
+func TestACompressedBombCostsBoundedMemory(t *testing.T) {
+	var bomb bytes.Buffer
+	packer, err := gzip.NewWriterLevel(&bomb, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zeros := make([]byte, 1<<20)
+	for range 256 {
+		if _, err := packer.Write(zeros); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := packer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write(bomb.Bytes())
+	})
+	service := webService(server.URL)
+	service.HTTP.MaxBody = 100 << 20
+	service.HTTP.Contains = "never there"
+
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	reading := look(service)
+	runtime.ReadMemStats(&after)
+	mustFail(t, reading, rules.ReasonBody)
+	if got := value(t, reading, rules.ProbeHTTPBody); got != 100<<20 {
+		t.Errorf("read %v bytes of the body, want exactly the limit", got)
+	}
+	if spent := after.TotalAlloc - before.TotalAlloc; spent > 4<<20 {
+		t.Errorf("a look at 100 MiB of body allocated %d bytes, want under 4 MiB", spent)
+	}
+}
+
+// A serial test: it counts the goroutines of the whole process.
+func TestNothingIsLeftAfterALook(t *testing.T) {
+	var dialled, closed counter
+	prober := probe.New(probe.Config{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		dialled.add()
+		return &countedConn{Conn: conn, closed: &closed}, nil
+	}})
+	server := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/next", http.StatusFound)
+			return
+		}
+		fmt.Fprint(w, "hello")
+	})
+	ca := newAuthority(t, time.Now().Add(time.Hour))
+	secure := serveTLS(t, ca.issue(t, time.Now().Add(time.Hour), "127.0.0.1"), true, http.NotFoundHandler())
+	insecure := webService(secure.URL)
+	insecure.HTTP.SkipTLSVerify = true
+	services := []exporter.Service{
+		webService(server.URL), webService(secure.URL), insecure, webService("http://" + closedPort(t)),
+		webService("http://"+farm(t, hang), within(30*time.Millisecond)),
+		webService("https://"+farm(t, hang), within(30*time.Millisecond)),
+		webService("http://" + farm(t, func(c net.Conn) {
+			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\n\r\n")
+			endlessly(c, strings.Repeat("x", 4096))
+		})),
+		tcpService(server.Listener.Addr().String(), false), tcpService(secure.Listener.Addr().String(), true),
+	}
+	for _, service := range services {
+		prober.Look(context.Background(), service)
+	}
+	before := runtime.NumGoroutine()
+	for range 20 {
+		for _, service := range services {
+			prober.Look(context.Background(), service)
+		}
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for runtime.NumGoroutine() > before+5 || dialled.get() != closed.get() {
+		if time.Now().After(deadline) {
+			buffer := make([]byte, 1<<16)
+			t.Fatalf("%d goroutines before, %d after; %d connections dialled, %d closed\n%s",
+				before, runtime.NumGoroutine(), dialled.get(), closed.get(), buffer[:runtime.Stack(buffer, true)])
+		}
+		runtime.Gosched()
+	}
+	if dialled.get() < 20*9 {
+		t.Errorf("%d connections for %d looks: a look must never reuse one", dialled.get(), 20*len(services))
+	}
+}
+
+func TestTheEnvironmentsProxyIsNotUsed(t *testing.T) {
+	proxy := "http://" + closedPort(t)
+	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"} {
+		t.Setenv(name, proxy)
+	}
+	server := serve(t, func(http.ResponseWriter, *http.Request) {})
+	var dialled []string
+	prober := probe.New(probe.Config{
+		Resolver: fakeResolver{names: map[string][]string{"shop.example": {"192.0.2.7"}}},
+		Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialled = append(dialled, address)
+			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+		},
+	})
+	mustSucceed(t, prober.Look(context.Background(), webService("http://shop.example/")))
+	if len(dialled) != 1 || dialled[0] != "192.0.2.7:80" {
+		t.Fatalf("dialled %v, want the shop's address", dialled)
+	}
+}
