@@ -311,17 +311,23 @@ func TestAFaultyTargetGivesAReason(t *testing.T) {
 			drip(c, "x", 50*time.Millisecond)
 		}, rules.ReasonTimeout, "still reading the answer"},
 		"sends headers without end": {func(c net.Conn) {
+			readRequest(c)
 			_, _ = io.WriteString(c, ok)
 			endlessly(c, "X-Filler: "+strings.Repeat("y", 1000)+"\r\n")
 		}, rules.ReasonOther, "broke the protocol"},
 		"sends early hints without end": {func(c net.Conn) {
+			readRequest(c)
 			endlessly(c, "HTTP/1.1 103 Early Hints\r\nLink: </"+strings.Repeat("z", 500)+">\r\n\r\n")
 		}, rules.ReasonOther, "broke the protocol"},
 		"sends a body without end": {func(c net.Conn) {
+			readRequest(c)
 			_, _ = io.WriteString(c, ok+"\r\n")
 			endlessly(c, strings.Repeat("x", 4096))
 		}, rules.ReasonBody, "longer than"},
-		"speaks another protocol":    {func(c net.Conn) { _, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n") }, rules.ReasonOther, "broke the protocol"},
+		"speaks another protocol": {func(c net.Conn) {
+			readRequest(c)
+			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
+		}, rules.ReasonOther, "broke the protocol"},
 		"hangs up at once":           {func(net.Conn) {}, rules.ReasonConnect, ""},
 		"hangs up after the request": {func(c net.Conn) { readRequest(c) }, rules.ReasonConnect, "before an answer"},
 		"resets": {func(c net.Conn) {
