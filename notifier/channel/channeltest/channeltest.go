@@ -51,7 +51,7 @@ type Answer struct {
 type Subject struct {
 	Name string // what Name must say
 	// Connect makes a channel whose far side is at the host:port. Its own
-	// timeouts must be longer than a minute, so that only the caller's count.
+	// timeouts must be many seconds long, so that the caller's end first.
 	Connect func(t *testing.T, hostport string) Channel
 	Address string   // a good address
 	Invalid []string // addresses that no far side could take
