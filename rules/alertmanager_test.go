@@ -1,0 +1,189 @@
+package rules_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/alertmanager/config"
+	"github.com/prometheus/alertmanager/dispatch"
+	"github.com/prometheus/common/model"
+
+	"shopwatch/rules"
+)
+
+var routing = rules.AlertmanagerOptions{
+	WebhookURL: "http://127.0.0.1:9817", TokenFile: "/etc/shopwatch/webhook.token",
+}
+
+func load(t *testing.T, o rules.AlertmanagerOptions) (*config.Config, *dispatch.Route) {
+	t.Helper()
+	content, err := rules.Alertmanager(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(string(content))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, content)
+	}
+	return loaded, dispatch.NewRoute(loaded.Route, nil)
+}
+
+func receivers(route *dispatch.Route, labels model.LabelSet) []string {
+	var names []string
+	for _, matched := range route.Match(labels) {
+		names = append(names, matched.RouteOpts.Receiver)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func TestAlertmanagerFileIsTheCommittedOne(t *testing.T) {
+	t.Parallel()
+	content, err := rules.Alertmanager(routing)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/alertmanager.yml", content)
+}
+
+func TestWhoIsToldOfEachAlert(t *testing.T) {
+	t.Parallel()
+	want := map[string][]string{
+		"ServiceDown":           {"ops", "subscribers"},
+		"ServiceDownProlonged":  {"management", "ops", "subscribers"},
+		"OrdersDelayed":         {"ops", "subscribers"},
+		"OrdersStuck":           {"management", "ops", "subscribers"},
+		"LedgerDown":            {"ops"},
+		"ExporterGone":          {"ops"},
+		"ExporterGoneProlonged": {"management", "ops"},
+		"ExportersDisagree":     {"ops"},
+		"Watchdog":              {"deadman"},
+	}
+	_, route := load(t, routing)
+	alerts := alertsOf(parseAll(t, rules.DefaultEscalation()))
+	for _, alert := range alerts {
+		labels := model.LabelSet{model.AlertNameLabel: model.LabelValue(alert.Alert)}
+		for name, value := range alert.Labels {
+			labels[model.LabelName(name)] = model.LabelValue(value)
+		}
+		if got := receivers(route, labels); !slices.Equal(got, want[alert.Alert]) {
+			t.Errorf("%s: reaches %v, want %v", alert.Alert, got, want[alert.Alert])
+		}
+	}
+	if len(alerts) != len(want) {
+		t.Errorf("got %d alerts, want %d", len(alerts), len(want))
+	}
+}
+
+func TestAlertsOfStrangersReachOperations(t *testing.T) {
+	t.Parallel()
+	_, route := load(t, routing)
+	for name, tt := range map[string]struct {
+		labels model.LabelSet
+		want   []string
+	}{
+		"without any of our labels":    {model.LabelSet{"alertname": "DiskFull"}, []string{"ops"}},
+		"of a tier that we don't know": {model.LabelSet{"tier": "night"}, []string{"ops"}},
+		"public and without a tier":    {model.LabelSet{"public": "true"}, []string{"ops", "subscribers"}},
+		"public in other words":        {model.LabelSet{"public": "yes", "tier": "ops"}, []string{"ops"}},
+		"public, of the deadman":       {model.LabelSet{"public": "true", "tier": "deadman"}, []string{"deadman"}},
+	} {
+		if got := receivers(route, tt.labels); !slices.Equal(got, tt.want) {
+			t.Errorf("%s: reaches %v, want %v", name, got, tt.want)
+		}
+	}
+}
+
+func TestRoutesGroupByIncidentAndTierWithoutWaiting(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		escalation                           rules.Escalation
+		interval, repeat, deadman, heartbeat time.Duration
+	}{
+		"in production": {rules.Escalation{}, 10 * time.Second, 4 * time.Hour, 30 * time.Second, 20 * time.Second},
+		"in the demo":   {rules.DemoEscalation(), 500 * time.Millisecond, 12 * time.Minute, 1500 * time.Millisecond, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := routing
+			o.Escalation = tt.escalation
+			_, route := load(t, o)
+			visited := map[string]bool{}
+			route.Walk(func(r *dispatch.Route) {
+				opts := r.RouteOpts
+				visited[opts.Receiver] = true
+				interval, repeat := tt.interval, tt.repeat
+				if opts.Receiver == string(rules.Deadman) {
+					interval, repeat = tt.deadman, tt.heartbeat
+				}
+				if opts.GroupWait != 0 || opts.GroupInterval != interval || opts.RepeatInterval != repeat {
+					t.Errorf("%s: waits %v, interval %v, repeats %v; want 0s, %v, %v",
+						opts.Receiver, opts.GroupWait, opts.GroupInterval, opts.RepeatInterval, interval, repeat)
+				}
+				_, incident := opts.GroupBy[rules.LabelIncident]
+				_, tier := opts.GroupBy[rules.LabelTier]
+				if !incident || !tier || len(opts.GroupBy) != 2 {
+					t.Errorf("%s: groups by %v", opts.Receiver, opts.GroupBy)
+				}
+			})
+			for _, audience := range rules.Audiences {
+				if !visited[string(audience)] {
+					t.Errorf("no route leads to %s", audience)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryReceiverPostsToTheWebhookWithTheToken(t *testing.T) {
+	t.Parallel()
+	o := routing
+	o.WebhookURL = "https://[2001:db8::1]:9817/shopwatch/"
+	loaded, _ := load(t, o)
+	if len(loaded.Receivers) != len(rules.Audiences) {
+		t.Fatalf("got %d receivers, want %d", len(loaded.Receivers), len(rules.Audiences))
+	}
+	for i, receiver := range loaded.Receivers {
+		if receiver.Name != string(rules.Audiences[i]) || len(receiver.WebhookConfigs) != 1 {
+			t.Fatalf("receiver %q has %d webhooks, want %q with one", receiver.Name, len(receiver.WebhookConfigs), rules.Audiences[i])
+		}
+		webhook := receiver.WebhookConfigs[0]
+		want := "https://[2001:db8::1]:9817/shopwatch/webhook?audience=" + receiver.Name
+		if got := string(webhook.URL); got != want {
+			t.Errorf("posts to %s, want %s", got, want)
+		}
+		if !webhook.SendResolved() || webhook.MaxAlerts != 0 {
+			t.Errorf("%s: sends resolved %v, at most %d alerts", receiver.Name, webhook.SendResolved(), webhook.MaxAlerts)
+		}
+		auth := webhook.HTTPConfig.Authorization
+		if auth == nil || auth.Type != "Bearer" || auth.CredentialsFile != routing.TokenFile || auth.Credentials != "" {
+			t.Errorf("%s: authorizes with %+v", receiver.Name, auth)
+		}
+	}
+}
+
+func TestAlertmanagerOptionsThatWouldNotLoadAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		change func(*rules.AlertmanagerOptions)
+		want   string
+	}{
+		"no webhook":               {func(o *rules.AlertmanagerOptions) { o.WebhookURL = "" }, "webhook url"},
+		"a webhook with a query":   {func(o *rules.AlertmanagerOptions) { o.WebhookURL += "/?a=b" }, "webhook url: want no query"},
+		"a webhook with a token":   {func(o *rules.AlertmanagerOptions) { o.WebhookURL = "http://u:p@a" }, "want no user or password"},
+		"no token file":            {func(o *rules.AlertmanagerOptions) { o.TokenFile = "" }, "token file: want a path"},
+		"a token file of two rows": {func(o *rules.AlertmanagerOptions) { o.TokenFile = "a\nb" }, "control characters"},
+		"a bad escalation":         {func(o *rules.AlertmanagerOptions) { o.Escalation.Pace = 1 }, "escalation"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := routing
+			tt.change(&o)
+			if _, err := rules.Alertmanager(o); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}
