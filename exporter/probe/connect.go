@@ -55,8 +55,8 @@ func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.
 	}
 
 	l.mark(&h.connected, h, "in the TLS handshake")
-	wrapped := tls.Client(conn, secure)
-	if err := wrapped.HandshakeContext(ctx); err != nil {
+	session := tls.Client(conn, secure)
+	if err := session.HandshakeContext(ctx); err != nil {
 		if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 			return nil, &certificateProblem{
 				problem: problem{rules.ReasonCertificate, unverified.Err.Error()},
@@ -66,7 +66,11 @@ func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.
 		return nil, l.blame(ctx, err, rules.ReasonTLS, safeText(err))
 	}
 	l.mark(&h.handshaken, h, "waiting for the answer")
-	return wrapped, nil
+	state := session.ConnectionState()
+	l.mu.Lock()
+	h.tls = &state
+	l.mu.Unlock()
+	return session, nil
 }
 
 // resolve gives the addresses of a host, at least one; a literal is its own address.

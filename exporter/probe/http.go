@@ -60,10 +60,10 @@ func (e *exchange) run(ctx context.Context) error {
 	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return e.look.connect(ctx, hopOf(ctx), address, nil)
+			return e.open(ctx, address, nil)
 		},
 		DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return e.look.connect(ctx, hopOf(ctx), address, e.tlsConfig(hostOf(address)))
+			return e.open(ctx, address, e.tlsConfig(hostOf(address)))
 		},
 		DisableKeepAlives:      true,
 		ForceAttemptHTTP2:      true,
@@ -107,6 +107,23 @@ func (e *exchange) request(ctx context.Context) (*http.Request, error) {
 type hopKey struct{}
 
 func hopOf(ctx context.Context) *hop { return ctx.Value(hopKey{}).(*hop) }
+
+// open connects a hop. A session that negotiated HTTP/2 goes to net/http as it
+// is, which knows it by its type.
+func (e *exchange) open(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
+	conn, err := e.look.connect(ctx, hopOf(ctx), address, secure)
+	if err != nil {
+		return nil, err
+	}
+	if session, ok := conn.(*tls.Conn); ok && session.ConnectionState().NegotiatedProtocol == "h2" {
+		return conn, nil
+	}
+	patient := newPatientConn(conn)
+	if !e.look.keep(patient) {
+		return nil, &problem{rules.ReasonConnect, "the look is over"}
+	}
+	return patient, nil
+}
 
 // RoundTrip makes one hop and times it.
 func (e *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -239,16 +256,20 @@ func (e *exchange) sample() {
 		response = &http.Response{}
 	}
 	l := e.look
+	session := l.session()
+	if e.response == nil {
+		session = nil
+	}
 	l.sample(rules.ProbeHTTPStatus, float64(response.StatusCode))
-	l.sample(rules.ProbeHTTPSSL, truth(response.TLS != nil))
+	l.sample(rules.ProbeHTTPSSL, truth(session != nil))
 	l.sample(rules.ProbeHTTPRedirects, float64(e.redirects))
 	l.sample(rules.ProbeHTTPLength, float64(response.ContentLength))
 	l.sample(rules.ProbeHTTPBody, float64(e.body))
 	l.sample(rules.ProbeHTTPVersion, float64(response.ProtoMajor)+float64(response.ProtoMinor)/10)
 	l.sample(rules.ProbeFailedRegex, truth(e.mismatch))
 	l.samplePhases()
-	if response.TLS != nil {
-		l.samples = append(l.samples, certificateSamples(response.TLS)...)
+	if session != nil {
+		l.samples = append(l.samples, certificateSamples(session)...)
 	}
 }
 

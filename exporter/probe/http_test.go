@@ -324,6 +324,10 @@ func TestAFaultyTargetGivesAReason(t *testing.T) {
 			_, _ = io.WriteString(c, ok+"\r\n")
 			endlessly(c, strings.Repeat("x", 4096))
 		}, rules.ReasonBody, "longer than"},
+		"speaks unasked": {func(c net.Conn) {
+			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")
+			hang(c)
+		}, rules.ReasonOther, "broke the protocol"},
 		"speaks another protocol": {func(c net.Conn) {
 			readRequest(c)
 			_, _ = io.WriteString(c, "SSH-2.0-OpenSSH_9.2\r\n")

@@ -15,6 +15,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"net"
@@ -161,6 +162,7 @@ type hop struct {
 	answered   time.Time // first byte of the response
 	ended      time.Time // last byte of the body
 	protocol   int       // 4 or 6; 0 while no address is known
+	tls        *tls.ConnectionState
 }
 
 // begin starts a hop.
@@ -188,6 +190,16 @@ func (l *look) phase() string {
 		return "starting"
 	}
 	return l.hops[len(l.hops)-1].phase
+}
+
+// session is the TLS session of the look's last hop, nil without TLS.
+func (l *look) session() *tls.ConnectionState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.hops) == 0 {
+		return nil
+	}
+	return l.hops[len(l.hops)-1].tls
 }
 
 // answered reports whether the look's last hop got a byte of an answer.

@@ -20,7 +20,7 @@ func (l *look) lookTCP(ctx context.Context) error {
 	if l.service.TCP.TLS {
 		secure = l.tlsConfig(host)
 	}
-	conn, err := l.connect(ctx, l.begin(), l.service.Target, secure)
+	_, err = l.connect(ctx, l.begin(), l.service.Target, secure)
 	l.sampleAddress()
 	if err != nil {
 		if refused, ok := errors.AsType[*certificateProblem](err); ok {
@@ -28,9 +28,8 @@ func (l *look) lookTCP(ctx context.Context) error {
 		}
 		return err
 	}
-	if session, ok := conn.(*tls.Conn); ok {
-		state := session.ConnectionState()
-		l.samples = append(l.samples, certificateSamples(&state)...)
+	if state := l.session(); state != nil {
+		l.samples = append(l.samples, certificateSamples(state)...)
 	}
 	return nil
 }
