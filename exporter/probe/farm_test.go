@@ -99,7 +99,7 @@ func closedPort(t testing.TB) string {
 // webService is an http service with a generous timeout.
 func webService(target string, change ...func(*exporter.Service)) exporter.Service {
 	service := exporter.Service{
-		Shop: "card", ID: "web", Target: target, Timeout: 10 * time.Second,
+		Shop: "card", ID: "web", Target: target, Timeout: time.Minute,
 		HTTP: &exporter.HTTPLook{FollowRedirects: true, MaxBody: 1 << 20},
 	}
 	for _, f := range change {
@@ -110,7 +110,7 @@ func webService(target string, change ...func(*exporter.Service)) exporter.Servi
 
 func tcpService(target string, overTLS bool) exporter.Service {
 	return exporter.Service{
-		Shop: "card", ID: "database", Target: target, Timeout: 10 * time.Second,
+		Shop: "card", ID: "database", Target: target, Timeout: time.Minute,
 		TCP: &exporter.TCPLook{TLS: overTLS},
 	}
 }

@@ -353,7 +353,7 @@ func TestAFaultyTargetGivesAReason(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			timeout := 10 * time.Second
+			timeout := time.Minute
 			slow := c.reason == rules.ReasonTimeout || strings.Contains(name, "trickles")
 			if slow {
 				timeout = 400 * time.Millisecond
@@ -365,7 +365,7 @@ func TestAFaultyTargetGivesAReason(t *testing.T) {
 			if !strings.Contains(reading.Detail, c.detail) {
 				t.Errorf("detail is %q, want %q in it", reading.Detail, c.detail)
 			}
-			if took := reading.End.Sub(reading.Start); slow && (took < timeout-50*time.Millisecond || took > timeout+5*time.Second) {
+			if took := reading.End.Sub(reading.Start); slow && (took < timeout-50*time.Millisecond || took > timeout+20*time.Second) {
 				t.Errorf("look took %v, its timeout is %v", took, timeout)
 			}
 		})
@@ -380,7 +380,7 @@ func TestACompressedBombCostsBoundedMemory(t *testing.T) {
 		t.Fatal(err)
 	}
 	zeros := make([]byte, 1<<20)
-	for range 256 {
+	for range 64 {
 		if _, err := packer.Write(zeros); err != nil {
 			t.Fatal(err)
 		}
@@ -393,7 +393,7 @@ func TestACompressedBombCostsBoundedMemory(t *testing.T) {
 		_, _ = w.Write(bomb.Bytes())
 	})
 	service := webService(server.URL)
-	service.HTTP.MaxBody = 100 << 20
+	service.HTTP.MaxBody = 32 << 20
 	service.HTTP.Contains = "never there"
 
 	var before, after runtime.MemStats
@@ -401,11 +401,11 @@ func TestACompressedBombCostsBoundedMemory(t *testing.T) {
 	reading := look(service)
 	runtime.ReadMemStats(&after)
 	mustFail(t, reading, rules.ReasonBody)
-	if got := value(t, reading, rules.ProbeHTTPBody); got != 100<<20 {
+	if got := value(t, reading, rules.ProbeHTTPBody); got != 32<<20 {
 		t.Errorf("read %v bytes of the body, want exactly the limit", got)
 	}
 	if spent := after.TotalAlloc - before.TotalAlloc; spent > 4<<20 {
-		t.Errorf("a look at 100 MiB of body allocated %d bytes, want under 4 MiB", spent)
+		t.Errorf("a look at 32 MiB of body allocated %d bytes, want under 4 MiB", spent)
 	}
 }
 
@@ -450,7 +450,7 @@ func TestNothingIsLeftAfterALook(t *testing.T) {
 			prober.Look(context.Background(), service)
 		}
 	}
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for runtime.NumGoroutine() > before+5 || dialled.get() != closed.get() {
 		if time.Now().After(deadline) {
 			buffer := make([]byte, 1<<16)
