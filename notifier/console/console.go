@@ -29,8 +29,9 @@ var files embed.FS
 
 // Paths that the room answers on the private address.
 const (
-	Root  = "/console/"
-	login = "/console/login"
+	Root     = "/console/"
+	Runbooks = "/runbooks/" // then the alert's name; they hold no secret and need no login
+	login    = "/console/login"
 )
 
 // Source tells what the console shows.
@@ -90,7 +91,7 @@ type console struct {
 	style []byte
 }
 
-// New gives the handler of everything under Root.
+// New gives the handler of everything under Root and Runbooks.
 func New(cfg Config) (http.Handler, error) {
 	if cfg.Operator == nil || cfg.Source == nil || cfg.Zone == nil || cfg.Now == nil || cfg.Logger == nil {
 		return nil, errors.New("console: operator, source, zone, clock and logger are required")
@@ -106,6 +107,7 @@ func New(cfg Config) (http.Handler, error) {
 	c := &console{cfg: cfg, pages: pages, style: style}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /console/style.css", c.stylesheet)
+	mux.HandleFunc("GET /runbooks/{alert}", c.runbook)
 	mux.HandleFunc("GET /console/login", c.loginForm)
 	mux.HandleFunc("POST /console/login", c.logIn)
 	mux.Handle("GET /console/{$}", cfg.Operator.Only(http.HandlerFunc(c.overview), login))
@@ -143,6 +145,25 @@ func (p page) T(zh, en string) string {
 
 // In gives a text in the page's language.
 func (p page) In(t rules.Text) string { return t.In(p.Language) }
+
+type runbookPage struct {
+	page
+	Alert string
+	Text  string
+}
+
+// runbook shows what an alert means and what to do first. It is Markdown that
+// reads well as it is, so it is shown as it is.
+func (c *console) runbook(w http.ResponseWriter, r *http.Request) {
+	p := runbookPage{page: c.base(r), Alert: r.PathValue("alert")}
+	text, ok := rules.Runbook(p.Alert, p.Language)
+	if !ok {
+		http.Error(w, "there is no runbook of that name", http.StatusNotFound)
+		return
+	}
+	p.Text = string(text)
+	c.show(w, http.StatusOK, "runbook.html", p)
+}
 
 type loginPage struct {
 	page
