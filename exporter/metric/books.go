@@ -1,0 +1,111 @@
+package metric
+
+import (
+	"cmp"
+	"slices"
+
+	"shopwatch/exporter"
+	"shopwatch/rules"
+)
+
+// maxProducts bounds the products whose stock is shown, per shop.
+const maxProducts = 500
+
+// shop shows the books of one shop, and its service delivery: info and status
+// only. Without last look and last success no rule for services can fire for
+// it; the order alerts speak for it.
+func (s *scrape) shop(books exporter.Books, delivery exporter.Service) {
+	shop := text(books.Shop)
+	if s.shops[shop] {
+		return
+	}
+	s.shops[shop] = true
+	if s.claim(shop, rules.ServiceDelivery) {
+		s.info(deliveryService(shop, delivery))
+		s.status(shop, rules.ServiceDelivery, books.Delivery)
+	}
+
+	s.emit(rules.LedgerUp, truth(books.Up), shop)
+	s.moment(rules.LedgerLastSuccess, books.LastSuccess, shop)
+	s.emit(rules.LedgerPollDuration, books.PollDuration.Seconds(), shop)
+	s.emit(rules.LedgerUnknownStatuses, float64(books.UnknownStatuses), shop)
+	for _, kind := range []rules.Kind{rules.Automatic, rules.Manual} {
+		for _, age := range rules.Ages {
+			s.emit(rules.OrdersWaiting, float64(books.Waiting[kind][age]), shop, string(kind), string(age))
+		}
+		s.moment(rules.OrdersOldestWaiting, books.Oldest[kind], shop, string(kind))
+	}
+	s.emit(rules.OrdersShortOfStock, float64(books.ShortOfStock), shop)
+	s.emit(rules.OrdersLate, float64(books.Late), shop)
+	s.orders(shop, books)
+	s.stock(shop, books.Stock)
+}
+
+// deliveryService is the service as configured, with what it must have.
+func deliveryService(shop string, service exporter.Service) exporter.Service {
+	service.Shop, service.ID, service.Role = shop, rules.ServiceDelivery, rules.RoleDelivery
+	service.Name.ZH = cmp.Or(service.Name.ZH, service.Name.EN, "发货")
+	service.Name.EN = cmp.Or(service.Name.EN, "Delivery")
+	return service
+}
+
+// orders shows the counters that have keys. Every event of a payment exists as
+// soon as one does. Keys that only differ in invalid UTF-8 are one series.
+func (s *scrape) orders(shop string, books exporter.Books) {
+	type key struct {
+		payment string
+		event   rules.OrderEvent
+	}
+	orders := make(map[key]float64, len(books.Orders))
+	for count, n := range books.Orders {
+		payment := text(count.Payment)
+		for _, event := range rules.OrderEvents {
+			orders[key{payment, event}] += 0
+		}
+		if slices.Contains(rules.OrderEvents, count.Event) {
+			orders[key{payment, count.Event}] += float64(n)
+		}
+	}
+	for k, n := range orders {
+		s.emit(rules.Orders, n, shop, k.payment, string(k.event))
+	}
+	items := make(map[string]float64, len(books.Items))
+	for product, n := range books.Items {
+		items[text(product)] += float64(n)
+	}
+	for product, n := range items {
+		s.emit(rules.OrderItems, n, shop, product)
+	}
+	revenue := make(map[exporter.Money]float64, len(books.Revenue))
+	for money, amount := range books.Revenue {
+		revenue[exporter.Money{Payment: text(money.Payment), Currency: text(money.Currency)}] += amount
+	}
+	for money, amount := range revenue {
+		s.emit(rules.OrderRevenue, amount, shop, money.Payment, money.Currency)
+	}
+}
+
+// stock shows the unsold cards of each product that can run out. Of more than
+// maxProducts those with the fewest cards are shown: about them a person can
+// and must do something.
+func (s *scrape) stock(shop string, stock []exporter.Stock) {
+	cards := make(map[string]int, len(stock))
+	for _, product := range stock {
+		if !product.Looped {
+			cards[text(product.Product)] += product.Cards
+		}
+	}
+	products := make([]string, 0, len(cards))
+	for product := range cards {
+		products = append(products, product)
+	}
+	if len(products) > maxProducts {
+		slices.SortFunc(products, func(a, b string) int {
+			return cmp.Or(cmp.Compare(cards[a], cards[b]), cmp.Compare(a, b))
+		})
+		products = products[:maxProducts]
+	}
+	for _, product := range products {
+		s.emit(rules.StockCards, float64(cards[product]), shop, product)
+	}
+}
