@@ -99,6 +99,7 @@ func TestExpressionsNameOnlyWhatTheTreatyGives(t *testing.T) {
 				}
 				for annotation, template := range rule.Annotations {
 					for _, query := range queriesIn(template) {
+						note(query)
 						if _, err := treaty.Check(query); err != nil {
 							t.Errorf("%s, annotation %s: %v", rule.Alert, annotation, err)
 						}

@@ -170,13 +170,21 @@ func (t Treaty) binary(n *parser.BinaryExpr) (Labels, error) {
 		return left, nil
 	}
 	matching := n.VectorMatching
-	for _, side := range []Labels{left, right} {
-		if err := side.have(matching.MatchingLabels); err != nil {
+	if matching.On {
+		for _, side := range []Labels{left, right} {
+			if err := side.have(matching.MatchingLabels); err != nil {
+				return nil, err
+			}
+		}
+	} else {
+		either := maps.Clone(left)
+		maps.Copy(either, right)
+		if err := either.have(matching.MatchingLabels); err != nil {
 			return nil, err
 		}
-	}
-	if !matching.On && !maps.Equal(left.without(matching.MatchingLabels), right.without(matching.MatchingLabels)) {
-		return nil, fmt.Errorf("the sides of %s never match: %s and %s", n.Op, left, right)
+		if !maps.Equal(left.without(matching.MatchingLabels), right.without(matching.MatchingLabels)) {
+			return nil, fmt.Errorf("the sides of %s never match: %s and %s", n.Op, left, right)
+		}
 	}
 	switch {
 	case n.Op == parser.LOR:
