@@ -1,0 +1,108 @@
+// Package config reads the exporter's half of shopwatch.yml: section
+// `exporter`, the shops with their services and books, and section
+// `escalation`, which the telling half reads for itself.
+//
+// Everything is validated and every mistake is reported at once, with its line,
+// so that whoever gets a Config needs to doubt nothing in it. The room opens no
+// connection: whether a host answers and a password is right is for the looks
+// to find out. It never reads the notifier's section, so this process needs
+// none of its secrets; the one secret it holds, a shop's data source name,
+// stands in no mistake and no printed Config.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+
+	// Zones of shops are known also where the system has no zone files.
+	_ "time/tzdata"
+
+	"shopwatch/exporter"
+	"shopwatch/internal/configfile"
+	"shopwatch/rules"
+)
+
+// Names of the sections that Load reads.
+const (
+	Section           = "exporter"
+	SectionEscalation = "escalation"
+)
+
+// Config is the measuring half's configuration, valid and complete.
+type Config struct {
+	// Shops has at least one; each has services, books, or both.
+	Shops []exporter.Shop
+	// Delivery is the service [rules.ServiceDelivery] of each shop whose books
+	// are followed, by the shop's id. Nobody looks at it: it is judged from the orders.
+	Delivery map[string]exporter.Service
+	// Escalation also stands in each ledger as Late and Stuck.
+	Escalation rules.Escalation
+}
+
+// String counts what there is: a Config holds data source names, which are secret.
+func (c Config) String() string {
+	services := 0
+	for _, shop := range c.Shops {
+		services += len(shop.Services)
+	}
+	return fmt.Sprintf("%d shops, %d services, %d ledgers", len(c.Shops), services, len(c.Delivery))
+}
+
+// GoString is String, for %#v.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is String, for slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText is String, for whatever marshals.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// Load decodes and validates the exporter's half. Its error is
+// [configfile.Mistakes] with every mistake; the Config is then of no use.
+func Load(doc *configfile.Document) (Config, error) {
+	problems := doc.Problems()
+	config := Config{
+		Delivery:   make(map[string]exporter.Service),
+		Escalation: rules.DefaultEscalation(),
+	}
+	doc.Decode(SectionEscalation, &config.Escalation, problems)
+	checkEscalation(config.Escalation, problems)
+
+	var section sectionFields
+	doc.Decode(Section, &section, problems)
+	build := builder{problems: problems, escalation: config.Escalation}
+	shopsPath := configfile.Field(Section, "shops")
+	if len(section.Shops) == 0 {
+		problems.Add(shopsPath, configfile.Phrase("no shop"), "at least one")
+	}
+	seen := make(map[string]bool)
+	for i, fields := range section.Shops {
+		path := configfile.Item(shopsPath, i)
+		build.id(path, "shop", fields.ID, seen)
+		shop := build.shop(path, fields)
+		if shop.Ledger != nil {
+			config.Delivery[shop.ID] = build.delivery(path, &shop, fields.Delivery)
+		} else if fields.Delivery != nil {
+			problems.Add(configfile.Field(path, "delivery"), configfile.Phrase("delivery without a ledger"),
+				"a ledger, from whose orders delivery is judged")
+		}
+		config.Shops = append(config.Shops, shop)
+	}
+	if err := problems.Err(); err != nil {
+		return Config{}, err
+	}
+	return config, nil
+}
+
+func checkEscalation(e rules.Escalation, problems *configfile.Problems) {
+	path := func(field string) string { return configfile.Field(SectionEscalation, field) }
+	if e.Ops <= 0 {
+		problems.Add(path("ops"), e.Ops, "more than 0")
+	}
+	if e.Management <= e.Ops {
+		problems.Add(path("management"), e.Management, "more than escalation.ops")
+	}
+	if e.Pace <= 0 || e.Pace > 1 {
+		problems.Add(path("pace"), e.Pace, "more than 0 and at most 1")
+	}
+}

@@ -1,0 +1,273 @@
+package config_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"shopwatch/exporter"
+	"shopwatch/exporter/config"
+	"shopwatch/internal/configfile"
+	"shopwatch/rules"
+)
+
+var update = flag.Bool("update", false, "write the .want files of testdata")
+
+// password stands in every secret of these tests, and in no message.
+const password = "hunter2"
+
+// environment is what the files of testdata find.
+func environment(name string) (string, bool) {
+	value, set := map[string]string{
+		"DUJIAOKA_DSN":     "shopwatch:" + password + "@tcp(127.0.0.1:3306)/dujiaoka",
+		"DATABASE_ADDRESS": "127.0.0.1",
+		"SHOP_URL":         "https://shop.example.com",
+	}[name]
+	return value, set
+}
+
+// read reads a file of testdata under its own name.
+func read(t *testing.T, path string, env configfile.Lookup) *configfile.Document {
+	t.Helper()
+	doc, err := configfile.Read(path, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestEveryMistakeIsReportedWithItsLine(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/invalid-*.yml")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("got %d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) {
+			t.Parallel()
+			got, err := config.Load(read(t, file, environment))
+			if err == nil {
+				t.Fatalf("got no error, but %v", got)
+			}
+			if !reflect.DeepEqual(got, config.Config{}) {
+				t.Errorf("got %v besides the error", got)
+			}
+			message := strings.ReplaceAll(err.Error(), "testdata/", "") + "\n"
+			if strings.Contains(message, password) {
+				t.Errorf("the password is in %q", message)
+			}
+			golden := strings.TrimSuffix(file, ".yml") + ".want"
+			if *update {
+				if err := os.WriteFile(golden, []byte(message), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if message != string(want) {
+				t.Errorf("got\n%swant\n%s", message, want)
+			}
+		})
+	}
+}
+
+func TestAMinimalFileGetsTheDefaults(t *testing.T) {
+	t.Parallel()
+	got, err := config.Load(read(t, "testdata/minimal.yml", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Config{
+		Shops: []exporter.Shop{{
+			ID:   "main",
+			Name: rules.Text{ZH: "main", EN: "main"},
+			Services: []exporter.Service{{
+				Shop: "main", ID: "storefront",
+				Name:     rules.Text{ZH: "storefront", EN: "storefront"},
+				Group:    rules.Text{ZH: "商店", EN: "Shop"},
+				Role:     rules.RoleOther,
+				Position: 1,
+				Public:   true,
+				Target:   "https://shop.example.com/",
+				HTTP:     &exporter.HTTPLook{Method: "GET", FollowRedirects: true, MaxBody: 1 << 20},
+				Interval: 15 * time.Second, Timeout: 10 * time.Second, Slow: 3 * time.Second,
+				FailureThreshold: 1, SuccessThreshold: 1,
+			}},
+		}},
+		Delivery:   map[string]exporter.Service{},
+		Escalation: rules.DefaultEscalation(),
+	}
+	equal(t, got, want)
+}
+
+func TestAFullFileSaysEverything(t *testing.T) {
+	t.Parallel()
+	got, err := config.Load(read(t, "testdata/full.yml", environment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := config.Config{
+		Shops: []exporter.Shop{{
+			ID:   "main",
+			Name: rules.Text{ZH: "我的小店", EN: "My shop"},
+			Ledger: &exporter.Ledger{
+				Software: "dujiaonext", DSN: "user:hunter2@tcp(db)/shop", Prefix: "dj_", Zone: time.UTC,
+				Interval: 5 * time.Second, Lookback: 24 * time.Hour, Slow: 30 * time.Second,
+				Late: 15 * time.Second, Stuck: 90 * time.Second,
+			},
+			Services: []exporter.Service{{
+				Shop: "main", ID: "storefront",
+				Name:     rules.Text{ZH: "Storefront", EN: "Storefront"},
+				Group:    rules.Text{ZH: "购买", EN: "Buying"},
+				Role:     rules.RoleStorefront,
+				Position: 1, Critical: true, Public: false,
+				Target: "https://shop.example.com/",
+				HTTP: &exporter.HTTPLook{
+					Method:      "POST",
+					Headers:     map[string]string{"Authorization": "Bearer shopwatch:hunter2@tcp(127.0.0.1:3306)/dujiaoka"},
+					ValidStatus: []int{200, 204}, Contains: "Welcome", NotContains: "Whoops",
+					FollowRedirects: false, MaxBody: 512 << 10, SkipTLSVerify: true,
+				},
+				Interval: time.Minute, Timeout: 5 * time.Second, Slow: time.Second,
+				FailureThreshold: 3, SuccessThreshold: 2, DependsOn: []string{"database"},
+			}, {
+				Shop: "main", ID: "database",
+				Name:     rules.Text{ZH: "database", EN: "database"},
+				Group:    rules.Text{ZH: "商店", EN: "Shop"},
+				Role:     rules.RoleDatabase,
+				Position: 3, // delivery is the second
+				Public:   true,
+				Target:   "[::1]:3306",
+				TCP:      &exporter.TCPLook{TLS: true},
+				Interval: 5 * time.Second,
+				Timeout:  5 * time.Second, // never longer than the interval
+				Slow:     3 * time.Second, FailureThreshold: 1, SuccessThreshold: 1,
+			}},
+		}, {
+			ID:   "second",
+			Name: rules.Text{ZH: "second", EN: "second"},
+			Services: []exporter.Service{{
+				Shop: "second", ID: "storefront", // an id of another shop
+				Name:  rules.Text{ZH: "storefront", EN: "storefront"},
+				Group: rules.Text{ZH: "商店", EN: "Shop"},
+				Role:  rules.RoleOther, Position: 1, Public: true,
+				Target:   "http://127.0.0.1:8000/",
+				HTTP:     &exporter.HTTPLook{Method: "GET", FollowRedirects: true, MaxBody: 1 << 20},
+				Interval: 15 * time.Second, Timeout: 10 * time.Second, Slow: 3 * time.Second,
+				FailureThreshold: 1, SuccessThreshold: 1,
+			}},
+		}},
+		Delivery: map[string]exporter.Service{"main": {
+			Shop: "main", ID: rules.ServiceDelivery,
+			Name:  rules.Text{ZH: "发货", EN: "Automatic delivery"},
+			Group: rules.Text{ZH: "Buying", EN: "Buying"},
+			Role:  rules.RoleDelivery, Position: 2,
+		}},
+		Escalation: rules.DemoEscalation(),
+	}
+	equal(t, got, want)
+}
+
+// equal compares by JSON, which a failure can show; no exporter noun hides a field from it.
+func equal(t *testing.T, got, want config.Config) {
+	t.Helper()
+	if reflect.DeepEqual(got, want) {
+		return
+	}
+	type plain config.Config // without the methods that hide
+	gotText, _ := json.MarshalIndent(plain(got), "", " ")
+	wantText, _ := json.MarshalIndent(plain(want), "", " ")
+	t.Errorf("got  %s\nwant %s", gotText, wantText)
+}
+
+func TestAShopWithBooksAloneHasDeliveryByDefault(t *testing.T) {
+	t.Parallel()
+	doc, err := configfile.Parse("test.yml", []byte("exporter:\n  shops: [{id: main, ledger: {software: dujiaoka, dsn: x}}]\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := config.Load(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := exporter.Service{
+		Shop: "main", ID: rules.ServiceDelivery,
+		Name:  rules.Text{ZH: "自动发货", EN: "Automatic delivery"},
+		Group: rules.Text{ZH: "商店", EN: "Shop"},
+		Role:  rules.RoleDelivery, Position: 1, Critical: true, Public: true,
+	}
+	if !reflect.DeepEqual(got.Delivery["main"], want) {
+		t.Errorf("got  %+v\nwant %+v", got.Delivery["main"], want)
+	}
+	ledger := got.Shops[0].Ledger
+	if ledger.Zone.String() != "Asia/Shanghai" || ledger.Interval != 15*time.Second || ledger.Lookback != 168*time.Hour ||
+		ledger.Slow != time.Minute || ledger.Late != 5*time.Minute || ledger.Stuck != 30*time.Minute {
+		t.Errorf("got ledger %+v", ledger)
+	}
+}
+
+func TestAConfigIsPrintedWithoutItsSecrets(t *testing.T) {
+	t.Parallel()
+	loaded, err := config.Load(read(t, "testdata/full.yml", environment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("loaded", "config", loaded)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("loaded", "config", loaded)
+	marshalled, err := json.Marshal(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := fmt.Sprintf("%v %+v %#v %s", loaded, loaded, loaded, marshalled) + log.String()
+	if strings.Contains(printed, password) {
+		t.Errorf("the password is in %s", printed)
+	}
+	if want := "2 shops, 3 services, 1 ledgers"; loaded.String() != want {
+		t.Errorf("got %q, want %q", loaded, want)
+	}
+}
+
+// sampleEnvironment reads examples/dujiaoka.env, which also a shell can read.
+func sampleEnvironment(t *testing.T) configfile.Lookup {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/dujiaoka.env")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := make(map[string]string)
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			env[name] = strings.Trim(value, "'")
+		}
+	}
+	return func(name string) (string, bool) { value, set := env[name]; return value, set }
+}
+
+func TestTheExamplesLoad(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../examples/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got no examples, %v", err)
+	}
+	for _, file := range files {
+		doc := read(t, file, sampleEnvironment(t))
+		loaded, err := config.Load(doc)
+		if err := configfile.Join(doc.Only("escalation", "exporter", "notifier"), err); err != nil {
+			t.Errorf("got\n%v", err)
+		}
+		if filepath.Base(file) == "dujiaoka.yml" && (len(loaded.Shops) != 1 || len(loaded.Shops[0].Services) != 4 || len(loaded.Delivery) != 1) {
+			t.Errorf("got %v", loaded)
+		}
+	}
+}

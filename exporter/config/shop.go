@@ -1,0 +1,179 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"shopwatch/exporter"
+	"shopwatch/internal/configfile"
+	"shopwatch/rules"
+)
+
+// software lists the shop software whose books can be read.
+var software = []string{"dujiaoka", "dujiaonext"}
+
+// longestName is how long a text that stands on the page may be, in runes.
+const longestName = 80
+
+var (
+	idForm = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
+	// prefixForm keeps SQL out of table names.
+	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_]{0,32}$`)
+)
+
+// builder makes the nouns of the fields and reports what is wrong with them.
+type builder struct {
+	problems   *configfile.Problems
+	escalation rules.Escalation
+}
+
+// add reports a mistake in the field of the mapping at path.
+func (b builder) add(path, field string, got any, want string) {
+	b.problems.Add(configfile.Field(path, field), got, want)
+}
+
+// id checks the id of a shop or service and remembers it in seen.
+func (b builder) id(path, what, id string, seen map[string]bool) {
+	switch {
+	case !idForm.MatchString(id):
+		b.add(path, "id", id, "1 to 40 of a–z, 0–9, _ and -")
+	case seen[id]:
+		b.add(path, "id", configfile.Phrase("a second "+what+" "+id), "an id of its own")
+	}
+	seen[id] = true
+}
+
+// name checks a text that people read.
+func (b builder) name(path, field string, name rules.Text) {
+	for _, language := range []string{"zh", "en"} {
+		text := name.In(language)
+		switch {
+		case utf8.RuneCountInString(text) > longestName:
+			b.add(path, field, text, fmt.Sprintf("at most %d characters", longestName))
+			return
+		case strings.ContainsFunc(text, unicode.IsControl):
+			b.add(path, field, text, "one line of text")
+			return
+		}
+	}
+}
+
+func (b builder) shop(path string, fields shopFields) exporter.Shop {
+	shop := exporter.Shop{ID: fields.ID, Name: fields.Name.or(fields.ID)}
+	b.name(path, "name", shop.Name)
+	if fields.Ledger == nil && len(fields.Services) == 0 {
+		b.problems.Add(path, configfile.Phrase("a shop with nothing to watch"), "services, or a ledger")
+	}
+	if fields.Ledger != nil {
+		shop.Ledger = b.ledger(configfile.Field(path, "ledger"), *fields.Ledger)
+	}
+	seen := make(map[string]bool)
+	servicesPath := configfile.Field(path, "services")
+	for i, service := range fields.Services {
+		at := configfile.Item(servicesPath, i)
+		if service.ID == rules.ServiceDelivery {
+			b.add(at, "id", service.ID, "another id: delivery is the service that is judged from the orders")
+		} else {
+			b.id(at, "service", service.ID, seen)
+		}
+		made := b.service(at, service)
+		made.Shop, made.Position = shop.ID, i+1
+		shop.Services = append(shop.Services, made)
+	}
+	b.dependencies(servicesPath, shop.Services)
+	return shop
+}
+
+func (b builder) ledger(path string, fields ledgerFields) *exporter.Ledger {
+	if !slices.Contains(software, fields.Software) {
+		b.add(path, "software", fields.Software, "one of "+strings.Join(software, ", "))
+	}
+	if !fields.DSN.IsSet() {
+		b.add(path, "dsn", fields.DSN, "the shop's data source name, or its file in dsn_file")
+	}
+	if !prefixForm.MatchString(fields.TablePrefix) {
+		b.add(path, "table_prefix", fields.TablePrefix, "at most 32 letters, digits and _")
+	}
+	zone, err := time.LoadLocation(fields.Timezone)
+	if err != nil || fields.Timezone == "" || fields.Timezone == "Local" {
+		b.add(path, "timezone", fields.Timezone, "a time zone such as Asia/Shanghai or UTC")
+	}
+	b.atLeast(path, "interval", fields.Interval, time.Second)
+	b.atLeast(path, "lookback", fields.Lookback, time.Hour)
+	b.positive(path, "slow", fields.Slow)
+	return &exporter.Ledger{
+		Software: fields.Software,
+		DSN:      fields.DSN.Reveal(),
+		Prefix:   fields.TablePrefix,
+		Zone:     zone,
+		Interval: fields.Interval,
+		Late:     b.escalation.Ops,
+		Stuck:    b.escalation.Management,
+		Slow:     fields.Slow,
+		Lookback: fields.Lookback,
+	}
+}
+
+// delivery makes the shop's delivery service. It takes its position among the
+// services: those from there on move one down.
+func (b builder) delivery(shopPath string, shop *exporter.Shop, given *deliveryFields) exporter.Service {
+	fields := given
+	if fields == nil {
+		fields = new(deliveryFields)
+		fields.SetDefaults()
+	}
+	path := configfile.Field(shopPath, "delivery")
+	last := len(shop.Services) + 1
+	position := last
+	if fields.Position != nil {
+		position = *fields.Position
+	}
+	if position < 1 || position > last {
+		b.add(path, "position", position, fmt.Sprintf("1–%d", last))
+	}
+	for i := range shop.Services {
+		if shop.Services[i].Position >= position {
+			shop.Services[i].Position++
+		}
+	}
+	service := exporter.Service{
+		Shop: shop.ID, ID: rules.ServiceDelivery,
+		Name:     fields.Name.or(rules.ServiceDelivery),
+		Group:    fields.Group.or(defaultGroup.EN),
+		Role:     rules.RoleDelivery,
+		Position: position,
+		Critical: fields.Critical,
+		Public:   fields.Public,
+	}
+	b.name(path, "name", service.Name)
+	b.name(path, "group", service.Group)
+	return service
+}
+
+func (b builder) atLeast(path, field string, got, least time.Duration) {
+	if got < least {
+		b.add(path, field, got, fmt.Sprintf("at least %s", shortest(least)))
+	}
+}
+
+func (b builder) positive(path, field string, got time.Duration) {
+	if got <= 0 {
+		b.add(path, field, got, "more than 0")
+	}
+}
+
+// shortest writes 1h for 1h0m0s.
+func shortest(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}

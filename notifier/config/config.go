@@ -1,0 +1,184 @@
+// Package config reads the notifier's half of shopwatch.yml: section
+// `notifier`, which says whom to tell and by which channels, and section
+// `escalation`, which the measuring half reads for itself.
+//
+// Everything is validated and every mistake is reported at once, with its line,
+// so that whoever gets a Config needs to doubt nothing in it. The room opens no
+// connection and sends nothing. It never reads the exporter's section: the
+// process of the public page must not know a shop's database password. Tokens
+// and passwords are [configfile.Secret], and mail addresses, phone numbers and
+// chats of people stand in no mistake: the line says where to look.
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	// The page's zone is known also where the system has no zone files.
+	_ "time/tzdata"
+
+	"shopwatch/internal/configfile"
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// Names of the sections that are read.
+const (
+	Section           = "notifier"
+	SectionEscalation = "escalation"
+)
+
+// The channels that a person can be told by: Recipient.Channel.
+const (
+	Telegram = "telegram"
+	Email    = "email"
+	SMS      = "sms"
+)
+
+// Config is the telling half's configuration, valid and complete.
+type Config struct {
+	// Prometheus is the server to ask; nil where the file names none, and the one in this process is meant.
+	Prometheus *PrometheusConfig
+	// WebhookToken is what Alertmanager sends to us; not set where the one in this process makes its own.
+	WebhookToken configfile.Secret
+	Page         PageConfig
+	Telegram     *TelegramConfig // nil: not configured
+	Email        *EmailConfig    // nil: not configured
+	SMS          *SMSConfig      // nil: not configured
+	// Audiences are the people on call. Their channels are configured. IDs are
+	// zero: the store gives them.
+	Audiences  map[rules.Audience][]notifier.Recipient
+	Escalation rules.Escalation
+}
+
+// PrometheusConfig says how to reach a Prometheus HTTP API.
+type PrometheusConfig struct {
+	URL         string // without a slash at its end
+	Username    string // basic authentication, with Password
+	Password    configfile.Secret
+	BearerToken configfile.Secret // instead of the two
+	Tenant      string            // X-Scope-OrgID of Mimir, Thanos or Cortex; empty: none
+	CAFile      string            // PEM certificates to trust; empty: the system's
+}
+
+// PageConfig says how the public page introduces itself.
+type PageConfig struct {
+	Title rules.Text
+	URL   string         // where the public finds it, without a slash at its end; empty: unknown, and no notice links to it
+	Zone  *time.Location // in which the page and notices tell times
+}
+
+// TelegramConfig is one bot.
+type TelegramConfig struct {
+	Token  configfile.Secret
+	APIURL string // Bot API server, without a slash at its end
+}
+
+// TLS says how a mail server is spoken to.
+type TLS string
+
+// The ways to speak to a mail server.
+const (
+	TLSStartTLS TLS = "starttls" // upgrade, or do not send
+	TLSImplicit TLS = "implicit" // from the first byte, as on port 465
+	TLSOptional TLS = "optional" // upgrade where the server offers it
+	TLSNone     TLS = "none"     // never
+)
+
+// EmailConfig is one mail server and sender.
+type EmailConfig struct {
+	Host     string
+	Port     int
+	Username string // empty: no authentication
+	Password configfile.Secret
+	From     string // "Shop <alerts@example.com>"
+	TLS      TLS
+}
+
+// SMSConfig is one provider of text messages.
+type SMSConfig struct {
+	Aliyun *AliyunConfig // never nil: the one provider there is
+}
+
+// AliyunConfig is an account with Aliyun's SMS service.
+type AliyunConfig struct {
+	AccessKeyID     string
+	AccessKeySecret configfile.Secret
+	SignName        string
+	Endpoint        string // host, host:port, or URL of a gateway of one's own
+	// Templates are registered template codes by event; every event has one.
+	Templates map[notifier.Event]string
+	// AllowedPrefixes are how numbers begin that may be sent to, such as "+86":
+	// nobody runs up a bill in a country the shop does not sell to. At least one.
+	AllowedPrefixes []string
+}
+
+// String counts what there is: a Config holds addresses of people.
+func (c Config) String() string {
+	text := ""
+	for _, audience := range audiences {
+		text += fmt.Sprintf("%d %s, ", len(c.Audiences[audience]), audience)
+	}
+	return text + fmt.Sprintf("telegram %t, email %t, sms %t", c.Telegram != nil, c.Email != nil, c.SMS != nil)
+}
+
+// GoString is String, for %#v.
+func (c Config) GoString() string { return c.String() }
+
+// LogValue is String, for slog.
+func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// MarshalText is String, for whatever marshals.
+func (c Config) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
+
+// Load decodes and validates the notifier's half for a process that also runs
+// Prometheus and Alertmanager: both may be absent from the file. Its error is
+// [configfile.Mistakes] with every mistake; the Config is then of no use.
+func Load(doc *configfile.Document) (Config, error) { return load(doc, false) }
+
+// LoadStandalone is Load for a process of its own, which must be told where
+// Prometheus is and which token Alertmanager sends.
+func LoadStandalone(doc *configfile.Document) (Config, error) { return load(doc, true) }
+
+func load(doc *configfile.Document, standalone bool) (Config, error) {
+	problems := doc.Problems()
+	config := Config{Escalation: rules.DefaultEscalation()}
+	doc.Decode(SectionEscalation, &config.Escalation, problems)
+	checkEscalation(config.Escalation, problems)
+
+	var fields sectionFields
+	fields.SetDefaults()
+	doc.Decode(Section, &fields, problems)
+	build := builder{problems}
+	if standalone {
+		build.standalone(fields)
+	}
+	config.Prometheus = build.prometheus(path("prometheus"), fields.Prometheus)
+	config.WebhookToken = build.webhook(path("webhook"), fields.Webhook)
+	config.Page = build.page(path("page"), fields.Page)
+	config.Telegram = build.telegram(path("telegram"), fields.Telegram)
+	config.Email = build.email(path("email"), fields.Email)
+	config.SMS = build.sms(path("sms"), fields.SMS)
+	config.Audiences = build.audiences(path("audiences"), fields)
+	if err := problems.Err(); err != nil {
+		return Config{}, err
+	}
+	return config, nil
+}
+
+// path is that of a field of the section.
+func path(field string) string { return configfile.Field(Section, field) }
+
+func checkEscalation(e rules.Escalation, problems *configfile.Problems) {
+	path := func(field string) string { return configfile.Field(SectionEscalation, field) }
+	if e.Ops <= 0 {
+		problems.Add(path("ops"), e.Ops, "more than 0")
+	}
+	if e.Management <= e.Ops {
+		problems.Add(path("management"), e.Management, "more than escalation.ops")
+	}
+	if e.Pace <= 0 || e.Pace > 1 {
+		problems.Add(path("pace"), e.Pace, "more than 0 and at most 1")
+	}
+}

@@ -1,0 +1,258 @@
+package config_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"shopwatch/internal/configfile"
+	"shopwatch/notifier"
+	"shopwatch/notifier/config"
+	"shopwatch/rules"
+)
+
+var update = flag.Bool("update", false, "write the .want files of testdata")
+
+// secrets stand in the files of these tests, and in no message: passwords and
+// what belongs to people.
+var secrets = []string{
+	"hunter2", "13912345678", "139 1234", "ops@shop.example", "boss@shop.example",
+	"private", "Private", "my boss", "1009876500000",
+}
+
+// environment is what the files of testdata find.
+func environment(name string) (string, bool) {
+	value, set := map[string]string{
+		"TELEGRAM_TOKEN":    "123456:hunter2",
+		"ACCESS_KEY_SECRET": "hunter2",
+	}[name]
+	return value, set
+}
+
+// read reads a file of testdata.
+func read(t *testing.T, path string, env configfile.Lookup) *configfile.Document {
+	t.Helper()
+	doc, err := configfile.Read(path, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestEveryMistakeIsReportedWithItsLine(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/invalid-*.yml")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("got %d files, %v", len(files), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".yml")
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			load := config.Load
+			if strings.HasPrefix(name, "invalid-standalone-") {
+				load = config.LoadStandalone
+			}
+			got, err := load(read(t, file, environment))
+			if err == nil {
+				t.Fatalf("got no error, but %v", got)
+			}
+			if !reflect.DeepEqual(got, config.Config{}) {
+				t.Errorf("got %v besides the error", got)
+			}
+			message := strings.ReplaceAll(err.Error(), "testdata/", "") + "\n"
+			for _, secret := range secrets {
+				if strings.Contains(message, secret) {
+					t.Errorf("%s is in %q", secret, message)
+				}
+			}
+			golden := strings.TrimSuffix(file, ".yml") + ".want"
+			if *update {
+				if err := os.WriteFile(golden, []byte(message), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if message != string(want) {
+				t.Errorf("got\n%swant\n%s", message, want)
+			}
+		})
+	}
+}
+
+func TestAnAbsentSectionIsEnoughBesideThePrometheusOfThisProcess(t *testing.T) {
+	t.Parallel()
+	got, err := config.Load(read(t, "testdata/minimal.yml", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Prometheus != nil || got.WebhookToken.IsSet() || got.Telegram != nil || got.Email != nil || got.SMS != nil || len(got.Audiences) != 0 {
+		t.Errorf("got %+v", got)
+	}
+	if want := (rules.Text{ZH: "服务状态", EN: "Service status"}); got.Page.Title != want || got.Page.URL != "" || got.Page.Zone.String() != "Asia/Shanghai" {
+		t.Errorf("got page %+v", got.Page)
+	}
+	if got.Escalation != rules.DefaultEscalation() {
+		t.Errorf("got escalation %+v", got.Escalation)
+	}
+}
+
+func TestAFullFileSaysEverything(t *testing.T) {
+	t.Parallel()
+	got, err := config.LoadStandalone(read(t, "testdata/full.yml", environment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type secret struct{ name, got, want string }
+	for _, secret := range []secret{
+		{"prometheus", got.Prometheus.Password.Reveal(), "hunter2"},
+		{"bearer", got.Prometheus.BearerToken.Reveal(), ""},
+		{"webhook", got.WebhookToken.Reveal(), "hunter2"},
+		{"telegram", got.Telegram.Token.Reveal(), "123456:hunter2"},
+		{"email", got.Email.Password.Reveal(), "hunter2"},
+		{"sms", got.SMS.Aliyun.AccessKeySecret.Reveal(), "hunter2"},
+	} {
+		if secret.got != secret.want {
+			t.Errorf("secret of %s: got %q, want %q", secret.name, secret.got, secret.want)
+		}
+	}
+	// Secrets hold functions, which nothing compares.
+	got.Prometheus.Password, got.WebhookToken, got.Telegram.Token = configfile.Secret{}, configfile.Secret{}, configfile.Secret{}
+	got.Email.Password, got.SMS.Aliyun.AccessKeySecret = configfile.Secret{}, configfile.Secret{}
+	want := config.Config{
+		Prometheus: &config.PrometheusConfig{
+			URL: "https://prometheus.example.com/prom", Username: "shopwatch", Tenant: "shop", CAFile: "testdata/ca.pem",
+		},
+		Page:     config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
+		Telegram: &config.TelegramConfig{APIURL: "http://127.0.0.1:8081"},
+		Email: &config.EmailConfig{
+			Host: "smtp.example.com", Port: 465, Username: "alerts@example.com",
+			From: "小店 <alerts@example.com>", TLS: config.TLSImplicit,
+		},
+		SMS: &config.SMSConfig{Aliyun: &config.AliyunConfig{
+			AccessKeyID: "LTAI5example", SignName: "我的小店", Endpoint: "http://127.0.0.1:8082",
+			Templates: map[notifier.Event]string{
+				notifier.EventDown: "SMS_1", notifier.EventProlonged: "SMS_1", notifier.EventRecovered: "SMS_2",
+			},
+			AllowedPrefixes: []string{"+86"},
+		}},
+		Audiences: map[rules.Audience][]notifier.Recipient{
+			rules.Ops: {
+				{Audience: rules.Ops, Channel: config.Telegram, Address: "-1009876500000:7", Language: notifier.Chinese, Active: true},
+				{Audience: rules.Ops, Channel: config.Telegram, Address: "42", Language: notifier.Chinese, Active: true},
+				{Audience: rules.Ops, Channel: config.Email, Address: "ops@shop.example", Language: notifier.English, Active: true},
+				{Audience: rules.Ops, Channel: config.SMS, Address: "+8613912345678", Language: notifier.Chinese, Active: true},
+			},
+			rules.Management:  {{Audience: rules.Management, Channel: config.Email, Address: "boss@shop.example", Language: notifier.Chinese, Active: true}},
+			rules.Subscribers: {{Audience: rules.Subscribers, Channel: config.Telegram, Address: "@my_shop_status", Language: notifier.Chinese, Active: true}},
+		},
+		Escalation: rules.DemoEscalation(),
+	}
+	if !reflect.DeepEqual(got, want) {
+		type plain config.Config // without the methods that hide
+		gotText, _ := json.MarshalIndent(plain(got), "", " ")
+		wantText, _ := json.MarshalIndent(plain(want), "", " ")
+		t.Errorf("got  %s\nwant %s", gotText, wantText)
+	}
+}
+
+func TestThePortOfAMailServerFollowsItsTLS(t *testing.T) {
+	t.Parallel()
+	for fields, want := range map[string]int{
+		"": 587, "tls: starttls": 587, "tls: optional": 587, "tls: none": 587, "tls: implicit": 465, "tls: implicit, port: 2465": 2465,
+	} {
+		doc, err := configfile.Parse("test.yml", []byte("notifier: {email: {host: localhost, from: a@example.com, "+fields+"}}\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := config.Load(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Email.Port != want {
+			t.Errorf("%s: got port %d, want %d", fields, got.Email.Port, want)
+		}
+	}
+}
+
+func TestAPasswordMayStayInTheClearOnThisMachine(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"localhost", "127.0.0.1", "::1"} {
+		text := fmt.Sprintf("notifier: {email: {host: %q, from: a@example.com, tls: none, username: a, password: b}}\n", host)
+		doc, err := configfile.Parse("test.yml", []byte(text), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := config.Load(doc); err != nil {
+			t.Errorf("%s: got %v", host, err)
+		}
+	}
+}
+
+func TestAConfigIsPrintedWithoutSecretsAndAddresses(t *testing.T) {
+	t.Parallel()
+	loaded, err := config.Load(read(t, "testdata/full.yml", environment))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("loaded", "config", loaded)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("loaded", "config", loaded)
+	marshalled, err := json.Marshal(loaded)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed := fmt.Sprintf("%v %+v %#v %s", loaded, loaded, loaded, marshalled) + log.String()
+	for _, secret := range secrets {
+		if strings.Contains(printed, secret) {
+			t.Errorf("%s is in %s", secret, printed)
+		}
+	}
+	if want := "4 ops, 1 management, 1 subscribers, telegram true, email true, sms true"; loaded.String() != want {
+		t.Errorf("got %q, want %q", loaded, want)
+	}
+}
+
+// sampleEnvironment reads examples/dujiaoka.env, which also a shell can read.
+func sampleEnvironment(t *testing.T) configfile.Lookup {
+	t.Helper()
+	text, err := os.ReadFile("../../examples/dujiaoka.env")
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := make(map[string]string)
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if name, value, ok := strings.Cut(line, "="); ok && !strings.HasPrefix(line, "#") {
+			env[name] = strings.Trim(value, "'")
+		}
+	}
+	return func(name string) (string, bool) { value, set := env[name]; return value, set }
+}
+
+func TestTheExamplesLoad(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../../examples/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("got no examples, %v", err)
+	}
+	for _, file := range files {
+		loaded, err := config.Load(read(t, file, sampleEnvironment(t)))
+		if err != nil {
+			t.Errorf("got\n%v", err)
+		}
+		if filepath.Base(file) == "dujiaoka.yml" && loaded.String() != "2 ops, 2 management, 0 subscribers, telegram true, email true, sms false" {
+			t.Errorf("got %v", loaded)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package config
+
+import (
+	"shopwatch/internal/configfile"
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// The fields as the file has them, each with its default.
+
+type sectionFields struct {
+	Prometheus *prometheusFields
+	Webhook    *webhookFields
+	Page       pageFields
+	Telegram   *telegramFields
+	Email      *emailFields
+	SMS        *smsFields
+	Audiences  map[string][]personFields
+}
+
+// SetDefaults is called before the file's values.
+func (f *sectionFields) SetDefaults() {
+	f.Page.Title = text{ZH: "服务状态", EN: "Service status"}
+	f.Page.Timezone = "Asia/Shanghai"
+}
+
+type prometheusFields struct {
+	URL         string
+	Username    string
+	Password    configfile.Secret
+	BearerToken configfile.Secret `yaml:"bearer_token"`
+	Tenant      string
+	CAFile      configfile.Path `yaml:"ca_file"`
+}
+
+type webhookFields struct {
+	Token configfile.Secret
+}
+
+type pageFields struct {
+	Title    text
+	URL      string
+	Timezone string
+}
+
+type telegramFields struct {
+	Token  configfile.Secret
+	APIURL string `yaml:"api_url"`
+}
+
+// SetDefaults is called before the file's values.
+func (f *telegramFields) SetDefaults() { f.APIURL = "https://api.telegram.org" }
+
+type emailFields struct {
+	Host     string
+	Port     *int // default: by tls
+	Username string
+	Password configfile.Secret
+	From     string
+	TLS      TLS
+}
+
+// SetDefaults is called before the file's values.
+func (f *emailFields) SetDefaults() { f.TLS = TLSStartTLS }
+
+type smsFields struct {
+	Aliyun *aliyunFields
+}
+
+type aliyunFields struct {
+	AccessKeyID     string            `yaml:"access_key_id"`
+	AccessKeySecret configfile.Secret `yaml:"access_key_secret"`
+	SignName        string            `yaml:"sign_name"`
+	Endpoint        string
+	Templates       map[notifier.Event]string
+	AllowedPrefixes []string `yaml:"allowed_prefixes"`
+}
+
+// SetDefaults is called before the file's values.
+func (f *aliyunFields) SetDefaults() {
+	f.Endpoint = "dysmsapi.aliyuncs.com"
+	f.AllowedPrefixes = []string{"+86"}
+}
+
+// personFields is one person: exactly one of the channels.
+type personFields struct {
+	Telegram string
+	Email    string
+	SMS      string
+	Language notifier.Language
+}
+
+// SetDefaults is called before the file's values.
+func (f *personFields) SetDefaults() { f.Language = notifier.Chinese }
+
+// text is a rules.Text that is given as {zh: …, en: …} or as one text for both languages.
+type text rules.Text
+
+// UnmarshalText takes one text for both languages.
+func (t *text) UnmarshalText(raw []byte) error {
+	t.ZH, t.EN = string(raw), string(raw)
+	return nil
+}
+
+// both fills a missing language from the other.
+func (t text) both() rules.Text {
+	if t.ZH == "" {
+		t.ZH = t.EN
+	}
+	if t.EN == "" {
+		t.EN = t.ZH
+	}
+	return rules.Text(t)
+}
