@@ -146,6 +146,8 @@ func keyOf(from ast.MapKeyNode) (key, what string) {
 		return from.GetToken().Value, ""
 	case *ast.MergeKeyNode:
 		return "", "a merge key"
+	case *ast.MappingKeyNode:
+		return "", "a key after ?"
 	case *ast.AnchorNode:
 		return "", "an anchor"
 	case *ast.AliasNode:
