@@ -1,0 +1,219 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oklog/run"
+
+	"shopwatch/exporter"
+	exporterconfig "shopwatch/exporter/config"
+	"shopwatch/exporter/demo"
+	"shopwatch/internal/configfile"
+	"shopwatch/internal/guard"
+	"shopwatch/notifier"
+	notifierapp "shopwatch/notifier/app"
+	notifierconfig "shopwatch/notifier/config"
+	"shopwatch/notifier/console"
+	"shopwatch/notifier/sandbox"
+	"shopwatch/rules"
+)
+
+// demoWorld is the demo shop, and the sandbox that takes what is told of it. A
+// nil demoWorld is none: `up` on a configuration file.
+type demoWorld struct {
+	shop    *demo.Shop
+	sandbox *sandbox.Sandbox
+	control http.Handler
+}
+
+const sandboxPath = "/sandbox"
+
+func newDemoWorld(f flags, logger *slog.Logger) (*demoWorld, error) {
+	shop, err := demo.New(demo.Config{
+		Dir: filepath.Join(f.dataDir, "demo"), Escalation: rules.DemoEscalation(), Now: clock, Logger: logger,
+		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
+	})
+	if err != nil {
+		return nil, err
+	}
+	control, err := shop.Control()
+	if err != nil {
+		return nil, err
+	}
+	messages, err := sandbox.New(sandbox.Config{
+		Now: clock, Logger: logger, Path: filepath.Join(f.dataDir, "demo", "messages.jsonl"), Prefix: sandboxPath,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &demoWorld{shop: shop, sandbox: messages, control: control}, nil
+}
+
+// exporter is what the configuration file would say of the demo shop.
+func (d *demoWorld) exporter() exporterconfig.Config {
+	shop := d.shop.Shop()
+	return exporterconfig.Config{
+		Shops: []exporter.Shop{shop}, Escalation: rules.DemoEscalation(),
+		Delivery: map[string]exporter.Service{shop.ID: d.shop.Delivery()},
+	}
+}
+
+// notifier is what the configuration file would say of the sandbox.
+func (d *demoWorld) notifier() notifierconfig.Config {
+	credentials := d.sandbox.Credentials()
+	host, port, _ := net.SplitHostPort(d.sandbox.SMTPAddr()) // of a listener: always well-formed
+	number, _ := strconv.Atoi(port)
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		zone = time.FixedZone("Asia/Shanghai", 8*60*60)
+	}
+	templates := map[notifier.Event]string{}
+	for name, code := range d.sandbox.SMSTemplates() {
+		templates[notifier.Event(name)] = code
+	}
+	person := func(audience rules.Audience, channel, address string, language notifier.Language) notifier.Recipient {
+		return notifier.Recipient{Audience: audience, Channel: channel, Address: address, Language: language}
+	}
+	return notifierconfig.Config{
+		Page: notifierconfig.PageConfig{Title: d.shop.Shop().Name, Zone: zone},
+		Telegram: &notifierconfig.TelegramConfig{
+			Token: configfile.NewSecret(credentials.TelegramToken), APIURL: d.sandbox.TelegramURL(),
+		},
+		Email: &notifierconfig.EmailConfig{
+			Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
+			From: "shopwatch <alerts@demo.example>", TLS: notifierconfig.TLSNone,
+		},
+		SMS: &notifierconfig.SMSConfig{Aliyun: &notifierconfig.AliyunConfig{
+			AccessKeyID: credentials.SMSAccessKeyID, AccessKeySecret: configfile.NewSecret(credentials.SMSAccessKeySecret),
+			SignName: credentials.SMSSignName, Endpoint: "http://" + d.sandbox.SMSEndpoint(), Templates: templates,
+		}},
+		Audiences: map[rules.Audience][]notifier.Recipient{
+			rules.Ops: {
+				person(rules.Ops, notifierconfig.Telegram, "-1001000000001", notifier.Chinese),
+				person(rules.Ops, notifierconfig.Email, "ops@demo.example", notifier.Chinese),
+				person(rules.Ops, notifierconfig.SMS, "+8613800000001", notifier.Chinese),
+			},
+			rules.Management: {
+				person(rules.Management, notifierconfig.Telegram, "2000000002", notifier.Chinese),
+				person(rules.Management, notifierconfig.Email, "boss@demo.example", notifier.English),
+			},
+		},
+		Escalation: rules.DemoEscalation(),
+	}
+}
+
+// audience is the seeded subscribers of the demo.
+func (d *demoWorld) audience() *notifierapp.Demo {
+	if d == nil {
+		return nil
+	}
+	subscriber := func(channel, address string, language notifier.Language) notifier.Recipient {
+		return notifier.Recipient{Audience: rules.Subscribers, Channel: channel, Address: address, Language: language}
+	}
+	return &notifierapp.Demo{
+		Hint: rules.Text{
+			ZH: "弄坏一个服务：go run . demo break alipay；修好它：go run . demo heal alipay。",
+			EN: "Break a service with: go run . demo break alipay — and mend it with: go run . demo heal alipay.",
+		},
+		Subscribers: []notifier.Recipient{
+			subscriber(notifierconfig.Telegram, "3000000001", notifier.Chinese),
+			subscriber(notifierconfig.Telegram, "3000000002", notifier.English),
+			subscriber(notifierconfig.Email, "xiaoming@buyers.example", notifier.Chinese),
+			subscriber(notifierconfig.Email, "alice@buyers.example", notifier.English),
+			subscriber(notifierconfig.SMS, "+8613900000002", notifier.Chinese),
+		},
+	}
+}
+
+// mount puts the switchboard and the sandbox on the private address.
+func (d *demoWorld) mount(mux *http.ServeMux, operator *guard.Operator) {
+	if d == nil {
+		return
+	}
+	mux.Handle(demo.ControlRoot, operator.Only(d.control, console.Root))
+	mux.Handle(demo.ControlAPI, operator.Only(d.control, ""))
+	mux.Handle(sandboxPath+"/", d.sandbox.Handler())
+}
+
+// add runs the shop and the sandbox in the group.
+func (d *demoWorld) add(group *run.Group) {
+	if d == nil {
+		return
+	}
+	addRun(group, d.shop.Run)
+	addRun(group, d.sandbox.Run)
+}
+
+func (d *demoWorld) close() {
+	if d != nil {
+		d.shop.Close()
+		d.sandbox.Close()
+	}
+}
+
+func (d *demoWorld) links() []console.Link {
+	if d == nil {
+		return nil
+	}
+	return []console.Link{
+		{Name: rules.Text{ZH: "弄坏与修好", EN: "Break and heal"}, URL: demo.ControlRoot},
+		{Name: rules.Text{ZH: "消息沙盒", EN: "Sandbox"}, URL: sandboxPath + "/"},
+	}
+}
+
+// greet is five lines: what runs, where, and how to break it.
+func (d *demoWorld) greet(w io.Writer, page, console, private string) {
+	e := rules.DemoEscalation()
+	fmt.Fprintf(w, `shopwatch watches the demo shop %s; its time runs %.0f times faster: operations are told after %s, management after %s.
+  Public page  %s
+  Console      %s
+  Sandbox      %s%s/    Prometheus API  %s/prometheus/api/v1/
+  Break it:    go run . demo break alipay    Mend it:  go run . demo heal alipay
+`, d.shop.URL(), 1/e.Pace, e.Ops, e.Management, page, console, private, sandboxPath, private)
+}
+
+// askDemo has the running process break or heal a service of its demo shop.
+func askDemo(ctx context.Context, f flags, verb string, stdout io.Writer) error {
+	token, err := os.ReadFile(filepath.Join(f.dataDir, operatorToken))
+	if err != nil {
+		return fmt.Errorf("no shopwatch has run with --data.dir %q: %w", f.dataDir, err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	target := "http://" + f.privateOr("127.0.0.1:9816") + demo.ControlAPI + verb
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(url.Values{"service": {f.service}}.Encode()))
+	if err != nil {
+		return err
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return fmt.Errorf("ask the running shopwatch (start it with `go run .`; if it listens elsewhere, name it with --private.listen-address): %w", err)
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 4096))
+	if err != nil {
+		return fmt.Errorf("ask the running shopwatch: %w", err)
+	}
+	switch response.StatusCode {
+	case http.StatusOK:
+		fmt.Fprintf(stdout, "demo %s %s: done\n", verb, f.service)
+		return nil
+	case http.StatusNotFound:
+		return fmt.Errorf("the shopwatch at %s does not run the demo shop", target)
+	}
+	return fmt.Errorf("demo %s %s: %s", verb, f.service, strings.TrimSpace(string(answer)))
+}

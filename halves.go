@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	exporterapp "shopwatch/exporter/app"
+	exporterconfig "shopwatch/exporter/config"
+	"shopwatch/internal/configfile"
+	notifierapp "shopwatch/notifier/app"
+	notifierconfig "shopwatch/notifier/config"
+)
+
+// sections are the top-level keys of shopwatch.yml.
+var sections = []string{exporterconfig.Section, notifierconfig.Section, exporterconfig.SectionEscalation}
+
+// read parses the configuration file and refuses sections that nobody reads.
+func read(f flags) (*configfile.Document, error) {
+	if f.configFile == "" {
+		return nil, errors.New("--config.file is required: without one there is only `shopwatch up` on the demo shop")
+	}
+	doc, err := configfile.Read(f.configFile, os.LookupEnv)
+	if err != nil {
+		return nil, err
+	}
+	return doc, doc.Only(sections...)
+}
+
+// check prints every mistake of the configuration file.
+func check(f flags, stdout io.Writer) error {
+	doc, err := read(f)
+	if doc == nil {
+		return err
+	}
+	problems := []error{err}
+	if doc.Has(exporterconfig.Section) || !doc.Has(notifierconfig.Section) {
+		_, err := exporterconfig.Load(doc)
+		problems = append(problems, err)
+	}
+	if doc.Has(notifierconfig.Section) {
+		_, err := notifierconfig.Load(doc)
+		problems = append(problems, err)
+	}
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: no mistakes\n", f.configFile)
+	return nil
+}
+
+// runExporter runs the measuring half for a Prometheus of the user's.
+func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+	doc, err := read(f)
+	if err != nil {
+		return err
+	}
+	cfg, err := exporterconfig.Load(doc)
+	if err != nil {
+		return err
+	}
+	if err := prepare(f.dataDir); err != nil {
+		return err
+	}
+	logger, registry := f.logger(stderr), newRegistry()
+	app, err := exporterapp.New(exporterapp.Config{
+		Exporter: cfg, DataDir: f.dataDir, Version: version, Registerer: registry, Now: clock, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer app.Close()
+	l, err := listen("private.listen-address", f.privateOr("127.0.0.1:9816"))
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics(registry))
+	handler, err := private(f, l, mux, closed())
+	if err != nil {
+		return err
+	}
+	var group run.Group
+	addSignal(&group, ctx)
+	addServer(&group, l, handler, logger)
+	addRun(&group, app.Run)
+	fmt.Fprintf(stdout, "shopwatch exporter: metrics at http://%s/metrics\n", reach(l))
+	return group.Run()
+}
+
+// runNotifier runs the telling half beside an Alertmanager of the user's.
+func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+	doc, err := read(f)
+	if err != nil {
+		return err
+	}
+	cfg, err := notifierconfig.LoadStandalone(doc)
+	if err != nil {
+		return err
+	}
+	if err := prepare(f.dataDir); err != nil {
+		return err
+	}
+	operator, err := operator(f)
+	if err != nil {
+		return err
+	}
+	l, err := listen("private.listen-address", f.privateOr("127.0.0.1:9817"))
+	if err != nil {
+		return err
+	}
+	public, err := listen("web.listen-address", f.public)
+	if err != nil {
+		return err
+	}
+	logger, registry := f.logger(stderr), newRegistry()
+	app, err := notifierapp.New(ctx, notifierapp.Config{
+		Notifier: cfg, DataDir: f.dataDir, PageURL: "http://" + reach(public), Operator: operator,
+		Registerer: registry, Now: clock, Logger: logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer app.Close()
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics(registry))
+	mux.Handle("/", app.Private())
+	handler, err := private(f, l, mux, closed())
+	if err != nil {
+		return err
+	}
+	var group run.Group
+	addSignal(&group, ctx)
+	addServer(&group, l, handler, logger)
+	addServer(&group, public, app.Public(), logger)
+	addRun(&group, app.Run)
+	fmt.Fprintf(stdout, "shopwatch notifier: page at http://%s/, webhook at http://%s/webhook, console at http://%s/console/login?code=%s\n",
+		reach(public), reach(l), reach(l), operator.Code())
+	return group.Run()
+}
+
+func (f flags) privateOr(address string) string {
+	if f.private != "" {
+		return f.private
+	}
+	return address
+}
+
+// newRegistry has the process's own metrics besides what the halves add.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return registry
+}
+
+// metrics answers a scrape from all gatherers; one that fails spoils only itself.
+func metrics(gatherers ...prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(prometheus.Gatherers(gatherers), promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+}
+
+func closed() <-chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}

@@ -1,0 +1,220 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/notifier/incident"
+	"shopwatch/notifier/store"
+	"shopwatch/rules"
+)
+
+// Names of the store's marks.
+const (
+	markWatchdog = "watchdog" // Unix milliseconds of its evaluation
+	markServices = "services" // JSON, the last known services
+)
+
+// keep makes alerts durable: each incident's change and its notices in one
+// transaction for the whole payload, so that an answer of 200 has lost nothing.
+func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
+	now := a.cfg.Now()
+	watchdog := newest(a.lastWatchdog(), alerts)
+	err := a.store.Change(ctx, func(tx *store.Tx) error {
+		if err := tx.SetMark(markWatchdog, strconv.FormatInt(unixMilli(watchdog), 10)); err != nil {
+			return err
+		}
+		for _, alert := range alerts {
+			if alert.Name() == rules.AlertWatchdog || alert.Audience == rules.Deadman {
+				continue
+			}
+			latest, err := tx.Latest(alert.Key())
+			if err != nil {
+				return err
+			}
+			if err := save(tx, a.machine.Alert(now, watchdog, latest, alert)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	if watchdog.After(a.watchdog) {
+		a.watchdog = watchdog
+	}
+	a.mu.Unlock()
+	a.told()
+	return nil
+}
+
+func save(tx *store.Tx, r incident.Result) error {
+	if !r.Changed {
+		return nil
+	}
+	return tx.Save(r.Incident, r.Notices)
+}
+
+// told wakes whoever waits for a change.
+func (a *App) told() {
+	a.dispatcher.Wake()
+	select {
+	case a.changed <- struct{}{}:
+	default:
+	}
+}
+
+// newest is the newest evaluation time that a Watchdog among the alerts carries.
+// A repeat of an old one proves nothing: what counts is when Prometheus
+// evaluated, never when the repeat arrived.
+func newest(known time.Time, alerts []notifier.Alert) time.Time {
+	for _, alert := range alerts {
+		if alert.Name() != rules.AlertWatchdog || !alert.Firing {
+			continue
+		}
+		seconds, err := strconv.ParseInt(alert.Annotations[rules.AnnotationEvaluated], 10, 64)
+		if at := time.Unix(seconds, 0); err == nil && at.After(known) {
+			known = at
+		}
+	}
+	return known
+}
+
+// tick looks at the open incidents again, and alarms ops where the Watchdog is
+// silent: then nobody judges, and no alert of Prometheus can say so.
+func (a *App) tick(ctx context.Context) error {
+	now, watchdog := a.cfg.Now(), a.lastWatchdog()
+	open, err := a.store.OpenIncidents(ctx)
+	if err != nil {
+		return err
+	}
+	alarm := silence(now, a.started, watchdog, a.clocks.silence)
+	changed := false
+	err = a.store.Change(ctx, func(tx *store.Tx) error {
+		for _, i := range open {
+			latest, err := tx.Latest(i.Key) // as it is inside this transaction
+			if err != nil {
+				return err
+			}
+			r := a.machine.Tick(now, watchdog, *latest)
+			changed = changed || r.Changed
+			if err := save(tx, r); err != nil {
+				return err
+			}
+		}
+		latest, err := tx.Latest(alarm.Key())
+		if err != nil {
+			return err
+		}
+		r := a.machine.Alert(now, watchdog, latest, alarm)
+		changed = changed || r.Changed
+		return save(tx, r)
+	})
+	if err == nil && changed {
+		a.told()
+	}
+	return err
+}
+
+// silence is the notifier's own alert about a Watchdog that no longer comes.
+func silence(now, started, watchdog time.Time, limit time.Duration) notifier.Alert {
+	since := watchdog
+	if since.Before(started) {
+		since = started // a machine that was off is not a silent Prometheus
+	}
+	alert := notifier.Alert{
+		Audience: rules.Ops, Fingerprint: "watchdogsilence", Firing: now.Sub(since) > limit,
+		Labels: map[string]string{
+			rules.LabelAlert: "WatchdogSilent", rules.LabelIncident: "shopwatch/watchdog", rules.LabelService: "watchdog",
+			rules.LabelTier: string(rules.Ops), rules.LabelSeverity: string(rules.SeverityCritical),
+		},
+		Annotations: map[string]string{
+			rules.AnnotationSummary:       "Nobody is judging: Prometheus's Watchdog no longer arrives",
+			rules.AnnotationSummaryZH:     "告警链路中断：收不到 Prometheus 的心跳",
+			rules.AnnotationDescription:   "Until it is back, no outage will be reported and none will be called over. See whether Prometheus and Alertmanager run.",
+			rules.AnnotationDescriptionZH: "恢复之前，新的故障不会上报，已有的故障也不会被宣布恢复。请检查 Prometheus 和 Alertmanager 是否在运行。",
+			rules.AnnotationSince:         strconv.FormatInt(since.Unix(), 10),
+		},
+		StartsAt: since.Add(limit),
+	}
+	if !alert.Firing {
+		alert.StartsAt, alert.EndsAt = now, now
+	}
+	return alert
+}
+
+// lastWatchdog is when Prometheus last evaluated, as far as we heard.
+func (a *App) lastWatchdog() time.Time {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.watchdog
+}
+
+// service looks a service up among the last known.
+func (a *App) service(key string) (notifier.Service, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s, ok := a.services[key]
+	return s, ok
+}
+
+// loadMarks takes up what the last process knew, so that an alert that comes
+// before Prometheus can be asked is told by its service's name.
+func (a *App) loadMarks(ctx context.Context) error {
+	value, err := a.store.Mark(ctx, markWatchdog)
+	if err != nil {
+		return err
+	}
+	if ms, err := strconv.ParseInt(value, 10, 64); err == nil && ms > 0 {
+		a.watchdog = time.UnixMilli(ms)
+	}
+	value, err = a.store.Mark(ctx, markServices)
+	if err != nil || value == "" {
+		return err
+	}
+	var list []notifier.Service
+	if err := json.Unmarshal([]byte(value), &list); err != nil {
+		a.cfg.Logger.Warn("the last known services can't be read and are asked for anew", "err", err)
+		return nil
+	}
+	a.setServices(list)
+	return nil
+}
+
+func (a *App) setServices(list []notifier.Service) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.services, a.order = make(map[string]notifier.Service, len(list)), a.order[:0]
+	for _, s := range list {
+		a.services[s.Key()] = s
+		a.order = append(a.order, s.Key())
+	}
+}
+
+// saveServices keeps the known services if they changed.
+func (a *App) saveServices(ctx context.Context, list []notifier.Service) error {
+	for i := range list {
+		list[i].Status = "" // changes by the minute; the names are what is kept
+	}
+	value, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	have, err := a.store.Mark(ctx, markServices)
+	if err != nil || have == string(value) {
+		return err
+	}
+	return a.store.Change(ctx, func(tx *store.Tx) error { return tx.SetMark(markServices, string(value)) })
+}
+
+func unixMilli(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

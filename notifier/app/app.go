@@ -1,0 +1,260 @@
+// Package app wires the telling half: alerts come in, incidents and notices are
+// kept, notices go out, and the page and the console show what is known.
+//
+// It is where the rooms of notifier meet; they know each other only through the
+// functions and small interfaces that are joined here. The app is a value: New,
+// Run, Close; it opens no listener of its own.
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"shopwatch/internal/guard"
+	"shopwatch/notifier"
+	"shopwatch/notifier/config"
+	"shopwatch/notifier/console"
+	"shopwatch/notifier/dispatch"
+	"shopwatch/notifier/incident"
+	"shopwatch/notifier/intake"
+	"shopwatch/notifier/message"
+	"shopwatch/notifier/query"
+	"shopwatch/notifier/statuspage"
+	"shopwatch/notifier/store"
+	"shopwatch/rules"
+)
+
+// Config is what an App is built of. Demo and Links may be absent.
+type Config struct {
+	Notifier config.Config
+	DataDir  string
+	// PrometheusURL is asked where the configuration names no Prometheus: the one in this process.
+	PrometheusURL string
+	// WebhookToken is taken where the configuration names none.
+	WebhookToken string
+	// PageURL is where the public page is reached where the configuration names no URL.
+	PageURL    string
+	Operator   *guard.Operator
+	Links      []console.Link
+	Demo       *Demo
+	Registerer prometheus.Registerer
+	Now        func() time.Time
+	Logger     *slog.Logger
+}
+
+// Demo is the demo shop's audience, and what its page says of how to break it.
+type Demo struct {
+	Subscribers []notifier.Recipient
+	Hint        rules.Text
+}
+
+// App is the telling half.
+type App struct {
+	cfg        Config
+	store      *store.Store
+	machine    *incident.Machine
+	dispatcher *dispatch.Dispatcher
+	querier    *query.Querier
+	page       *statuspage.Page
+	private    http.Handler
+	metrics    *metrics
+	clocks     clocks
+	started    time.Time
+
+	mu       sync.Mutex
+	services map[string]notifier.Service // the last known, by key
+	order    []string                    // keys in the order of the page
+	watchdog time.Time
+
+	history map[string][]query.Bar // of watch alone
+	drawn   time.Time              // when history was last asked for
+	changed chan struct{}          // incidents changed: show it without waiting for the next round
+}
+
+// clocks are the app's durations at the escalation's pace.
+type clocks struct {
+	round      time.Duration // between looks at Prometheus
+	lag        time.Duration // age of samples that still describe now
+	fresh      time.Duration // age of a Watchdog that proves that Prometheus evaluates
+	settle     time.Duration // time for Prometheus to fire again after it was away
+	silence    time.Duration // of the Watchdog, until ops are alarmed
+	bar        time.Duration // of the page's history
+	historyAge time.Duration // between looks at the past
+}
+
+func clocksOf(e rules.Escalation) clocks {
+	c := clocks{
+		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 5*time.Second),
+		fresh: e.Scale(2 * time.Minute), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute),
+		bar: 24 * time.Hour, historyAge: e.Scale(5 * time.Minute),
+	}
+	if e.Pace < 1 { // compressed time: a day of it would show nothing for hours
+		c.bar = 10 * time.Second
+	}
+	return c
+}
+
+// New opens the store and builds every room. A Prometheus, bot or mail server
+// that is away is no reason not to start.
+func New(ctx context.Context, cfg Config) (*App, error) {
+	if cfg.Operator == nil || cfg.Registerer == nil || cfg.Now == nil || cfg.Logger == nil {
+		return nil, errors.New("notifier: operator, registerer, clock and logger are required")
+	}
+	if cfg.Notifier.Page.URL == "" {
+		cfg.Notifier.Page.URL = cfg.PageURL
+	}
+	a := &App{
+		cfg: cfg, clocks: clocksOf(cfg.Notifier.Escalation), metrics: newMetrics(cfg.Registerer), started: cfg.Now(),
+		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1),
+	}
+	var err error
+	if a.querier, err = newQuerier(cfg, a.clocks.lag); err != nil {
+		return nil, err
+	}
+	a.store, err = store.Open(ctx, store.Config{
+		Path: filepath.Join(cfg.DataDir, "notifier.db"), KeyFile: filepath.Join(cfg.DataDir, "contact.key"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := a.build(ctx); err != nil {
+		return nil, errors.Join(err, a.store.Close())
+	}
+	return a, nil
+}
+
+func newQuerier(cfg Config, lag time.Duration) (*query.Querier, error) {
+	q := query.Config{URL: cfg.PrometheusURL, Lag: lag}
+	if p := cfg.Notifier.Prometheus; p != nil {
+		q = query.Config{
+			URL: p.URL, Username: p.Username, Password: p.Password.Reveal(), BearerToken: p.BearerToken.Reveal(),
+			Tenant: p.Tenant, CAFile: p.CAFile, Lag: lag,
+		}
+	}
+	return query.New(q)
+}
+
+func (a *App) build(ctx context.Context) error {
+	if err := a.remember(ctx); err != nil {
+		return err
+	}
+	var err error
+	a.machine = incident.New(incident.Config{
+		Words: message.Words{}, NewID: newID, Service: a.service,
+		Fresh: a.clocks.fresh, Settle: a.clocks.settle, StatusURL: a.cfg.Notifier.Page.URL,
+	})
+	writer, err := message.New(message.Config{Page: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone})
+	if err != nil {
+		return err
+	}
+	lanes, err := channels(a.cfg.Notifier, a.cfg.Now, a.cfg.Logger)
+	if err != nil {
+		return err
+	}
+	a.dispatcher, err = dispatch.New(dispatch.Config{
+		Outbox: a.store, Lanes: lanes, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	if a.page, err = a.newPage(); err != nil {
+		return err
+	}
+	a.private, err = a.newPrivate()
+	return err
+}
+
+func (a *App) newPage() (*statuspage.Page, error) {
+	page := statuspage.Config{
+		Title: a.cfg.Notifier.Page.Title, BaseURL: a.cfg.Notifier.Page.URL, Zone: a.cfg.Notifier.Page.Zone,
+		Escalation: a.cfg.Notifier.Escalation, Now: a.cfg.Now, Logger: a.cfg.Logger,
+	}
+	if a.cfg.Demo != nil {
+		page.Demo = &statuspage.Demo{Hint: a.cfg.Demo.Hint}
+	}
+	return statuspage.New(page)
+}
+
+func (a *App) newPrivate() (http.Handler, error) {
+	token := a.cfg.Notifier.WebhookToken.Reveal()
+	if token == "" {
+		token = a.cfg.WebhookToken
+	}
+	webhook, err := intake.New(intake.Config{Token: token, Keep: a.keep, Logger: a.cfg.Logger})
+	if err != nil {
+		return nil, err
+	}
+	pages, err := console.New(console.Config{
+		Operator: a.cfg.Operator, Source: a, Links: a.cfg.Links, Zone: a.cfg.Notifier.Page.Zone,
+		Fresh: a.clocks.fresh, Now: a.cfg.Now, Logger: a.cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/webhook", webhook)
+	mux.Handle(console.Root, pages)
+	mux.Handle(console.Runbooks, pages)
+	return mux, nil
+}
+
+// remember takes up what the last process knew, and who is told.
+func (a *App) remember(ctx context.Context) error {
+	if err := a.loadMarks(ctx); err != nil {
+		return err
+	}
+	if err := a.store.ReleaseLeases(ctx); err != nil {
+		return err
+	}
+	var people []notifier.Recipient
+	for _, audience := range rules.Audiences {
+		people = append(people, a.cfg.Notifier.Audiences[audience]...)
+	}
+	if err := a.store.SyncPeople(ctx, people); err != nil {
+		return err
+	}
+	if a.cfg.Demo == nil {
+		return nil
+	}
+	for _, subscriber := range a.cfg.Demo.Subscribers {
+		if err := a.store.Subscribe(ctx, subscriber); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Private answers /webhook, /console/ and /runbooks/ on the private address.
+func (a *App) Private() http.Handler { return a.private }
+
+// Public answers everything on the public address.
+func (a *App) Public() http.Handler { return a.page.Handler() }
+
+// Run tells and shows until ctx ends.
+func (a *App) Run(ctx context.Context) error {
+	var running sync.WaitGroup
+	running.Go(func() { a.dispatcher.Run(ctx) })
+	running.Go(func() { a.watch(ctx) })
+	running.Wait()
+	return nil
+}
+
+// Close closes the store; call it after Run has returned.
+func (a *App) Close() error { return a.store.Close() }
+
+// newID gives an incident's identity: 80 random bits, readable aloud.
+func newID() string {
+	b := make([]byte, 10)
+	rand.Read(b)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(b))
+}

@@ -1,0 +1,81 @@
+package app
+
+import (
+	"context"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"shopwatch/notifier"
+	"shopwatch/notifier/dispatch"
+	"shopwatch/rules"
+)
+
+// metrics are the notifier's series of the treaty.
+type metrics struct {
+	incidents   *prometheus.GaugeVec
+	subscribers *prometheus.GaugeVec
+	notices     *prometheus.CounterVec
+	delay       *prometheus.HistogramVec
+	outbox      *prometheus.GaugeVec
+	oldest      *oldest
+	watchdog    prometheus.Gauge
+}
+
+func newMetrics(registerer prometheus.Registerer) *metrics {
+	gauge := func(m rules.Metric) *prometheus.GaugeVec {
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help}, m.Labels)
+	}
+	m := &metrics{
+		incidents: gauge(rules.IncidentsOpen), subscribers: gauge(rules.SubscribersCount), outbox: gauge(rules.OutboxNotices),
+		notices: prometheus.NewCounterVec(prometheus.CounterOpts{Name: rules.Notices.Name, Help: rules.Notices.Help}, rules.Notices.Labels),
+		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: rules.NoticeDelay.Name, Help: rules.NoticeDelay.Help,
+			Buckets: []float64{0.5, 1, 2, 5, 10, 30, 60, 300, 1800}, NativeHistogramBucketFactor: 1.1,
+		}, rules.NoticeDelay.Labels),
+		oldest:   &oldest{desc: prometheus.NewDesc(rules.OutboxOldest.Name, rules.OutboxOldest.Help, nil, nil)},
+		watchdog: prometheus.NewGauge(prometheus.GaugeOpts{Name: rules.WatchdogLast.Name, Help: rules.WatchdogLast.Help}),
+	}
+	registerer.MustRegister(m.incidents, m.subscribers, m.notices, m.delay, m.outbox, m.oldest, m.watchdog)
+	return m
+}
+
+// Noticed counts a try; the delay runs from the alert's start and counts only
+// what the far side accepted.
+func (m *metrics) Noticed(channel string, audience rules.Audience, result dispatch.Result, delay time.Duration) {
+	m.notices.WithLabelValues(channel, string(audience), string(result)).Inc()
+	if result == dispatch.Accepted {
+		m.delay.WithLabelValues(channel, string(audience)).Observe(max(delay, 0).Seconds())
+	}
+}
+
+// measure sets the gauges from the store.
+func (a *App) measure(ctx context.Context) {
+	outbox, err := a.store.Outbox(ctx)
+	if err != nil {
+		return // the store's trouble is logged where it matters; gauges keep their last values
+	}
+	for _, impact := range notifier.Impacts {
+		a.metrics.incidents.WithLabelValues(string(impact)).Set(float64(outbox.Open[impact]))
+	}
+	a.metrics.outbox.WithLabelValues(string(notifier.Queued)).Set(float64(outbox.Queued))
+	a.metrics.outbox.WithLabelValues(string(notifier.Dead)).Set(float64(outbox.Dead))
+	a.metrics.oldest.set(outbox.Oldest)
+	if at := a.lastWatchdog(); !at.IsZero() {
+		a.metrics.watchdog.Set(float64(at.Unix()))
+	}
+	counts, err := a.store.Recipients(ctx)
+	if err != nil {
+		return
+	}
+	for _, c := range counts {
+		if c.Audience != string(rules.Subscribers) {
+			continue
+		}
+		state := "inactive"
+		if c.Active {
+			state = "active"
+		}
+		a.metrics.subscribers.WithLabelValues(c.Channel, state).Set(float64(c.N))
+	}
+}

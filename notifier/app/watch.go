@@ -1,0 +1,187 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/notifier/console"
+	"shopwatch/notifier/query"
+	"shopwatch/notifier/statuspage"
+	"shopwatch/notifier/store"
+	"shopwatch/rules"
+)
+
+// What the page shows of the past.
+const (
+	bars          = 90
+	pastIncidents = 30 * 24 * time.Hour
+	mostIncidents = 200
+)
+
+// watch looks at Prometheus every round, ticks the incidents and redraws the
+// page; a change of incidents redraws it at once.
+func (a *App) watch(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	var sight query.Sight
+	for {
+		asked := true
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.changed:
+			asked = false
+		case <-timer.C:
+			timer.Reset(a.clocks.round)
+		}
+		if asked {
+			sight = a.look(ctx, sight)
+			if err := a.tick(ctx); err != nil && ctx.Err() == nil {
+				a.cfg.Logger.Error("incidents not looked at", "err", err)
+			}
+		}
+		a.draw(ctx, sight)
+	}
+}
+
+// look asks Prometheus for the present. Where it can't be asked, or knows no
+// service, the last sight stands and ages.
+func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
+	now := a.cfg.Now()
+	sight, err := a.querier.Look(ctx, now)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.cfg.Logger.Warn("prometheus can't be asked", "err", err)
+		}
+		return last
+	}
+	if len(sight.Services) == 0 {
+		return last
+	}
+	list := make([]notifier.Service, len(sight.Services))
+	for i, s := range sight.Services {
+		list[i] = s.Service
+	}
+	a.setServices(list)
+	if err := a.saveServices(ctx, list); err != nil && ctx.Err() == nil {
+		a.cfg.Logger.Error("services not kept", "err", err)
+	}
+	if a.drawn.IsZero() || now.Sub(a.drawn) >= a.clocks.historyAge || a.clocks.bar < time.Minute {
+		history, err := a.querier.History(ctx, now.In(a.cfg.Notifier.Page.Zone), a.clocks.bar, bars)
+		if err != nil && ctx.Err() == nil {
+			a.cfg.Logger.Warn("prometheus can't be asked for history", "err", err)
+		} else if err == nil {
+			a.history, a.drawn = history, now
+		}
+	}
+	return sight
+}
+
+// draw sets the page's snapshot and the metrics of the store.
+func (a *App) draw(ctx context.Context, sight query.Sight) {
+	now := a.cfg.Now()
+	incidents, err := a.store.RecentIncidents(ctx, now.Add(-pastIncidents), mostIncidents)
+	if err != nil {
+		if ctx.Err() == nil {
+			a.cfg.Logger.Error("page not drawn", "err", err)
+		}
+		return
+	}
+	a.page.Set(a.snapshot(now, sight, incidents))
+	a.measure(ctx)
+}
+
+func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.Incident) statuspage.Snapshot {
+	snapshot := statuspage.Snapshot{
+		At: sight.At, Fresh: a.querier.Fresh(sight, now), BarLength: a.clocks.bar, Incidents: incidents,
+	}
+	for _, s := range sight.Services {
+		if !slices.ContainsFunc(snapshot.Shops, func(shop statuspage.Shop) bool { return shop.ID == s.Shop }) {
+			snapshot.Shops = append(snapshot.Shops, statuspage.Shop{ID: s.Shop, Name: rules.Text{ZH: s.Shop, EN: s.Shop}})
+		}
+		component := statuspage.Component{Service: s.Service, Latency: s.Latency}
+		if s.Status == rules.Outage || s.Status == rules.Degraded {
+			component.Since = s.LastSuccess
+		}
+		for _, b := range a.history[s.Key()] {
+			component.History = append(component.History, statuspage.Bar{Start: b.Start, Up: b.Up, Outage: b.Outage, Status: b.Status})
+		}
+		snapshot.Services = append(snapshot.Services, component)
+	}
+	for _, o := range sight.Orders {
+		waiting := func(kind rules.Kind) statuspage.Waiting {
+			return statuspage.Waiting{Ages: o.Waiting[kind], Oldest: o.Oldest[kind]}
+		}
+		snapshot.Orders = append(snapshot.Orders, statuspage.Orders{
+			Shop: o.Shop, Automatic: waiting(rules.Automatic), Manual: waiting(rules.Manual),
+			ShortOfStock: o.ShortOfStock, LedgerFresh: o.Up, LedgerAt: o.LastSuccess,
+		})
+	}
+	return snapshot
+}
+
+// Overview tells the console what runs.
+func (a *App) Overview(ctx context.Context) (console.Overview, error) {
+	o := console.Overview{Watchdog: a.lastWatchdog()}
+	incidents, err := a.store.RecentIncidents(ctx, a.cfg.Now().Add(-pastIncidents), 20)
+	if err != nil {
+		return o, err
+	}
+	slices.SortStableFunc(incidents, func(x, y notifier.Incident) int { return rank(x) - rank(y) })
+	for _, i := range incidents {
+		told, err := a.store.Told(ctx, i.ID)
+		if err != nil {
+			return o, err
+		}
+		shown := console.Incident{Incident: i}
+		for _, audience := range rules.Audiences {
+			if n, ok := told[audience]; ok {
+				shown.Told = append(shown.Told, console.Told{
+					Audience: audience, Sent: n[notifier.Sent], Queued: n[notifier.Queued], Dead: n[notifier.Dead],
+				})
+			}
+		}
+		o.Incidents = append(o.Incidents, shown)
+	}
+	outbox, err := a.store.Outbox(ctx)
+	if err != nil {
+		return o, err
+	}
+	o.Queued, o.Dead, o.Oldest = outbox.Queued, outbox.Dead, outbox.Oldest
+	counts, err := a.store.Recipients(ctx)
+	if err != nil {
+		return o, err
+	}
+	o.People = people(counts)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, key := range a.order {
+		o.Services = append(o.Services, a.services[key])
+	}
+	return o, nil
+}
+
+// rank puts what runs before what is over.
+func rank(i notifier.Incident) int {
+	if i.Open() {
+		return 0
+	}
+	return 1
+}
+
+func people(counts []store.RecipientCount) []console.People {
+	var list []console.People
+	for _, c := range counts {
+		if n := len(list); n == 0 || list[n-1].Audience != c.Audience || list[n-1].Channel != c.Channel {
+			list = append(list, console.People{Audience: c.Audience, Channel: c.Channel})
+		}
+		if last := &list[len(list)-1]; c.Active {
+			last.Active += c.N
+		} else {
+			last.Inactive += c.N
+		}
+	}
+	return list
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/oklog/run"
+	"github.com/prometheus/client_golang/prometheus"
+
+	exporterapp "shopwatch/exporter/app"
+	exporterconfig "shopwatch/exporter/config"
+	"shopwatch/internal/guard"
+	notifierapp "shopwatch/notifier/app"
+	notifierconfig "shopwatch/notifier/config"
+	"shopwatch/notifier/console"
+	"shopwatch/rules"
+	"shopwatch/rules/engine"
+)
+
+// everything is what `up` runs, on a configuration file or on the demo shop.
+type everything struct {
+	flags    flags
+	exporter exporterconfig.Config
+	notifier notifierconfig.Config
+	demo     *demoWorld // nil on a configuration file
+	logger   *slog.Logger
+
+	private, public net.Listener
+	operator        *guard.Operator
+	webhookToken    string
+	registry        *prometheus.Registry
+}
+
+// up runs everything in one process until ctx ends.
+func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
+	if err := prepare(f.dataDir); err != nil {
+		return err
+	}
+	e := &everything{flags: f, logger: f.logger(stderr), registry: newRegistry()}
+	if e.private, err = listen("private.listen-address", f.privateOr("127.0.0.1:9816")); err != nil {
+		return err
+	}
+	defer e.private.Close()
+	if e.public, err = listen("web.listen-address", f.public); err != nil {
+		return err
+	}
+	defer e.public.Close()
+	if e.operator, err = operator(f); err != nil {
+		return err
+	}
+	if err := e.configure(ctx); err != nil {
+		return err
+	}
+	defer e.demo.close()
+	return e.run(ctx, stdout)
+}
+
+// configure reads the configuration file, or builds the demo shop.
+func (e *everything) configure(ctx context.Context) error {
+	if e.flags.configFile == "" {
+		world, err := newDemoWorld(e.flags, e.logger)
+		if err != nil {
+			return err
+		}
+		e.demo, e.exporter, e.notifier = world, world.exporter(), world.notifier()
+	} else {
+		doc, err := read(e.flags)
+		if err != nil {
+			return err
+		}
+		var problems [2]error
+		e.exporter, problems[0] = exporterconfig.Load(doc)
+		e.notifier, problems[1] = notifierconfig.Load(doc)
+		if err := errors.Join(problems[:]...); err != nil {
+			return err
+		}
+	}
+	e.webhookToken = e.notifier.WebhookToken.Reveal()
+	if e.webhookToken != "" {
+		return os.WriteFile(filepath.Join(e.flags.dataDir, webhookToken), []byte(e.webhookToken+"\n"), 0o600)
+	}
+	var err error
+	e.webhookToken, err = guard.TokenFile(filepath.Join(e.flags.dataDir, webhookToken))
+	return err
+}
+
+// run builds the parts from the measuring end to the telling end and runs them
+// as one group: the first that ends stops all.
+func (e *everything) run(ctx context.Context, stdout io.Writer) error {
+	measuring, err := exporterapp.New(exporterapp.Config{
+		Exporter: e.exporter, DataDir: e.flags.dataDir, Version: version, Registerer: e.registry, Now: clock, Logger: e.logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer measuring.Close()
+	judging, err := e.newEngine()
+	if err != nil {
+		return err
+	}
+	defer judging.Close()
+	telling, err := notifierapp.New(ctx, notifierapp.Config{
+		Notifier: e.notifier, DataDir: e.flags.dataDir, PrometheusURL: e.url() + engine.PrometheusPath, WebhookToken: e.webhookToken,
+		PageURL: "http://" + reach(e.public), Operator: e.operator, Links: e.links(), Demo: e.demo.audience(),
+		Registerer: e.registry, Now: clock, Logger: e.logger,
+	})
+	if err != nil {
+		return err
+	}
+	defer telling.Close()
+
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", metrics(e.registry, judging.Gatherer()))
+	mux.Handle(engine.PrometheusPath+"/", http.StripPrefix(engine.PrometheusPath, judging.Prometheus()))
+	mux.Handle(engine.AlertmanagerPath+"/", http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager()))
+	mux.Handle("/", telling.Private())
+	e.demo.mount(mux, e.operator)
+	handler, err := private(e.flags, e.private, mux, judging.Ready())
+	if err != nil {
+		return err
+	}
+
+	var group run.Group
+	addSignal(&group, ctx)
+	e.demo.add(&group)
+	addServer(&group, e.private, handler, e.logger)
+	addServer(&group, e.public, telling.Public(), e.logger)
+	addRun(&group, measuring.Run)
+	addRun(&group, judging.Run)
+	addRun(&group, telling.Run)
+	addRun(&group, func(ctx context.Context) error {
+		select {
+		case <-judging.Ready():
+			e.greet(stdout)
+		case <-ctx.Done():
+		}
+		<-ctx.Done()
+		return nil
+	})
+	return group.Run()
+}
+
+// newEngine writes the files of the treaty for the engine, which reads them as
+// any Prometheus and Alertmanager would, and opens it.
+func (e *everything) newEngine() (*engine.Engine, error) {
+	dir, err := filepath.Abs(filepath.Join(e.flags.dataDir, "engine"))
+	if err != nil {
+		return nil, err
+	}
+	token, err := filepath.Abs(filepath.Join(e.flags.dataDir, webhookToken))
+	if err != nil {
+		return nil, err
+	}
+	escalation := e.exporter.Escalation
+	files := map[string]func() ([]byte, error){
+		"rules.yml": func() ([]byte, error) {
+			return rules.RenderFile(rules.Options{Escalation: escalation, RunbookURL: e.url() + "/runbooks"})
+		},
+		"prometheus.yml": func() ([]byte, error) {
+			return rules.Prometheus(rules.PrometheusOptions{
+				Escalation: escalation, Exporter: reach(e.private), RuleFiles: []string{"rules.yml"},
+			})
+		},
+		"alertmanager.yml": func() ([]byte, error) {
+			return rules.Alertmanager(rules.AlertmanagerOptions{Escalation: escalation, WebhookURL: e.url(), TokenFile: token})
+		},
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	for name, render := range files {
+		content, err := render()
+		if err != nil {
+			return nil, err
+		}
+		if err := keep(filepath.Join(dir, name), content); err != nil {
+			return nil, err
+		}
+	}
+	return engine.New(engine.Config{
+		DataDir: dir, PrometheusConfig: filepath.Join(dir, "prometheus.yml"), AlertmanagerConfig: filepath.Join(dir, "alertmanager.yml"),
+		ExternalURL: e.url(), ResendDelay: escalation.Scale(time.Minute), Logger: e.logger,
+	})
+}
+
+// keep writes a file that differs from content.
+func keep(path string, content []byte) error {
+	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, content) {
+		return nil
+	}
+	return os.WriteFile(path, content, 0o600)
+}
+
+func (e *everything) url() string { return "http://" + reach(e.private) }
+
+func (e *everything) links() []console.Link {
+	links := []console.Link{
+		{Name: rules.Text{ZH: "状态页", EN: "Public page"}, URL: "http://" + reach(e.public) + "/"},
+		{Name: rules.Text{ZH: "Prometheus 告警", EN: "Prometheus alerts"}, URL: engine.PrometheusPath + "/api/v1/alerts"},
+		{Name: rules.Text{ZH: "Alertmanager 告警", EN: "Alertmanager alerts"}, URL: engine.AlertmanagerPath + "/api/v2/alerts"},
+	}
+	return append(links, e.demo.links()...)
+}
+
+// greet says in five lines what runs, where, and how to break it.
+func (e *everything) greet(stdout io.Writer) {
+	console := fmt.Sprintf("%s/console/login?code=%s", e.url(), e.operator.Code())
+	page := "http://" + strings.Replace(reach(e.public), "127.0.0.1", "localhost", 1) + "/"
+	if e.demo != nil {
+		e.demo.greet(stdout, page, console, e.url())
+		return
+	}
+	fmt.Fprintf(stdout, "shopwatch watches %d shop(s); operations are told after %s, management after %s.\n",
+		len(e.exporter.Shops), e.exporter.Escalation.Ops, e.exporter.Escalation.Management)
+	fmt.Fprintf(stdout, "  Public page   %s\n  Console       %s\n  Prometheus    %s%s/\n  Alertmanager  %s%s/\n",
+		page, console, e.url(), engine.PrometheusPath, e.url(), engine.AlertmanagerPath)
+}
