@@ -52,9 +52,10 @@ type AliyunConfig struct {
 
 // Aliyun sends through Aliyun's SMS service. It is safe for concurrent use.
 type Aliyun struct {
-	cfg    AliyunConfig
-	client *dysms.Client
-	calls  chan struct{} // one entry a call under way
+	cfg AliyunConfig
+	// idle holds the SDK's clients that no call uses. A client is not safe for
+	// two calls at once; their connections are shared all the same.
+	idle chan *dysms.Client
 }
 
 // NewAliyun makes a channel; it does not connect.
@@ -119,11 +120,15 @@ func NewAliyun(cfg AliyunConfig) (*Aliyun, error) {
 	if here { // the SDK would ask even this machine through HTTP_PROXY
 		sdk.NoProxy = tea.String(cfg.Endpoint)
 	}
-	client, err := dysms.NewClient(sdk)
-	if err != nil {
-		return nil, fmt.Errorf("sms aliyun: %s", redact(err.Error(), cfg.AccessKeySecret, cfg.AccessKeyID))
+	a := &Aliyun{cfg: cfg, idle: make(chan *dysms.Client, maxCalls)}
+	for range maxCalls {
+		client, err := dysms.NewClient(sdk)
+		if err != nil {
+			return nil, fmt.Errorf("sms aliyun: %s", a.redact(err.Error()))
+		}
+		a.idle <- client
 	}
-	return &Aliyun{cfg: cfg, client: client, calls: make(chan struct{}, maxCalls)}, nil
+	return a, nil
 }
 
 // Name is "sms".
@@ -215,8 +220,9 @@ func jsonObject(params []notifier.Param) (string, error) {
 
 // call runs one call of the SDK and lets go of it when ctx ends.
 func (a *Aliyun) call(ctx context.Context, request *dysms.SendSmsRequest) (*dysms.SendSmsResponse, error) {
+	var client *dysms.Client
 	select {
-	case a.calls <- struct{}{}:
+	case client = <-a.idle:
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -231,10 +237,10 @@ func (a *Aliyun) call(ctx context.Context, request *dysms.SendSmsRequest) (*dysm
 			if broken := recover(); broken != nil { // an answer that the SDK did not expect
 				r = result{err: errors.New("the answer cannot be read")}
 			}
-			<-a.calls
+			a.idle <- client
 			done <- r
 		}()
-		r.answer, r.err = a.client.SendSmsWithOptions(request, &openapiutil.RuntimeOptions{})
+		r.answer, r.err = client.SendSmsWithOptions(request, &openapiutil.RuntimeOptions{})
 	}()
 	select {
 	case r := <-done:
