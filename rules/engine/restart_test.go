@@ -1,0 +1,238 @@
+package engine_test
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/prometheus/tsdb/fileutil"
+
+	"shopwatch/rules/engine"
+)
+
+func TestARestartForgetsNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	w.up.Store(0)
+	stop := w.run(t, dir)
+	if p := next(t, w.ops); p.Status != "firing" {
+		t.Fatalf("got %+v, want ShopDown firing", p)
+	}
+	id := w.silence(t)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := time.Now()
+	drain(w.deadman)
+
+	stop = w.run(t, dir)
+	if body := w.get(t, "/alertmanager/api/v2/silences"); !strings.Contains(body, id) {
+		t.Errorf("silences after the restart: got %s, want %s", body, id)
+	}
+	body := w.get(t, queryAt("shop_up", stopped))
+	if !strings.Contains(body, `"shop":"demo"`) {
+		t.Errorf("history of before the restart: got %s, want shop_up", body)
+	}
+
+	w.expire(t, id) // so that only the notification log can keep it quiet
+	eventually(t, "ShopDown is active again", func() bool {
+		return strings.Contains(w.get(t, "/alertmanager/api/v2/alerts/groups?silenced=false"), "ShopDown")
+	})
+	for range 3 { // both groups flush every 300 ms; three of these are many of those
+		next(t, w.deadman)
+	}
+	select {
+	case p := <-w.ops:
+		t.Errorf("after the restart: notified again of %+v, want quiet within repeat_interval", p)
+	default:
+	}
+	w.up.Store(1)
+	if p := next(t, w.ops); p.Status != "resolved" {
+		t.Errorf("after the restart: got %+v, want the resolution and nothing before it", p)
+	}
+	if err := stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+func queryAt(metric string, at time.Time) string {
+	return fmt.Sprintf("/prometheus/api/v1/query?query=%s&time=%d.%03d", metric, at.Unix(), at.Nanosecond()/1e6)
+}
+
+// expire ends a silence.
+func (w *world) expire(t *testing.T, id string) {
+	t.Helper()
+	if status, _, body := w.request(t, http.MethodDelete, "/alertmanager/api/v2/silence/"+id, ""); status != http.StatusOK {
+		t.Fatalf("expire silence: got %d %s", status, body)
+	}
+}
+
+func drain(from <-chan payload) {
+	for {
+		select {
+		case <-from:
+		default:
+			return
+		}
+	}
+}
+
+func TestADamagedDatabaseIsMovedAsideNotDeleted(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		damage func(t *testing.T, dir string)
+	}{
+		{"checkpoint of the log", func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, "wal", "checkpoint.00000000", "00000000"), strings.Repeat("garbage ", 1<<13))
+		}},
+		{"a block with an empty index", func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, "01BX5ZZKBKACTAV9WEVGEMMVRZ", "meta.json"),
+				`{"ulid":"01BX5ZZKBKACTAV9WEVGEMMVRZ","minTime":1,"maxTime":2,"version":1}`)
+			put(t, filepath.Join(dir, "01BX5ZZKBKACTAV9WEVGEMMVRZ", "index"), "")
+			put(t, filepath.Join(dir, "01BX5ZZKBKACTAV9WEVGEMMVRZ", "chunks", "000001"), "")
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			dir := t.TempDir()
+			e, err := engine.New(w.config(dir)) // writes the first segment of the log
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Close(); err != nil {
+				t.Fatal(err)
+			}
+			segments := glob(t, dir, "prometheus/wal/0*")
+			if len(segments) == 0 {
+				t.Fatal("there is no log to damage")
+			}
+			c.damage(t, filepath.Join(dir, "prometheus"))
+
+			stop := w.run(t, dir)
+			aside := glob(t, dir, "prometheus.corrupt-*")
+			if len(aside) != 1 {
+				t.Fatalf("moved aside: got %v, want one directory", aside)
+			}
+			if log := w.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, aside[0]) {
+				t.Errorf("log: got %q, want an error naming %s", log, aside[0])
+			}
+			for _, s := range segments {
+				if kept := filepath.Join(aside[0], "wal", filepath.Base(s)); !exists(kept) {
+					t.Errorf("%s is gone, want it kept", kept)
+				}
+			}
+			eventually(t, "the new database is written", func() bool {
+				return strings.Contains(w.get(t, "/prometheus/api/v1/query?query=shop_up"), "demo")
+			})
+			if err := stop(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestALogThatBreaksOffIsRepairedInPlace(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	stop := w.run(t, dir)
+	eventually(t, "there is history", func() bool {
+		return strings.Contains(w.get(t, "/prometheus/api/v1/query?query=shop_up"), "demo")
+	})
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	stopped := time.Now()
+	segments := glob(t, dir, "prometheus/wal/0*")
+	file, err := os.OpenFile(segments[0], os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := file.WriteString("power cut"); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	w.run(t, dir)
+	if aside := glob(t, dir, "*.corrupt-*"); len(aside) != 0 {
+		t.Errorf("moved aside: got %v, want nothing", aside)
+	}
+	body := w.get(t, queryAt("shop_up", stopped))
+	if !strings.Contains(body, "demo") {
+		t.Errorf("history of before the break: got %s, want shop_up", body)
+	}
+}
+
+func TestDamagedStateOfAlertmanagerIsMovedAside(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	put(t, filepath.Join(dir, "alertmanager", "silences"), "garbage")
+	put(t, filepath.Join(dir, "alertmanager", "nflog"), "garbage")
+	w.run(t, dir)
+	for _, name := range []string{"silences", "nflog"} {
+		aside := glob(t, dir, "alertmanager/"+name+".corrupt-*")
+		if len(aside) != 1 || !strings.Contains(w.log.String(), aside[0]) {
+			t.Errorf("%s: moved aside to %v, want one file, named in the log %q", name, aside, w.log)
+		}
+	}
+}
+
+func TestADatabaseThatIsOnlyLockedStaysWhereItIs(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	other, _, err := fileutil.Flock(filepath.Join(dir, "prometheus", "lock")) // as a Prometheus of its own does
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := engine.New(w.config(dir)); err == nil || !strings.Contains(err.Error(), "lock") {
+		t.Errorf("engine on a locked database: got %v, want an error about the lock", err)
+	}
+	if aside := glob(t, dir, "*.corrupt-*"); len(aside) != 0 {
+		t.Errorf("moved aside: got %v, want nothing", aside)
+	}
+	if err := other.Release(); err != nil {
+		t.Fatal(err)
+	}
+	e, err := engine.New(w.config(dir)) // the failed attempt has released all it held
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func put(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func glob(t *testing.T, dir, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(dir, filepath.FromSlash(pattern)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
