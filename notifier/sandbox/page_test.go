@@ -178,7 +178,7 @@ func TestAMailsBodyIsServedInASandbox(t *testing.T) {
 	s := filled(t)
 	response := get(t, s, "/sandbox/messages/2/html", "en")
 	policy := response.Header.Get("Content-Security-Policy")
-	if response.StatusCode != 200 || !strings.HasPrefix(policy, "sandbox ") || !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "allow-scripts") {
+	if response.StatusCode != 200 || !strings.HasPrefix(policy, "sandbox ") || !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'self'") || strings.Contains(policy, "allow-scripts") {
 		t.Errorf("HTTP %d with policy %q", response.StatusCode, policy)
 	}
 	if mail := body(t, response); !strings.Contains(mail, `<head><base target="_blank"><title>`) {
