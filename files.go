@@ -1,11 +1,17 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"shopwatch/dashboards"
 	"shopwatch/rules"
 )
 
@@ -18,6 +24,7 @@ type rulesFlags struct {
 	webhookURL, tokenFile   string
 	exporter, notifierAddr  string
 	ruleFiles, alertmanager []string
+	out                     string
 }
 
 func (r rulesFlags) escalation() rules.Escalation {
@@ -67,4 +74,28 @@ func (r *rulesFlags) commands(app *kingpin.Application, command func(*kingpin.Cm
 	tiers(cmd)
 	cmd.Flag("webhook.url", "The notifier's private address.").Default("http://127.0.0.1:9817").StringVar(&r.webhookURL)
 	cmd.Flag("webhook.token-file", "File with the webhook's token, as Alertmanager finds it.").Default("webhook.token").StringVar(&r.tokenFile)
+
+	cmd = command(app.Command("dashboards", "Print the Grafana board, or write it with its provisioning."), func() error {
+		if r.out == "" {
+			return show(fs.ReadFile(dashboards.Files(), "shop.json"))
+		}
+		return write(dashboards.Files(), r.out, stdout)
+	})
+	cmd.Flag("out", "Folder to write to, laid out as /etc/grafana; files that are there are replaced.").StringVar(&r.out)
+}
+
+// write copies files below a folder and names each.
+func write(files fs.FS, dir string, stdout io.Writer) error {
+	return fs.WalkDir(files, ".", func(path string, entry fs.DirEntry, err error) error {
+		to := filepath.Join(dir, filepath.FromSlash(path))
+		if err != nil || entry.IsDir() {
+			return errors.Join(err, os.MkdirAll(to, 0o755))
+		}
+		content, err := fs.ReadFile(files, path)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintln(stdout, to)
+		return os.WriteFile(to, content, 0o644)
+	})
 }

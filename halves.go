@@ -23,34 +23,46 @@ import (
 // sections are the top-level keys of shopwatch.yml.
 var sections = []string{exporterconfig.Section, notifierconfig.Section, exporterconfig.SectionEscalation}
 
-// read parses the configuration file and refuses sections that nobody reads.
+// read parses the configuration file; load looks into it.
 func read(f flags) (*configfile.Document, error) {
 	if f.configFile == "" {
 		return nil, errors.New("--config.file is required: without one there is only `shopwatch up` on the demo shop")
 	}
-	doc, err := configfile.Read(f.configFile, os.LookupEnv)
-	if err != nil {
-		return nil, err
+	return configfile.Read(f.configFile, os.LookupEnv)
+}
+
+// load joins the mistakes of the sections that a command needs with those of
+// sections that nobody reads, so that all come at once.
+func load(doc *configfile.Document, sectionsOfCommand ...func(*configfile.Document) error) error {
+	problems := []error{doc.Only(sections...)}
+	for _, section := range sectionsOfCommand {
+		problems = append(problems, section(doc))
 	}
-	return doc, doc.Only(sections...)
+	return configfile.Join(problems...)
+}
+
+// into keeps what a section's loader gives.
+func into[T any](to *T, loader func(*configfile.Document) (T, error)) func(*configfile.Document) error {
+	return func(doc *configfile.Document) (err error) {
+		*to, err = loader(doc)
+		return err
+	}
 }
 
 // check prints every mistake of the configuration file.
 func check(f flags, stdout io.Writer) error {
 	doc, err := read(f)
-	if doc == nil {
+	if err != nil {
 		return err
 	}
-	problems := []error{err}
+	var halves []func(*configfile.Document) error
 	if doc.Has(exporterconfig.Section) || !doc.Has(notifierconfig.Section) {
-		_, err := exporterconfig.Load(doc)
-		problems = append(problems, err)
+		halves = append(halves, into(new(exporterconfig.Config), exporterconfig.Load))
 	}
 	if doc.Has(notifierconfig.Section) {
-		_, err := notifierconfig.Load(doc)
-		problems = append(problems, err)
+		halves = append(halves, into(new(notifierconfig.Config), notifierconfig.Load))
 	}
-	if err := errors.Join(problems...); err != nil {
+	if err := load(doc, halves...); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s: no mistakes\n", f.configFile)
@@ -63,8 +75,8 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := exporterconfig.Load(doc)
-	if err != nil {
+	var cfg exporterconfig.Config
+	if err := load(doc, into(&cfg, exporterconfig.Load)); err != nil {
 		return err
 	}
 	if err := prepare(f.dataDir); err != nil {
@@ -102,8 +114,8 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	cfg, err := notifierconfig.LoadStandalone(doc)
-	if err != nil {
+	var cfg notifierconfig.Config
+	if err := load(doc, into(&cfg, notifierconfig.LoadStandalone)); err != nil {
 		return err
 	}
 	if err := prepare(f.dataDir); err != nil {
@@ -124,7 +136,7 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	logger, registry := f.logger(stderr), newRegistry()
 	app, err := notifierapp.New(ctx, notifierapp.Config{
 		Notifier: cfg, DataDir: f.dataDir, PageURL: "http://" + reach(public), Operator: operator,
-		Registerer: registry, Now: clock, Logger: logger,
+		Version: version, Registerer: registry, Now: clock, Logger: logger,
 	})
 	if err != nil {
 		return err

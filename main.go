@@ -53,7 +53,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	app.Version("shopwatch " + version)
 	app.Flag("config.file", "Configuration file; without one, `up` runs on the demo shop.").StringVar(&f.configFile)
 	app.Flag("data.dir", "Folder of everything that must survive a restart.").Default("data").StringVar(&f.dataDir)
-	app.Flag("log.level", "Least level of messages on standard error.").Default("info").EnumVar(&f.logLevel, "debug", "info", "warn", "error")
+	app.Flag("log.level", "Least level of messages on standard error (default info; of the demo, warn).").EnumVar(&f.logLevel, "debug", "info", "warn", "error")
 	app.Flag("log.format", "Form of messages.").Default("logfmt").EnumVar(&f.logFormat, "logfmt", "json")
 	app.Flag("web.listen-address", "Address of the public page.").Default(":8080").StringVar(&f.public)
 	app.Flag("private.listen-address", "Address of metrics, webhook and console (default 127.0.0.1:9816; of `notifier`, 127.0.0.1:9817).").StringVar(&f.private)
@@ -85,7 +85,12 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 // logger writes to standard error in the form that was asked for.
 func (f flags) logger(stderr io.Writer) *slog.Logger {
 	var level slog.Level
-	_ = level.UnmarshalText([]byte(f.logLevel)) // one of the flag's own values
+	switch {
+	case f.logLevel != "":
+		_ = level.UnmarshalText([]byte(f.logLevel)) // one of the flag's own values
+	case f.configFile == "":
+		level = slog.LevelWarn // in the demo the page and the sandbox tell what happens
+	}
 	options := &slog.HandlerOptions{Level: level}
 	if f.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(stderr, options))

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -58,7 +57,7 @@ func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 	if e.operator, err = operator(f); err != nil {
 		return err
 	}
-	if err := e.configure(ctx); err != nil {
+	if err := e.configure(); err != nil {
 		return err
 	}
 	defer e.demo.close()
@@ -66,7 +65,7 @@ func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 }
 
 // configure reads the configuration file, or builds the demo shop.
-func (e *everything) configure(ctx context.Context) error {
+func (e *everything) configure() error {
 	if e.flags.configFile == "" {
 		world, err := newDemoWorld(e.flags, e.logger)
 		if err != nil {
@@ -78,16 +77,13 @@ func (e *everything) configure(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var problems [2]error
-		e.exporter, problems[0] = exporterconfig.Load(doc)
-		e.notifier, problems[1] = notifierconfig.Load(doc)
-		if err := errors.Join(problems[:]...); err != nil {
+		if err := load(doc, into(&e.exporter, exporterconfig.Load), into(&e.notifier, notifierconfig.Load)); err != nil {
 			return err
 		}
 	}
 	e.webhookToken = e.notifier.WebhookToken.Reveal()
-	if e.webhookToken != "" {
-		return os.WriteFile(filepath.Join(e.flags.dataDir, webhookToken), []byte(e.webhookToken+"\n"), 0o600)
+	if e.webhookToken != "" { // the engine's Alertmanager reads it from a file
+		return keep(filepath.Join(e.flags.dataDir, webhookToken), []byte(e.webhookToken+"\n"))
 	}
 	var err error
 	e.webhookToken, err = guard.TokenFile(filepath.Join(e.flags.dataDir, webhookToken))

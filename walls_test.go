@@ -96,7 +96,7 @@ func TestOnlyTheEngineKnowsPrometheusAndAlertmanager(t *testing.T) {
 	for _, r := range rooms(t) {
 		for _, to := range r.Imports {
 			if strings.HasPrefix(to, "github.com/prometheus/prometheus/") || strings.HasPrefix(to, "github.com/prometheus/alertmanager/") {
-				if r.ImportPath != house+"/rules/engine" {
+				if r.ImportPath != house+"/rules/engine" && !strings.HasSuffix(r.ImportPath, "test") {
 					t.Errorf("%s imports %s", r.ImportPath, to)
 				}
 			}

@@ -165,8 +165,8 @@ type Notice struct {
 }
 
 // Facts is all that the wording of a notice may use. Public notices are built
-// from Title, Service, Shop name, Since, Over alone: Alert annotations (Summary,
-// Description) may hold hosts and SQL errors and go to ops and management only.
+// from Title, Service, Since and Over alone: the alert's Description may hold
+// hosts and SQL errors and goes to ops and management only.
 type Facts struct {
 	Title       rules.Text `json:"title"`
 	Service     Service    `json:"service"`
@@ -174,7 +174,6 @@ type Facts struct {
 	Since       time.Time  `json:"since"`
 	Over        time.Time  `json:"over,omitzero"` // recovered only
 	AlertName   string     `json:"alert_name,omitempty"`
-	Summary     rules.Text `json:"summary"`
 	Description rules.Text `json:"description"`
 	RunbookURL  string     `json:"runbook_url,omitempty"`
 	StatusURL   string     `json:"status_url,omitempty"` // public page

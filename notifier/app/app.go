@@ -43,10 +43,13 @@ type Config struct {
 	// WebhookToken is taken where the configuration names none.
 	WebhookToken string
 	// PageURL is where the public page is reached where the configuration names no URL.
-	PageURL    string
-	Operator   *guard.Operator
-	Links      []console.Link
-	Demo       *Demo
+	PageURL  string
+	Operator *guard.Operator
+	Links    []console.Link
+	Demo     *Demo
+	// Version is told in shopwatch_build_info; empty where the other half, in
+	// the same process, tells it.
+	Version    string
 	Registerer prometheus.Registerer
 	Now        func() time.Time
 	Logger     *slog.Logger
@@ -114,7 +117,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 		cfg.Notifier.Page.URL = cfg.PageURL
 	}
 	a := &App{
-		cfg: cfg, clocks: clocksOf(cfg.Notifier.Escalation), metrics: newMetrics(cfg.Registerer), started: cfg.Now(),
+		cfg: cfg, clocks: clocksOf(cfg.Notifier.Escalation), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
 		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1),
 	}
 	var err error

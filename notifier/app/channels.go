@@ -3,7 +3,9 @@ package app
 import (
 	"errors"
 	"log/slog"
+	"net"
 	"net/url"
+	"strings"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -36,7 +38,7 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 	}
 	if t := cfg.Telegram; t != nil {
 		c, err := telegram.New(telegram.Config{
-			Token: func() (string, error) { return t.Token.Reveal(), nil }, APIURL: t.APIURL, Logger: logger,
+			Token: t.Token.Read, APIURL: t.APIURL, Logger: logger,
 		})
 		add(c, err, telegramRate, 8)
 	}
@@ -58,7 +60,7 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 func aliyun(a *config.AliyunConfig) (*sms.Aliyun, error) {
 	cfg := sms.AliyunConfig{
 		AccessKeyID: a.AccessKeyID, AccessKeySecret: a.AccessKeySecret.Reveal(), SignName: a.SignName,
-		Endpoint: a.Endpoint, Templates: map[string]string{},
+		Endpoint: a.Endpoint, Templates: map[string]string{}, AllowedPrefixes: a.AllowedPrefixes,
 	}
 	if gateway, err := url.Parse(a.Endpoint); err == nil && gateway.Host != "" {
 		cfg.Endpoint, cfg.Protocol = gateway.Host, gateway.Scheme
@@ -69,10 +71,11 @@ func aliyun(a *config.AliyunConfig) (*sms.Aliyun, error) {
 	return sms.NewAliyun(cfg)
 }
 
-// listID names our mail for filters by the page's host.
+// listID names our mail for filters by the page's host name; a page that is
+// reached by an address or on this machine alone has none.
 func listID(page string) string {
 	u, err := url.Parse(page)
-	if err != nil {
+	if err != nil || !strings.Contains(u.Hostname(), ".") || net.ParseIP(u.Hostname()) != nil {
 		return ""
 	}
 	return u.Hostname()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,7 +23,7 @@ type metrics struct {
 	watchdog    prometheus.Gauge
 }
 
-func newMetrics(registerer prometheus.Registerer) *metrics {
+func newMetrics(registerer prometheus.Registerer, version string) *metrics {
 	gauge := func(m rules.Metric) *prometheus.GaugeVec {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help}, m.Labels)
 	}
@@ -37,6 +38,11 @@ func newMetrics(registerer prometheus.Registerer) *metrics {
 		watchdog: prometheus.NewGauge(prometheus.GaugeOpts{Name: rules.WatchdogLast.Name, Help: rules.WatchdogLast.Help}),
 	}
 	registerer.MustRegister(m.incidents, m.subscribers, m.notices, m.delay, m.outbox, m.oldest, m.watchdog)
+	if version != "" {
+		build := gauge(rules.BuildInfo)
+		build.WithLabelValues(version, "", runtime.Version()).Set(1)
+		registerer.MustRegister(build)
+	}
 	return m
 }
 

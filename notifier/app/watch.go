@@ -52,7 +52,8 @@ func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
 	now := a.cfg.Now()
 	sight, err := a.querier.Look(ctx, now)
 	if err != nil {
-		if ctx.Err() == nil {
+		// One that is only starting is no news.
+		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
 			a.cfg.Logger.Warn("prometheus can't be asked", "err", err)
 		}
 		return last

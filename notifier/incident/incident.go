@@ -179,7 +179,7 @@ func (m *Machine) publish(r *Result, now time.Time, facts notifier.Facts) {
 		r.Incident.Public, r.Changed = true, true
 	}
 	// Nothing that an alert said leaves the house: it may hold hosts and SQL.
-	facts.Summary, facts.Description, facts.RunbookURL, facts.AlertName = rules.Text{}, rules.Text{}, "", ""
+	facts.Description, facts.RunbookURL, facts.AlertName = rules.Text{}, "", ""
 	m.tell(r, now, rules.Subscribers, facts)
 }
 
@@ -244,13 +244,11 @@ func (m *Machine) close(r *Result, now time.Time) {
 }
 
 func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Facts {
-	en, zh := alert.Annotations[rules.AnnotationSummary], alert.Annotations[rules.AnnotationSummaryZH]
-	enMore, zhMore := alert.Annotations[rules.AnnotationDescription], alert.Annotations[rules.AnnotationDescriptionZH]
+	en, zh := alert.Annotations[rules.AnnotationDescription], alert.Annotations[rules.AnnotationDescriptionZH]
 	return notifier.Facts{
 		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since,
 		AlertName:   alert.Name(),
-		Summary:     rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
-		Description: rules.Text{ZH: cmp.Or(zhMore, enMore), EN: cmp.Or(enMore, zhMore)},
+		Description: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
 		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
 		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt,
 	}

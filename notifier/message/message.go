@@ -73,10 +73,10 @@ type facts struct {
 	Title       string
 	Shop        string
 	Service     string
+	Key         string // <shop>/<service>, as in the configuration file
 	Since       string
 	Over        string
 	Lasted      string // so far, or in all once it is over
-	Summary     string
 	Description string
 	Advice      string
 	RunbookURL  string
@@ -129,7 +129,7 @@ func (w *Writer) facts(d notifier.Delivery) facts {
 	n, language := d.Notice.Facts, string(d.Recipient.Language)
 	f := facts{
 		Event: d.Notice.Event, Public: d.Notice.Audience == rules.Subscribers,
-		Title: n.Title.In(language), Shop: w.cfg.Page.In(language), Service: n.Service.Name.In(language),
+		Title: n.Title.In(language), Shop: w.cfg.Page.In(language), Service: n.Service.Name.In(language), Key: n.Service.Key(),
 		Since: w.clock(n.Since, d.Notice.At, language), Lasted: Duration(d.Notice.At.Sub(n.Since), language),
 		StatusURL: n.StatusURL, Language: d.Recipient.Language,
 	}
@@ -142,7 +142,7 @@ func (w *Writer) facts(d notifier.Delivery) facts {
 		f.Advice = words.advice[n.Service.Role]
 		return f
 	}
-	f.Summary, f.Description, f.RunbookURL = n.Summary.In(language), n.Description.In(language), n.RunbookURL
+	f.Description, f.RunbookURL = n.Description.In(language), n.RunbookURL
 	return f
 }
 

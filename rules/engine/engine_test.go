@@ -170,6 +170,7 @@ func TestWhatIsOffStaysOff(t *testing.T) {
 		{"OTLP receiver", http.MethodPost, "/prometheus/api/v1/otlp/v1/metrics", http.StatusNotFound},
 		{"lifecycle of Prometheus", http.MethodPost, "/prometheus/-/quit", http.StatusNotFound},
 		{"lifecycle of Alertmanager", http.MethodPost, "/alertmanager/-/reload", http.StatusNotFound},
+		{"description that would lie", http.MethodGet, "/prometheus/api/v1/openapi.yaml", http.StatusNotFound},
 		{"pprof", http.MethodGet, "/alertmanager/debug/pprof/", http.StatusNotFound},
 		{"live notifications", http.MethodGet, "/prometheus/api/v1/notifications/live", http.StatusNoContent},
 		{"search", http.MethodGet, "/prometheus/api/v1/search/metric_names", http.StatusInternalServerError},
