@@ -258,9 +258,7 @@ func (s *Sandbox) getUpdates(w http.ResponseWriter, r *http.Request, params url.
 		case <-timeout.C:
 			answer{OK: true, Result: []update{}}.write(w)
 			return
-		case <-s.closed:
-			return
-		case <-r.Context().Done():
+		case <-r.Context().Done(): // the poller has gone, or the sandbox is closing
 			return
 		}
 	}

@@ -103,6 +103,7 @@ func TestChannel(t *testing.T) {
 			{Name: "the server wants a login first", Serve: answering("RCPT", "530 5.7.0 Authentication required"), Want: channeltest.Temporary},
 			{Name: "greylisting", Serve: answering("RCPT", "451 4.7.1 greylisted, LINE"), Want: channeltest.Temporary, Says: "451"},
 			{Name: "the sender is refused", Serve: answering("MAIL", "553 5.1.8 sender rejected: LINE"), Want: channeltest.Temporary, Says: "MAIL FROM"},
+			{Name: "a new connection is closed at once", Serve: answering("MAIL", "421 4.7.0 too many connections"), Want: channeltest.Temporary, Says: "MAIL FROM: 421"},
 			{Name: "the content is refused", Serve: answering(".", "554 5.6.0 looks like spam"), Want: channeltest.Temporary, Says: "DATA"},
 			{Name: "the data is refused", Serve: answering("DATA", "452 4.3.1 no space"), Want: channeltest.Temporary},
 			{Name: "the answer to the message is lost", Serve: answering(".", ""), Want: channeltest.Temporary, Says: "DATA"},
@@ -305,6 +306,35 @@ func TestARefusedAddressDoesNotCostTheConnection(t *testing.T) {
 	}
 	if s.connections() != 1 || strings.Count(s.said(), "RSET") != 2 {
 		t.Errorf("%d connections, and the lines\n%s", s.connections(), s.said())
+	}
+}
+
+func TestAServerThatSaysGoodbyeIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	s := &server{replies: map[string]string{"RCPT": "421 4.3.2 shutting down"}}
+	c := connect(t, one(config(t, s.start(t))))
+	for range 2 {
+		if got, _ := channeltest.Understand(c.Send(t.Context(), address, message)); got != channeltest.Temporary {
+			t.Fatalf("understood as %q, want %q", got, channeltest.Temporary)
+		}
+	}
+	if s.connections() != 2 || strings.Contains(s.said(), "RSET") {
+		t.Errorf("%d connections, and the lines\n%s", s.connections(), s.said())
+	}
+}
+
+func TestAServerMaySayOnlySoMuch(t *testing.T) {
+	t.Parallel()
+	line := []byte("220-" + strings.Repeat("welcome ", 100) + "\r\n")
+	c := connect(t, config(t, channeltest.TCP(t, func(conn net.Conn) {
+		for {
+			if _, err := conn.Write(line); err != nil {
+				return
+			}
+		}
+	})))
+	if err := c.Send(t.Context(), address, message); err == nil || !strings.Contains(err.Error(), "says too much") {
+		t.Errorf("Send: %v, want an end long before the deadline", err)
 	}
 }
 
