@@ -1,0 +1,38 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// firstSince gives the smallest key from which on orders were created at or
+// after since, by bisecting the key: about 24 primary-key reads for ten million
+// rows. In an empty book it is 1.
+func firstSince(ctx context.Context, d Driver, since time.Time) (int64, error) {
+	last, err := d.Last(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("find the newest order: %w", err)
+	}
+	if last.ID == 0 {
+		return 1, nil
+	}
+	if !last.Created.IsZero() && last.Created.Before(since) {
+		return last.ID + 1, nil
+	}
+	// Every row up to and with key older is too old, every row from key young on is not.
+	older, young := int64(0), last.ID
+	for older+1 < young {
+		middle := older + (young-older)/2
+		place, err := d.At(ctx, middle)
+		if err != nil {
+			return 0, fmt.Errorf("find the first order since %s: %w", since.UTC().Format(time.RFC3339), err)
+		}
+		if place.ID == 0 || place.ID >= young || !place.Created.Before(since) {
+			young = middle
+		} else {
+			older = place.ID
+		}
+	}
+	return young, nil
+}

@@ -1,0 +1,265 @@
+package ledgertest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"shopwatch/exporter"
+	"shopwatch/exporter/ledger"
+)
+
+// Away is the DSN under which a Book's driver finds nobody.
+const Away = "away"
+
+// Book is a shop's order book in memory. It is a Shop, and may be used from
+// several goroutines. Its orders may be changed at will; keys are given by the
+// test or counted up.
+type Book struct {
+	// StoresMoments tells whether the book keeps the moments of payment and delivery.
+	StoresMoments bool
+
+	mu     sync.Mutex
+	rows   map[int64]exporter.Order
+	hidden map[int64]bool
+	next   int64
+	stock  []exporter.Stock
+	fail   func(call string) error
+	calls  []string
+}
+
+// NewBook is an empty book.
+func NewBook() *Book {
+	return &Book{rows: map[int64]exporter.Order{}, hidden: map[int64]bool{}, next: 1}
+}
+
+// Put writes an order under its key, or under the next one if it has none.
+func (b *Book) Put(o exporter.Order) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if o.ID == 0 {
+		o.ID = b.next
+	}
+	b.next = max(b.next, o.ID+1)
+	b.rows[o.ID] = o
+	return o.ID
+}
+
+// Get gives the order under a key, and whether there is one, hidden or not.
+func (b *Book) Get(id int64) (exporter.Order, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o, there := b.rows[id]
+	return o, there
+}
+
+// Skip leaves a gap of n keys.
+func (b *Book) Skip(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.next += n
+}
+
+// Hide keeps a row from readers, as a transaction does that isn't committed yet.
+func (b *Book) Hide(id int64, hidden bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.hidden[id] = hidden
+}
+
+// Clear empties the book and begins with the first key again.
+func (b *Book) Clear() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	clear(b.rows)
+	clear(b.hidden)
+	b.next = 1
+}
+
+// SetStock sets what is on sale.
+func (b *Book) SetStock(stock ...exporter.Stock) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stock = stock
+}
+
+// Fail asks fail before each call of a driver, by the method's name; nil lets all succeed.
+func (b *Book) Fail(fail func(call string) error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.fail = fail
+}
+
+// Calls lists the drivers' calls since it was asked last.
+func (b *Book) Calls() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	calls := b.calls
+	b.calls = nil
+	return calls
+}
+
+// Ledger is how the book is followed.
+func (b *Book) Ledger() exporter.Ledger { return Ledger(exporter.Ledger{Software: "memory"}) }
+
+// Open makes a driver.
+func (b *Book) Open(l exporter.Ledger) (ledger.Driver, error) {
+	return &bookDriver{book: b, away: l.DSN == Away}, nil
+}
+
+// Create books an unpaid automatic order.
+func (b *Book) Create(_ testing.TB, at time.Time) int64 {
+	return b.Put(exporter.Order{State: exporter.Unpaid, Automatic: true, Payment: "alipay", Product: "1", Quantity: 1,
+		Amount: 10, Currency: "CNY", Created: at, Updated: at})
+}
+
+// Pay books the payment.
+func (b *Book) Pay(t testing.TB, id int64, at time.Time) {
+	b.change(t, id, exporter.PaidAutoWaiting, at)
+}
+
+// Deliver books the delivery.
+func (b *Book) Deliver(t testing.TB, id int64, at time.Time) {
+	b.change(t, id, exporter.Delivered, at)
+}
+
+func (b *Book) change(t testing.TB, id int64, state exporter.OrderState, at time.Time) {
+	t.Helper()
+	if err := b.Change(id, state, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Change moves an order to a state as a shop would: with it go Updated and,
+// where the book stores them, Paid and Delivered.
+func (b *Book) Change(id int64, state exporter.OrderState, at time.Time) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	o, there := b.rows[id]
+	if !there {
+		return fmt.Errorf("no order %d", id)
+	}
+	o.State, o.Updated = state, at
+	if b.StoresMoments {
+		if _, waits := state.Waiting(); (waits || state == exporter.Delivered) && o.Paid.IsZero() {
+			o.Paid = at
+		}
+		if state == exporter.Delivered && o.Delivered.IsZero() {
+			o.Delivered = at
+		}
+	}
+	b.rows[id] = o
+	return nil
+}
+
+// Delete deletes a row for good.
+func (b *Book) Delete(_ testing.TB, id int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.rows, id)
+}
+
+// bookDriver reads a Book.
+type bookDriver struct {
+	book *Book
+	away bool
+}
+
+func (d *bookDriver) called(ctx context.Context, call string) error {
+	d.book.calls = append(d.book.calls, call)
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if d.away {
+		return errors.New("nobody is there")
+	}
+	if d.book.fail != nil {
+		return d.book.fail(call)
+	}
+	return nil
+}
+
+// visible gives the rows that which picks, by key.
+func (d *bookDriver) visible(which func(int64) bool) []exporter.Order {
+	var orders []exporter.Order
+	for id, o := range d.book.rows {
+		if !d.book.hidden[id] && which(id) {
+			orders = append(orders, o)
+		}
+	}
+	slices.SortFunc(orders, func(a, b exporter.Order) int { return cmp.Compare(a.ID, b.ID) })
+	return orders
+}
+
+func (d *bookDriver) Check(ctx context.Context) error {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	return d.called(ctx, "Check")
+}
+
+func (d *bookDriver) After(ctx context.Context, id int64, limit int) ([]exporter.Order, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "After"); err != nil {
+		return nil, err
+	}
+	if limit < 1 || limit > ledger.MaxBatch {
+		return nil, fmt.Errorf("page of %d", limit)
+	}
+	orders := d.visible(func(key int64) bool { return key > id })
+	return orders[:min(limit, len(orders))], nil
+}
+
+func (d *bookDriver) ByID(ctx context.Context, ids []int64) ([]exporter.Order, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "ByID"); err != nil {
+		return nil, err
+	}
+	if len(ids) > ledger.MaxBatch {
+		return nil, fmt.Errorf("batch of %d", len(ids))
+	}
+	return d.visible(func(key int64) bool { return slices.Contains(ids, key) }), nil
+}
+
+func (d *bookDriver) At(ctx context.Context, id int64) (ledger.Place, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "At"); err != nil {
+		return ledger.Place{}, err
+	}
+	for _, o := range d.visible(func(key int64) bool { return key >= id }) {
+		return ledger.Place{ID: o.ID, Created: o.Created}, nil
+	}
+	return ledger.Place{}, nil
+}
+
+func (d *bookDriver) Last(ctx context.Context) (ledger.Place, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Last"); err != nil {
+		return ledger.Place{}, err
+	}
+	orders := d.visible(func(int64) bool { return true })
+	if len(orders) == 0 {
+		return ledger.Place{}, nil
+	}
+	o := orders[len(orders)-1]
+	return ledger.Place{ID: o.ID, Created: o.Created}, nil
+}
+
+func (d *bookDriver) Stock(ctx context.Context) ([]exporter.Stock, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Stock"); err != nil {
+		return nil, err
+	}
+	return slices.Clone(d.book.stock), nil
+}
+
+func (d *bookDriver) Close() error { return nil }
