@@ -1,0 +1,224 @@
+package main_test
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The end-to-end tests wait for what must happen and never for how fast: both
+// limits are for machines that are busy with other things.
+const (
+	patience = 2 * time.Minute
+	stopsIn  = 20 * time.Second
+)
+
+// process is a program that a test started. It ends with the test at the latest.
+type process struct {
+	name           string
+	command        *exec.Cmd
+	stdout, stderr said
+	ended          chan struct{}
+	err            error // of Wait, once ended
+}
+
+// said is what a process has written so far.
+type said struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *said) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *said) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
+}
+
+// shopwatch is the program with its arguments, not yet started.
+func shopwatch(t testing.TB, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(self, args...)
+	command.Env = append(os.Environ(), "SHOPWATCH_MAIN=1")
+	return command
+}
+
+// start starts a program. Where the test fails, what it said is in the test's log.
+func start(t testing.TB, name string, command *exec.Cmd) *process {
+	t.Helper()
+	p := &process{name: name, command: command, ended: make(chan struct{})}
+	command.Stdout, command.Stderr = &p.stdout, &p.stderr
+	if err := command.Start(); err != nil {
+		t.Fatalf("start %s: %v", name, err)
+	}
+	go func() {
+		p.err = command.Wait()
+		close(p.ended)
+	}()
+	t.Cleanup(func() {
+		p.kill()
+		if t.Failed() {
+			t.Logf("%s said on standard output:\n%s\nand on standard error:\n%s", name, tail(p.stdout.String()), tail(p.stderr.String()))
+		}
+	})
+	return p
+}
+
+// kill ends the process as a power cut would, and waits until it is gone.
+func (p *process) kill() {
+	p.command.Process.Kill() // an error says that it has ended already
+	<-p.ended
+}
+
+// stop asks the process to end, as Ctrl-C does, and holds it to exit code 0.
+func (p *process) stop(t testing.TB) {
+	t.Helper()
+	asked := time.Now()
+	if err := p.command.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatalf("%s ended before it was asked to: %v", p.name, p.err)
+	}
+	select {
+	case <-p.ended:
+		t.Logf("%s stopped in %s", p.name, time.Since(asked).Round(time.Millisecond))
+	case <-time.After(stopsIn):
+		t.Fatalf("%s does not stop within %s", p.name, stopsIn)
+	}
+	if p.err != nil {
+		t.Errorf("%s stopped with %v, want exit code 0", p.name, p.err)
+	}
+	p.wellMannered(t)
+}
+
+// wellMannered holds that nothing broke that the program survived.
+func (p *process) wellMannered(t testing.TB) {
+	t.Helper()
+	for _, trouble := range []string{"panic: ", "goroutine ", "DATA RACE", "level=ERROR"} {
+		if strings.Contains(p.stderr.String(), trouble) {
+			t.Errorf("%s said %q on standard error", p.name, trouble)
+		}
+	}
+}
+
+// keeps holds that the process has told none of the secrets.
+func (p *process) keeps(t testing.TB, secrets ...string) {
+	t.Helper()
+	for _, secret := range secrets {
+		if secret == "" || strings.Contains(p.stdout.String()+p.stderr.String(), secret) {
+			t.Errorf("%s told the secret %q", p.name, secret)
+		}
+	}
+}
+
+// finished runs a command that ends by itself, and returns what it said and its exit code.
+func finished(t testing.TB, command *exec.Cmd) (stdout, stderr string, code int) {
+	t.Helper()
+	p := start(t, "shopwatch "+strings.Join(command.Args[1:], " "), command)
+	select {
+	case <-p.ended:
+	case <-time.After(patience):
+		t.Fatalf("%s has not ended after %s", p.name, patience)
+	}
+	return p.stdout.String(), p.stderr.String(), command.ProcessState.ExitCode()
+}
+
+// printed runs a command that must succeed, and returns its output.
+func printed(t testing.TB, command *exec.Cmd) string {
+	t.Helper()
+	stdout, stderr, code := finished(t, command)
+	if code != 0 || stderr != "" {
+		t.Fatalf("%v: exit code %d, on standard error: %s", command.Args[1:], code, stderr)
+	}
+	return stdout
+}
+
+// eventually waits until check has no objection. It gives up when one of the
+// processes that must live has ended.
+func eventually(t testing.TB, what string, check func() error, alive ...*process) {
+	t.Helper()
+	deadline, again := time.NewTimer(patience), time.NewTicker(200*time.Millisecond)
+	defer deadline.Stop()
+	defer again.Stop()
+	for {
+		objection := check()
+		if objection == nil {
+			return
+		}
+		for _, p := range alive {
+			select {
+			case <-p.ended:
+				t.Fatalf("%s: %s ended: %v", what, p.name, errors.Join(p.err, objection))
+			default:
+			}
+		}
+		select {
+		case <-again.C:
+		case <-deadline.C:
+			t.Fatalf("%s: not after %s: %v", what, patience, objection)
+		}
+	}
+}
+
+// says waits for a line of the process's standard output and returns its parts.
+func (p *process) says(t testing.TB, line *regexp.Regexp) []string {
+	t.Helper()
+	var parts []string
+	eventually(t, p.name+" says where it is", func() error {
+		if parts = line.FindStringSubmatch(p.stdout.String()); parts == nil {
+			return fmt.Errorf("nothing like %s on standard output", line)
+		}
+		return nil
+	}, p)
+	return parts
+}
+
+// debian finds a program of a Debian package, or skips the test.
+func debian(t testing.TB, program, pkg string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err == nil {
+		return path
+	}
+	reason := program + " isn't installed (package " + pkg + ")"
+	if os.Getenv("SHOPWATCH_TEST_NO_SKIP") == "1" {
+		t.Fatal(reason)
+	}
+	t.Skip(reason)
+	return ""
+}
+
+// freeAddress is one of loopback where nobody listens now.
+func freeAddress(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func tail(text string) string {
+	const most = 8 << 10
+	if len(text) > most {
+		return "…" + text[len(text)-most:]
+	}
+	return text
+}
