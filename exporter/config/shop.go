@@ -65,6 +65,9 @@ func (b builder) name(path, field string, name rules.Text) {
 
 func (b builder) shop(path string, fields shopFields) exporter.Shop {
 	shop := exporter.Shop{ID: fields.ID, Name: fields.Name.or(fields.ID)}
+	if shop.ID == rules.ShopSelf {
+		b.add(path, "id", shop.ID, "another id: "+rules.ShopSelf+" is what alerts about the monitoring itself are called by")
+	}
 	b.name(path, "name", shop.Name)
 	if fields.Ledger == nil && len(fields.Services) == 0 {
 		b.problems.Add(path, configfile.Phrase("a shop with nothing to watch"), "services, or a ledger")
@@ -76,9 +79,12 @@ func (b builder) shop(path string, fields shopFields) exporter.Shop {
 	servicesPath := configfile.Field(path, "services")
 	for i, service := range fields.Services {
 		at := configfile.Item(servicesPath, i)
-		if service.ID == rules.ServiceDelivery {
+		switch service.ID {
+		case rules.ServiceDelivery:
 			b.add(at, "id", service.ID, "another id: delivery is the service that is judged from the orders")
-		} else {
+		case rules.ServiceLedger:
+			b.add(at, "id", service.ID, "another id: ledger is what alerts call the shop's books")
+		default:
 			b.id(at, "service", service.ID, seen)
 		}
 		made := b.service(at, service)
