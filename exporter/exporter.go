@@ -175,8 +175,8 @@ type Stock struct {
 type Books struct {
 	Shop         string
 	Up           bool
-	Problem      string // why not up, one line without secrets
-	LastSuccess  time.Time
+	Problem      string    // why not up, one line without secrets
+	LastSuccess  time.Time // zero before the first poll; seeded at it where none ever succeeded
 	PollDuration time.Duration
 
 	Waiting      map[rules.Kind]map[rules.Age]int

@@ -17,6 +17,9 @@ type view struct {
 	// a poll of this one failed: until then nobody tried, and an old moment would
 	// look like an outage of the book.
 	before time.Time
+	// unread marks a book that no poll ever read: LastSuccess then is the first
+	// try, so that a wrong password from day one ages into an alert.
+	unread bool
 }
 
 // Books gives what is known now, without touching the database. The maps and
@@ -24,10 +27,13 @@ type view struct {
 // well or badly.
 func (f *Follower) Books() exporter.Books {
 	f.reading.RLock()
-	b := f.view.books
+	b, unread := f.view.books, f.view.unread
 	f.reading.RUnlock()
 	// What a view holds is never changed again, so it can be copied unguarded.
-	b.Delivery = f.delivery(b)
+	b.Delivery = rules.Unknown
+	if !unread {
+		b.Delivery = f.delivery(b)
+	}
 	waiting := make(map[rules.Kind]map[rules.Age]int, len(b.Waiting))
 	for kind, ages := range b.Waiting {
 		waiting[kind] = maps.Clone(ages)
@@ -62,7 +68,7 @@ func (f *Follower) delivery(b exporter.Books) rules.Status {
 // last good values stay.
 func (f *Follower) publish(began time.Time, err error) {
 	took := max(0, f.now().Sub(began))
-	next := view{before: f.view.before}
+	next := view{before: f.view.before, unread: f.view.unread}
 	if err == nil {
 		next = f.look(began, took, &began)
 	} else {
@@ -70,6 +76,9 @@ func (f *Follower) publish(began time.Time, err error) {
 		next.books.Problem, next.books.Up, next.books.PollDuration = problem(err, f.ledger.DSN), false, took
 		if next.books.LastSuccess.IsZero() {
 			next.books.LastSuccess = next.before
+		}
+		if next.books.LastSuccess.IsZero() {
+			next.books.LastSuccess, next.unread = began, true
 		}
 	}
 	switch was := f.view.books; {

@@ -71,6 +71,21 @@ func TestAPollThatFailsHalfWayLosesNothingAndCountsNothingTwice(t *testing.T) {
 	}
 }
 
+func TestBookThatWasNeverReadAgesFromTheFirstTry(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.Fail(failing("After", 1))
+	for range 2 {
+		if err := s.Poll(t.Context()); err == nil {
+			t.Fatal("Poll succeeds")
+		}
+		if b := s.Books(); b.Up || !b.LastSuccess.Equal(start) || b.Delivery != rules.Unknown {
+			t.Errorf("never read: %+v", b)
+		}
+		s.after(time.Minute)
+	}
+}
+
 func TestWhileTheBookIsAwayTheLastGoodValuesStay(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
