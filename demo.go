@@ -53,13 +53,17 @@ func newDemoWorld(f flags, logger *slog.Logger) (*demoWorld, error) {
 		return nil, err
 	}
 	messages, err := sandbox.New(sandbox.Config{
-		Now: clock, Logger: logger, Path: filepath.Join(f.dataDir, "demo", "messages.jsonl"), Prefix: sandboxPath,
+		Now: func() time.Time { return clock().In(shanghai()) }, Logger: logger, Path: filepath.Join(f.dataDir, "demo", "messages.jsonl"), Prefix: sandboxPath,
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &demoWorld{shop: shop, sandbox: messages, control: control}, nil
 }
+
+// shanghai is the demo shop's zone: it has no daylight saving, so it needs no
+// zone files.
+func shanghai() *time.Location { return time.FixedZone("Asia/Shanghai", 8*60*60) }
 
 // exporter is what the configuration file would say of the demo shop.
 func (d *demoWorld) exporter() exporterconfig.Config {
@@ -75,10 +79,6 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 	credentials := d.sandbox.Credentials()
 	host, port, _ := net.SplitHostPort(d.sandbox.SMTPAddr()) // of a listener: always well-formed
 	number, _ := strconv.Atoi(port)
-	zone, err := time.LoadLocation("Asia/Shanghai")
-	if err != nil {
-		zone = time.FixedZone("Asia/Shanghai", 8*60*60)
-	}
 	templates := map[notifier.Event]string{}
 	for name, code := range d.sandbox.SMSTemplates() {
 		templates[notifier.Event(name)] = code
@@ -87,7 +87,7 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 		return notifier.Recipient{Audience: audience, Channel: channel, Address: address, Language: language}
 	}
 	return notifierconfig.Config{
-		Page: notifierconfig.PageConfig{Title: d.shop.Shop().Name, Zone: zone},
+		Page: notifierconfig.PageConfig{Title: d.shop.Shop().Name, Zone: shanghai()},
 		Telegram: &notifierconfig.TelegramConfig{
 			Token: configfile.NewSecret(credentials.TelegramToken), APIURL: d.sandbox.TelegramURL(),
 		},

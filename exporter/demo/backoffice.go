@@ -79,6 +79,26 @@ func (b *books) deliver(ctx context.Context, child int64) (nothing, error) {
 	})
 }
 
+// catchUp delivers what the last process left paid, before the doors open: a
+// shop that was off for a night is no shop that delivers late.
+func (b *books) catchUp(ctx context.Context) error {
+	for {
+		left, err := b.waiting(ctx, waitingFor{Status: "paid", Limit: 100})
+		if err != nil {
+			return fmt.Errorf("deliver what was left: %w", err)
+		}
+		done := 0
+		for _, order := range left {
+			if _, err := b.deliver(ctx, order.ID); err == nil {
+				done++
+			}
+		}
+		if done == 0 { // nothing left, or only what the worker will say why it can't be delivered
+			return nil
+		}
+	}
+}
+
 // expire cancels unpaid orders past their deadline, expires their payments and
 // puts their cards back on sale. It returns how many.
 func (b *books) expire(ctx context.Context, _ nothing) (int, error) {

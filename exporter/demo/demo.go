@@ -147,6 +147,11 @@ func (s *Shop) build() error {
 		return fmt.Errorf("listen for the demo database: %w", err)
 	}
 	s.database = newDatabase(s.books, listener, s.logger)
+	if !s.outages.broken(serviceDelivery) && !s.outages.broken(serviceDatabase) {
+		if err := s.books.catchUp(context.Background()); err != nil {
+			return errors.Join(err, listener.Close())
+		}
+	}
 	if s.outages.broken(serviceDatabase) {
 		s.database.down()
 	}
