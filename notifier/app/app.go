@@ -86,9 +86,13 @@ type App struct {
 
 // clocks are the app's durations at the escalation's pace.
 type clocks struct {
-	round      time.Duration // between looks at Prometheus
-	lag        time.Duration // age of samples that still describe now
-	fresh      time.Duration // age of a Watchdog that proves that Prometheus evaluates
+	round time.Duration // between looks at Prometheus
+	lag   time.Duration // age of samples that still describe now
+	// fresh is the age of a Watchdog that proves that Prometheus evaluates. It
+	// lies between what a healthy one reaches (resent every 60–75 s, repeated
+	// every 30 s: 105 s) and the 4 min after which Alertmanager calls a dead
+	// Prometheus's alerts resolved.
+	fresh      time.Duration
 	settle     time.Duration // time for Prometheus to fire again after it was away
 	silence    time.Duration // of the Watchdog, until ops are alarmed
 	bar        time.Duration // of the page's history
@@ -98,7 +102,7 @@ type clocks struct {
 func clocksOf(e rules.Escalation) clocks {
 	c := clocks{
 		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 5*time.Second),
-		fresh: e.Scale(2 * time.Minute), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute),
+		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute),
 		bar: 24 * time.Hour, historyAge: e.Scale(5 * time.Minute),
 	}
 	if e.Pace < 1 { // compressed time: a day of it would show nothing for hours
