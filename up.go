@@ -106,7 +106,8 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	}
 	defer judging.Close()
 	telling, err := notifierapp.New(ctx, notifierapp.Config{
-		Notifier: e.notifier, DataDir: e.flags.dataDir, PrometheusURL: e.url() + engine.PrometheusPath, WebhookToken: e.webhookToken,
+		Notifier: e.notifier, DataDir: e.flags.dataDir, PrometheusURL: e.url() + engine.PrometheusPath,
+		AlertmanagerURL: e.url() + engine.AlertmanagerPath, WebhookToken: e.webhookToken,
 		PageURL: "http://" + reach(e.public), Operator: e.operator, Links: e.links(), Demo: e.demo.audience(),
 		Registerer: e.registry, Now: clock, Logger: e.logger,
 	})

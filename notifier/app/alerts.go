@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -88,11 +90,14 @@ func newest(known time.Time, alerts []notifier.Alert) time.Time {
 // tick looks at the open incidents again, and alarms ops where the Watchdog is
 // silent: then nobody judges, and no alert of Prometheus can say so.
 func (a *App) tick(ctx context.Context) error {
-	now, watchdog := a.cfg.Now(), a.lastWatchdog()
 	open, err := a.store.OpenIncidents(ctx)
 	if err != nil {
 		return err
 	}
+	if err := a.reconcile(ctx, open); err != nil {
+		return err
+	}
+	now, watchdog := a.cfg.Now(), a.lastWatchdog()
 	alarm := silence(now, a.started, watchdog, a.clocks.silence)
 	changed := false
 	err = a.store.Change(ctx, func(tx *store.Tx) error {
@@ -121,6 +126,45 @@ func (a *App) tick(ctx context.Context) error {
 	return err
 }
 
+// reconcile ends alerts whose resolved was lost: over while this process or
+// Alertmanager was away, they are told by nobody.
+func (a *App) reconcile(ctx context.Context, open []notifier.Incident) error {
+	if a.reconciler == nil {
+		return nil
+	}
+	now := a.cfg.Now()
+	firing := map[string]notifier.Alert{}
+	for _, i := range open {
+		for _, active := range i.Alerts {
+			if active.Ended.IsZero() && active.Fingerprint != silenceFingerprint {
+				firing[active.Fingerprint] = notifier.Alert{
+					Audience: rules.Ops, Fingerprint: active.Fingerprint, StartsAt: active.StartsAt, EndsAt: now,
+					Labels: map[string]string{rules.LabelAlert: active.Name, rules.LabelIncident: i.Key},
+				}
+			}
+		}
+	}
+	gone, err := a.reconciler.Gone(ctx, slices.Collect(maps.Keys(firing)))
+	if err != nil {
+		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
+			a.cfg.Logger.Warn("alerts not reconciled", "err", err)
+		}
+		return nil // Alertmanager's trouble is no reason to look away from the rest
+	}
+	var ended []notifier.Alert
+	for _, fingerprint := range gone {
+		a.cfg.Logger.Info("alert is gone without a word", "incident", firing[fingerprint].Key(), "alert", firing[fingerprint].Name())
+		ended = append(ended, firing[fingerprint])
+	}
+	if len(ended) == 0 {
+		return nil
+	}
+	return a.keep(ctx, ended)
+}
+
+// silenceFingerprint is of the notifier's own alert, which no Alertmanager knows.
+const silenceFingerprint = "watchdogsilence"
+
 // silence is the notifier's own alert about a Watchdog that no longer comes.
 func silence(now, started, watchdog time.Time, limit time.Duration) notifier.Alert {
 	since := watchdog
@@ -128,7 +172,7 @@ func silence(now, started, watchdog time.Time, limit time.Duration) notifier.Ale
 		since = started // a machine that was off is not a silent Prometheus
 	}
 	alert := notifier.Alert{
-		Audience: rules.Ops, Fingerprint: "watchdogsilence", Firing: now.Sub(since) > limit,
+		Audience: rules.Ops, Fingerprint: silenceFingerprint, Firing: now.Sub(since) > limit,
 		Labels: map[string]string{
 			rules.LabelAlert: "WatchdogSilent", rules.LabelIncident: "shopwatch/watchdog", rules.LabelService: "watchdog",
 			rules.LabelTier: string(rules.Ops), rules.LabelSeverity: string(rules.SeverityCritical),

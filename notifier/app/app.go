@@ -11,6 +11,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
@@ -40,6 +41,8 @@ type Config struct {
 	DataDir  string
 	// PrometheusURL is asked where the configuration names no Prometheus: the one in this process.
 	PrometheusURL string
+	// AlertmanagerURL is asked where the configuration names none: the one in this process.
+	AlertmanagerURL string
 	// WebhookToken is taken where the configuration names none.
 	WebhookToken string
 	// PageURL is where the public page is reached where the configuration names no URL.
@@ -68,6 +71,7 @@ type App struct {
 	machine    *incident.Machine
 	dispatcher *dispatch.Dispatcher
 	querier    *query.Querier
+	reconciler *intake.Reconciler // nil: there is no Alertmanager to ask
 	page       *statuspage.Page
 	private    http.Handler
 	metrics    *metrics
@@ -94,6 +98,7 @@ type clocks struct {
 	// Prometheus's alerts resolved.
 	fresh      time.Duration
 	settle     time.Duration // time for Prometheus to fire again after it was away
+	trusted    time.Duration // uptime of an Alertmanager whose missing alerts are gone
 	silence    time.Duration // of the Watchdog, until ops are alarmed
 	bar        time.Duration // of the page's history
 	historyAge time.Duration // between looks at the past
@@ -102,7 +107,7 @@ type clocks struct {
 func clocksOf(e rules.Escalation) clocks {
 	c := clocks{
 		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 5*time.Second),
-		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute),
+		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute), trusted: e.Scale(5 * time.Minute),
 		bar: 24 * time.Hour, historyAge: e.Scale(5 * time.Minute),
 	}
 	if e.Pace < 1 { // compressed time: a day of it would show nothing for hours
@@ -128,6 +133,9 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if a.querier, err = newQuerier(cfg, a.clocks.lag); err != nil {
 		return nil, err
 	}
+	if a.reconciler, err = newReconciler(cfg, a.clocks.trusted); err != nil {
+		return nil, err
+	}
 	a.store, err = store.Open(ctx, store.Config{
 		Path: filepath.Join(cfg.DataDir, "notifier.db"), KeyFile: filepath.Join(cfg.DataDir, "contact.key"),
 	})
@@ -141,14 +149,36 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 }
 
 func newQuerier(cfg Config, lag time.Duration) (*query.Querier, error) {
-	q := query.Config{URL: cfg.PrometheusURL, Lag: lag}
-	if p := cfg.Notifier.Prometheus; p != nil {
-		q = query.Config{
-			URL: p.URL, Username: p.Username, Password: p.Password.Reveal(), BearerToken: p.BearerToken.Reveal(),
-			Tenant: p.Tenant, CAFile: p.CAFile, Lag: lag,
-		}
+	server := config.ServerConfig{URL: cfg.PrometheusURL}
+	if cfg.Notifier.Prometheus != nil {
+		server = *cfg.Notifier.Prometheus
 	}
-	return query.New(q)
+	asking, err := client(server)
+	if err != nil {
+		return nil, fmt.Errorf("notifier.prometheus: %w", err)
+	}
+	return query.New(query.Config{URL: server.URL, Client: asking, Lag: lag})
+}
+
+// newReconciler gives nil where no Alertmanager is known: then an incident whose
+// resolved was lost stays open until a person closes it.
+func newReconciler(cfg Config, upFor time.Duration) (*intake.Reconciler, error) {
+	servers := cfg.Notifier.Alertmanagers
+	if len(servers) == 0 && cfg.AlertmanagerURL != "" {
+		servers = []config.ServerConfig{{URL: cfg.AlertmanagerURL}}
+	}
+	if len(servers) == 0 {
+		return nil, nil
+	}
+	var list []intake.Alertmanager
+	for _, server := range servers {
+		asking, err := client(server)
+		if err != nil {
+			return nil, fmt.Errorf("notifier.alertmanagers: %w", err)
+		}
+		list = append(list, intake.Alertmanager{URL: server.URL, Client: asking})
+	}
+	return intake.NewReconciler(list, upFor, cfg.Now)
 }
 
 func (a *App) build(ctx context.Context) error {

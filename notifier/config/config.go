@@ -39,7 +39,10 @@ const (
 // Config is the telling half's configuration, valid and complete.
 type Config struct {
 	// Prometheus is the server to ask; nil where the file names none, and the one in this process is meant.
-	Prometheus *PrometheusConfig
+	Prometheus *ServerConfig
+	// Alertmanagers are asked whether alerts still stand; empty: the one in this
+	// process, where there is one.
+	Alertmanagers []ServerConfig
 	// WebhookToken is what Alertmanager sends to us; not set where the one in this process makes its own.
 	WebhookToken configfile.Secret
 	Page         PageConfig
@@ -52,8 +55,8 @@ type Config struct {
 	Escalation rules.Escalation
 }
 
-// PrometheusConfig says how to reach a Prometheus HTTP API.
-type PrometheusConfig struct {
+// ServerConfig says how to reach the HTTP API of a Prometheus or an Alertmanager.
+type ServerConfig struct {
 	URL         string // without a slash at its end
 	Username    string // basic authentication, with Password
 	Password    configfile.Secret
@@ -154,7 +157,11 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	if standalone {
 		build.standalone(fields)
 	}
-	config.Prometheus = build.prometheus(path("prometheus"), fields.Prometheus)
+	config.Prometheus = build.server(path("prometheus"), fields.Prometheus)
+	for i := range fields.Alertmanagers {
+		server := build.server(configfile.Item(path("alertmanagers"), i), &fields.Alertmanagers[i])
+		config.Alertmanagers = append(config.Alertmanagers, *server)
+	}
 	config.WebhookToken = build.webhook(path("webhook"), fields.Webhook)
 	config.Page = build.page(path("page"), fields.Page)
 	config.Telegram = build.telegram(path("telegram"), fields.Telegram)

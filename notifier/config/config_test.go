@@ -117,6 +117,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 	for _, secret := range []secret{
 		{"prometheus", got.Prometheus.Password.Reveal(), "hunter2"},
 		{"bearer", got.Prometheus.BearerToken.Reveal(), ""},
+		{"alertmanager", got.Alertmanagers[1].BearerToken.Reveal(), "hunter2"},
 		{"webhook", got.WebhookToken.Reveal(), "hunter2"},
 		{"telegram", got.Telegram.Token.Reveal(), "123456:hunter2"},
 		{"email", got.Email.Password.Reveal(), "hunter2"},
@@ -128,13 +129,17 @@ func TestAFullFileSaysEverything(t *testing.T) {
 	}
 	// Secrets hold functions, which nothing compares.
 	got.Prometheus.Password, got.WebhookToken, got.Telegram.Token = configfile.Secret{}, configfile.Secret{}, configfile.Secret{}
+	for i := range got.Alertmanagers {
+		got.Alertmanagers[i].Password, got.Alertmanagers[i].BearerToken = configfile.Secret{}, configfile.Secret{}
+	}
 	got.Email.Password, got.SMS.Aliyun.AccessKeySecret = configfile.Secret{}, configfile.Secret{}
 	want := config.Config{
-		Prometheus: &config.PrometheusConfig{
+		Prometheus: &config.ServerConfig{
 			URL: "https://prometheus.example.com/prom", Username: "shopwatch", Tenant: "shop", CAFile: "testdata/ca.pem",
 		},
-		Page:     config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
-		Telegram: &config.TelegramConfig{APIURL: "http://127.0.0.1:8081"},
+		Alertmanagers: []config.ServerConfig{{URL: "http://127.0.0.1:9093"}, {URL: "https://am.example.com"}},
+		Page:          config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
+		Telegram:      &config.TelegramConfig{APIURL: "http://127.0.0.1:8081"},
 		Email: &config.EmailConfig{
 			Host: "smtp.example.com", Port: 465, Username: "alerts@example.com",
 			From: "小店 <alerts@example.com>", TLS: config.TLSImplicit,

@@ -9,13 +9,14 @@ import (
 // The fields as the file has them, each with its default.
 
 type sectionFields struct {
-	Prometheus *prometheusFields
-	Webhook    *webhookFields
-	Page       pageFields
-	Telegram   *telegramFields
-	Email      *emailFields
-	SMS        *smsFields
-	Audiences  map[string][]personFields
+	Prometheus    *serverFields
+	Alertmanagers []serverFields
+	Webhook       *webhookFields
+	Page          pageFields
+	Telegram      *telegramFields
+	Email         *emailFields
+	SMS           *smsFields
+	Audiences     map[string][]personFields
 }
 
 // SetDefaults is called before the file's values.
@@ -24,7 +25,7 @@ func (f *sectionFields) SetDefaults() {
 	f.Page.Timezone = "Asia/Shanghai"
 }
 
-type prometheusFields struct {
+type serverFields struct {
 	URL         string
 	Username    string
 	Password    configfile.Secret

@@ -43,7 +43,7 @@ func (b builder) standalone(fields sectionFields) {
 	}
 }
 
-func (b builder) prometheus(path string, fields *prometheusFields) *PrometheusConfig {
+func (b builder) server(path string, fields *serverFields) *ServerConfig {
 	if fields == nil {
 		return nil
 	}
@@ -57,7 +57,7 @@ func (b builder) prometheus(path string, fields *prometheusFields) *PrometheusCo
 		b.add(path, "tenant", fields.Tenant, "one line of text")
 	}
 	b.certificates(path, fields.CAFile)
-	return &PrometheusConfig{
+	return &ServerConfig{
 		URL:         b.url(path, "url", fields.URL),
 		Username:    fields.Username,
 		Password:    fields.Password,

@@ -89,11 +89,7 @@ func (m *Machine) Tick(now, watchdog time.Time, open notifier.Incident) Result {
 	if !open.Open() {
 		return r
 	}
-	if service, ok := m.cfg.Service(open.Key); ok && service != r.Incident.Service {
-		service.Status = open.Service.Status
-		r.Changed = r.Changed || service != open.Service
-		r.Incident.Service = service
-	}
+	m.describe(&r)
 	if r.Incident.Wanted && !r.Incident.Public && r.Incident.Service.Public {
 		m.publish(&r, now, notifier.Facts{})
 	}
@@ -110,6 +106,21 @@ func (m *Machine) Tick(now, watchdog time.Time, open notifier.Incident) Result {
 		m.close(&r, now)
 	}
 	return r
+}
+
+// describe takes up what is known of the service by now. A service that was
+// unknown when its alert came also gives the incident its title only now.
+func (m *Machine) describe(r *Result) {
+	i := &r.Incident
+	service, ok := m.cfg.Service(i.Key)
+	service.Status = i.Service.Status
+	if !ok || service == i.Service {
+		return
+	}
+	if i.Service.Position == 0 && len(i.Alerts) > 0 {
+		i.Title = m.cfg.Words.Title(notifier.Alert{Labels: map[string]string{rules.LabelAlert: i.Alerts[0].Name}}, service)
+	}
+	i.Service, r.Changed = service, true
 }
 
 func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {

@@ -225,8 +225,11 @@ func TestSubscribersHearOnlyOfPublicServicesAndNeverWhatAlertsSay(t *testing.T) 
 	w.tick(t0.Add(time.Minute))
 	w.tick(t0.Add(2 * time.Minute))
 	expect(t, w, "subscribers:down")
-	if !w.latest.Public || w.latest.Service.Name.EN != "Alipay" {
-		t.Errorf("public %v, service %+v", w.latest.Public, w.latest.Service)
+	if !w.latest.Public || w.latest.Service.Name.EN != "Alipay" || w.latest.Title.EN != "Alipay is broken" {
+		t.Errorf("public %v, service %+v, title %q", w.latest.Public, w.latest.Service, w.latest.Title.EN)
+	}
+	if w.notices[0].Facts.Title != w.latest.Title {
+		t.Errorf("told of %q, which is not its title", w.notices[0].Facts.Title.EN)
 	}
 
 	w = newWorld()

@@ -9,12 +9,9 @@ package query
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"slices"
 	"strconv"
 	"time"
@@ -30,13 +27,10 @@ import (
 // timeout of one query; the server's own limits may be lower.
 const timeout = 15 * time.Second
 
-// Config says which server to ask, and as whom.
+// Config says which server to ask.
 type Config struct {
-	URL                string
-	Username, Password string // basic authentication, or
-	BearerToken        string
-	Tenant             string // X-Scope-OrgID
-	CAFile             string // PEM; empty: the system's
+	URL    string
+	Client *http.Client // carries who asks; nil: nobody in particular
 	// Lag is how old the newest sample of a living exporter may be: a few scrape intervals.
 	Lag time.Duration
 }
@@ -52,43 +46,14 @@ func New(cfg Config) (*Querier, error) {
 	if cfg.Lag <= 0 {
 		return nil, errors.New("query: lag must be positive")
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	if cfg.CAFile != "" {
-		pem, err := os.ReadFile(cfg.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("prometheus ca_file: %w", err)
-		}
-		pool := x509.NewCertPool()
-		if !pool.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("prometheus ca_file %q: no certificate in PEM form", cfg.CAFile)
-		}
-		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	if cfg.Client == nil {
+		cfg.Client = &http.Client{}
 	}
-	client, err := api.NewClient(api.Config{Address: cfg.URL, RoundTripper: identified{cfg, transport}})
+	client, err := api.NewClient(api.Config{Address: cfg.URL, Client: cfg.Client})
 	if err != nil {
 		return nil, fmt.Errorf("prometheus url: %w", err)
 	}
 	return &Querier{api: prometheus.NewAPI(client), lag: cfg.Lag}, nil
-}
-
-// identified adds who asks to every request.
-type identified struct {
-	cfg  Config
-	next http.RoundTripper
-}
-
-func (t identified) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	switch {
-	case t.cfg.BearerToken != "":
-		r.Header.Set("Authorization", "Bearer "+t.cfg.BearerToken)
-	case t.cfg.Username != "":
-		r.SetBasicAuth(t.cfg.Username, t.cfg.Password)
-	}
-	if t.cfg.Tenant != "" {
-		r.Header.Set("X-Scope-OrgID", t.cfg.Tenant)
-	}
-	return t.next.RoundTrip(r)
 }
 
 // Sight is what Prometheus knows of all shops at one moment.

@@ -17,14 +17,10 @@ import (
 var now = time.Date(2026, 11, 22, 3, 0, 5, 0, time.UTC)
 
 // server answers queries from a table by their first words, as Prometheus's
-// HTTP API does, and refuses whoever doesn't carry the token.
+// HTTP API does.
 func server(t *testing.T, answers map[string][]map[string]any) *query.Querier {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("Authorization") != "Bearer secret" || r.Header.Get("X-Scope-OrgID") != "shop-a" {
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
 		asked := r.FormValue("query")
 		result := []map[string]any{}
 		longest := -1
@@ -40,7 +36,7 @@ func server(t *testing.T, answers map[string][]map[string]any) *query.Querier {
 		json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": kind, "result": result}})
 	}))
 	t.Cleanup(s.Close)
-	q, err := query.New(query.Config{URL: s.URL, BearerToken: "secret", Tenant: "shop-a", Lag: time.Minute})
+	q, err := query.New(query.Config{URL: s.URL, Lag: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,15 +127,15 @@ func TestBarsOfHistorySayWhereNobodyLooked(t *testing.T) {
 	}
 }
 
-func TestServerThatIsAwayOrRefusesIsAnErrorWithoutTheToken(t *testing.T) {
+func TestServerThatIsAwayIsAnError(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.NotFoundHandler())
 	s.Close()
-	q, err := query.New(query.Config{URL: s.URL, BearerToken: "very-secret", Lag: time.Minute})
+	q, err := query.New(query.Config{URL: s.URL, Lag: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := q.Look(t.Context(), now); err == nil || strings.Contains(err.Error(), "very-secret") {
+	if _, err := q.Look(t.Context(), now); err == nil || !strings.Contains(err.Error(), "prometheus") {
 		t.Errorf("got %v", err)
 	}
 	if _, err := query.New(query.Config{URL: s.URL}); err == nil {

@@ -1,0 +1,239 @@
+package app_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"shopwatch/internal/configfile"
+	"shopwatch/internal/guard"
+	"shopwatch/notifier"
+	"shopwatch/notifier/app"
+	"shopwatch/notifier/config"
+	"shopwatch/notifier/sandbox"
+	"shopwatch/rules"
+)
+
+const token = "webhook-token-of-the-test"
+
+// neighbours are a Prometheus that knows one service, and an Alertmanager whose
+// alerts the test sets. Time is a hundredth of production's: a tick is 150 ms.
+type neighbours struct {
+	mu     sync.Mutex
+	alerts map[string]string // fingerprint -> alertname
+}
+
+func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	switch r.URL.Path {
+	case "/api/v2/status":
+		json.NewEncoder(w).Encode(map[string]any{"uptime": time.Now().Add(-time.Hour)})
+	case "/api/v2/alerts":
+		list := []map[string]any{}
+		for fingerprint, name := range n.alerts {
+			list = append(list, map[string]any{"fingerprint": fingerprint, "labels": map[string]string{"alertname": name}})
+		}
+		json.NewEncoder(w).Encode(list)
+	default:
+		result := []map[string]any{}
+		if r.FormValue("query") == rules.ServiceInfo.Name {
+			result = append(result, map[string]any{"value": []any{time.Now().Unix(), "1"}, "metric": map[string]string{
+				"shop": "main", "service": "alipay", "role": "payment", "name_zh": "支付宝", "name_en": "Alipay", "position": "1", "critical": "true", "public": "true",
+			}})
+		}
+		json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "vector", "result": result}})
+	}
+}
+
+func (n *neighbours) set(alerts map[string]string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.alerts = alerts
+}
+
+type bench struct {
+	t       *testing.T
+	dir     string
+	world   *sandbox.Sandbox
+	near    *neighbours
+	nearURL string
+	app     *app.App
+	stop    func()
+}
+
+func newBench(t *testing.T) *bench {
+	t.Helper()
+	b := &bench{t: t, dir: t.TempDir(), near: &neighbours{alerts: map[string]string{"w": rules.AlertWatchdog}}}
+	server := httptest.NewServer(b.near)
+	t.Cleanup(server.Close)
+	b.nearURL = server.URL
+	var err error
+	if b.world, err = sandbox.New(sandbox.Config{Now: time.Now}); err != nil {
+		t.Fatal(err)
+	}
+	go b.world.Run(t.Context())
+	t.Cleanup(func() { b.world.Close() })
+	b.start()
+	deadline := time.After(20 * time.Second)
+	for !strings.Contains(b.page("/"), "Alipay") { // Prometheus was asked for the names
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			t.Fatal("the page never showed the service")
+		}
+	}
+	return b
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	credentials := b.world.Credentials()
+	host, port, _ := net.SplitHostPort(b.world.SMTPAddr())
+	number, _ := strconv.Atoi(port)
+	person := func(audience rules.Audience, channel, address string) []notifier.Recipient {
+		return []notifier.Recipient{{Audience: audience, Channel: channel, Address: address, Language: notifier.English}}
+	}
+	var err error
+	b.app, err = app.New(b.t.Context(), app.Config{
+		Notifier: config.Config{
+			Page:     config.PageConfig{Title: rules.Text{ZH: "店", EN: "Shop"}, URL: "https://status.example.com", Zone: time.UTC},
+			Telegram: &config.TelegramConfig{Token: configfile.NewSecret(credentials.TelegramToken), APIURL: b.world.TelegramURL()},
+			Email: &config.EmailConfig{
+				Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
+				From: "Shop <alerts@shop.example>", TLS: config.TLSNone,
+			},
+			Audiences: map[rules.Audience][]notifier.Recipient{
+				rules.Ops: person(rules.Ops, config.Telegram, "100"), rules.Subscribers: person(rules.Subscribers, config.Email, "buyer@x.example"),
+			},
+			Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
+		},
+		DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
+		Operator: guard.NewOperator("operator", time.Now), Registerer: prometheus.NewRegistry(), Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.t.Context())
+	done := make(chan struct{})
+	go func() { b.app.Run(ctx); close(done) }()
+	b.stop = sync.OnceFunc(func() { cancel(); <-done; b.app.Close() })
+	b.t.Cleanup(b.stop)
+}
+
+// tell posts one alert as Alertmanager would, with a Watchdog of this moment.
+func (b *bench) tell(audience rules.Audience, status string, startsAt time.Time) int {
+	b.t.Helper()
+	ends := "0001-01-01T00:00:00Z"
+	if status == "resolved" {
+		ends = time.Now().Format(time.RFC3339Nano)
+	}
+	body := fmt.Sprintf(`{"alerts":[
+		{"status":"firing","labels":{"alertname":"Watchdog"},"annotations":{"evaluated":"%d"},"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"w"},
+		{"status":%q,"labels":{"alertname":"ServiceDown","incident":"main/alipay","shop":"main","service":"alipay","tier":"ops","severity":"critical","public":"true"},
+		 "annotations":{"since":"%d","description":"10.0.0.9 refused"},"startsAt":%q,"endsAt":%q,"fingerprint":"a1"}]}`,
+		time.Now().Unix()+1, status, startsAt.Unix(), startsAt.Format(time.RFC3339Nano), ends)
+	r := httptest.NewRequest(http.MethodPost, "/webhook?audience="+string(audience), strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	b.app.Private().ServeHTTP(w, r)
+	return w.Code
+}
+
+// arrives waits until a message with all the words has come to the reader.
+func (b *bench) arrives(to string, words ...string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := b.world.Wait(ctx, func(m sandbox.Message) bool {
+		for _, word := range words {
+			if !strings.Contains(m.Subject+m.Text+m.HTML, word) {
+				return false
+			}
+		}
+		return m.To == to
+	})
+	if err != nil {
+		b.t.Fatalf("%s was never told %q: %v", to, words, err)
+	}
+}
+
+func (b *bench) page(path string) string {
+	b.t.Helper()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	r.Header.Set("Accept-Language", "en")
+	w := httptest.NewRecorder()
+	b.app.Public().ServeHTTP(w, r)
+	return w.Body.String()
+}
+
+func TestAlertIsToldOverEveryChannelAndItsEndToo(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.near.set(map[string]string{"w": rules.AlertWatchdog, "a1": rules.AlertServiceDown})
+	begin := time.Now().Add(-5 * time.Second)
+	for range 2 { // redelivered
+		for _, audience := range []rules.Audience{rules.Ops, rules.Subscribers} {
+			if status := b.tell(audience, "firing", begin); status != http.StatusOK {
+				t.Fatalf("the webhook answered %d", status)
+			}
+		}
+	}
+	b.arrives("100", "Alipay payments are failing", "10.0.0.9 refused")
+	b.arrives("buyer@x.example", "Alipay payments are failing")
+	b.tell(rules.Ops, "resolved", begin)
+	b.arrives("100", "Over", "Lasted")
+	b.arrives("buyer@x.example", "Over", "Lasted")
+	if n := len(b.world.Messages()); n != 4 {
+		t.Errorf("%d messages were sent, want 4: each reader hears of the beginning and of the end once", n)
+	}
+	for _, m := range b.world.Messages() {
+		if m.To == "buyer@x.example" && strings.Contains(m.Raw+m.Text+m.HTML, "10.0.0.9") {
+			t.Errorf("a buyer was told a host: %s", m.Text)
+		}
+	}
+}
+
+func TestAlertThatEndedWhileNobodyListenedIsToldOver(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	begin := time.Now().Add(-5 * time.Second)
+	b.near.set(map[string]string{"w": rules.AlertWatchdog, "a1": rules.AlertServiceDown})
+	b.tell(rules.Ops, "firing", begin)
+	b.arrives("100", "Alipay payments are failing")
+	b.stop()
+	b.near.set(map[string]string{"w": rules.AlertWatchdog}) // it ended, and the resolved went to nobody
+	b.start()
+	if status := b.tell(rules.Deadman, "firing", begin); status != http.StatusOK { // only its Watchdog counts
+		t.Fatalf("the webhook answered %d", status)
+	}
+	b.arrives("100", "Over", "Alipay")
+}
+
+func TestWebhookIsRefusedWhenNothingCanBeStored(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.stop()
+	if status := b.tell(rules.Ops, "firing", time.Now()); status != http.StatusServiceUnavailable {
+		t.Errorf("without a store the webhook answered %d, want 503 so that Alertmanager tries again", status)
+	}
+}
+
+func TestPageNeverTurnsGreenWithoutSight(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if home := b.page("/"); strings.Contains(home, "All systems operational") {
+		t.Error("the page is green although nobody measured anything")
+	}
+}
