@@ -29,9 +29,9 @@ func (b builder) dependencies(servicesPath string, services []exporter.Service) 
 		}
 	}
 	for _, circle := range circles(services, at) {
-		ids := make([]string, len(circle))
-		for i, index := range circle {
-			ids[i] = services[index].ID
+		var ids []string
+		for _, index := range circle {
+			ids = append(ids, services[index].ID)
 		}
 		path := configfile.Field(configfile.Item(servicesPath, circle[0]), "depends_on")
 		b.problems.Add(path, configfile.Phrase("a circle: "+strings.Join(append(ids, ids[0]), " → ")), "none")

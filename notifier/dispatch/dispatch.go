@@ -131,14 +131,13 @@ func signal(c chan struct{}) {
 
 // Run empties the outbox until ctx ends. What was being sent then is waited
 // for no longer than the channel needs to notice.
-func (d *Dispatcher) Run(ctx context.Context) error {
+func (d *Dispatcher) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	for _, l := range d.lanes {
 		running.Go(func() { d.runLane(ctx, l) })
 	}
 	d.expand(ctx)
 	running.Wait()
-	return nil
 }
 
 // expand turns notices into deliveries whenever somebody wakes it.

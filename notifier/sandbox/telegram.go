@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"mime"
 	"net/http"
@@ -95,7 +96,7 @@ func readParams(r *http.Request) (url.Values, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if kind != "application/json" {
 		err := r.ParseMultipartForm(requestLimit)
-		if err != nil && err != http.ErrNotMultipart {
+		if err != nil && !errors.Is(err, http.ErrNotMultipart) {
 			return nil, fmt.Errorf("can't read the request")
 		}
 		return r.Form, nil

@@ -12,7 +12,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
 
 	"shopwatch/rules"
@@ -126,7 +126,7 @@ func (t Treaty) selector(n *parser.VectorSelector) (Labels, error) {
 	}
 	for _, matcher := range n.LabelMatchers {
 		switch {
-		case matcher.Name == labels.MetricName:
+		case matcher.Name == model.MetricNameLabel:
 		case matcher.Name == "le":
 			return nil, errors.New(`label le is matched: "300" in one Prometheus is "300.0" in another`)
 		case !known[matcher.Name]:

@@ -45,7 +45,9 @@ func (d *Driver) known(ctx context.Context) (server, error) {
 	var e *mysql.MySQLError
 	switch {
 	case err == nil:
-		rows.Close()
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return server{}, d.explain(err)
+		}
 	case errors.As(err, &e) && (e.Number == errColumnDenied || e.Number == errNoColumn):
 		s.quantity = false
 	default:
