@@ -106,7 +106,7 @@ type clocks struct {
 
 func clocksOf(e rules.Escalation) clocks {
 	c := clocks{
-		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 5*time.Second),
+		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 10*time.Second),
 		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute), trusted: e.Scale(5 * time.Minute),
 		bar: 24 * time.Hour, historyAge: e.Scale(5 * time.Minute),
 	}
