@@ -1,0 +1,179 @@
+package statuspage
+
+import (
+	"bytes"
+	"encoding/xml"
+	"net/http"
+	"strings"
+	"time"
+
+	"shopwatch/notifier"
+)
+
+// The feeds hold one entry an incident, under an id that never changes: readers
+// show an incident once and see it move, rather than a new item at every update.
+
+// tagDay is the day of the tag URIs (RFC 4151). It names when we began to mint
+// them and must never change, or every reader would show every incident again.
+const tagDay = "2025-01-01"
+
+// maxFeed is how many incidents a feed holds.
+const maxFeed = 50
+
+type atomFeed struct {
+	XMLName xml.Name    `xml:"http://www.w3.org/2005/Atom feed"`
+	Lang    string      `xml:"xml:lang,attr"`
+	ID      string      `xml:"id"`
+	Title   string      `xml:"title"`
+	Updated string      `xml:"updated"`
+	Author  string      `xml:"author>name"`
+	Links   []atomLink  `xml:"link"`
+	Entries []atomEntry `xml:"entry"`
+}
+
+type atomLink struct {
+	Rel  string `xml:"rel,attr"`
+	Type string `xml:"type,attr"`
+	Href string `xml:"href,attr"`
+}
+
+type atomEntry struct {
+	ID        string   `xml:"id"`
+	Title     string   `xml:"title"`
+	Published string   `xml:"published"`
+	Updated   string   `xml:"updated"`
+	Link      atomLink `xml:"link"`
+	Content   atomText `xml:"content"`
+}
+
+type atomText struct {
+	Type string `xml:"type,attr"`
+	Body string `xml:",chardata"`
+}
+
+type rssFeed struct {
+	XMLName xml.Name   `xml:"rss"`
+	Version string     `xml:"version,attr"`
+	Atom    string     `xml:"xmlns:atom,attr"`
+	Channel rssChannel `xml:"channel"`
+}
+
+type rssChannel struct {
+	Title         string    `xml:"title"`
+	Link          string    `xml:"link"`
+	Self          atomLink  `xml:"atom:link"`
+	Description   string    `xml:"description"`
+	Language      string    `xml:"language"`
+	LastBuildDate string    `xml:"lastBuildDate"`
+	TTL           int       `xml:"ttl"` // minutes
+	Items         []rssItem `xml:"item"`
+}
+
+type rssItem struct {
+	Title       string  `xml:"title"`
+	Link        string  `xml:"link"`
+	GUID        rssGUID `xml:"guid"`
+	PubDate     string  `xml:"pubDate"`
+	Description string  `xml:"description"`
+}
+
+type rssGUID struct {
+	IsPermaLink bool   `xml:"isPermaLink,attr"`
+	Value       string `xml:",chardata"`
+}
+
+func (p *Page) routeFeeds(mux *http.ServeMux) {
+	serve := func(path, contentType string, compose func(composer, time.Time) (any, error)) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			lang, chosen := languageOf(r)
+			e := p.edition()
+			d, err := e.document(documentKey{path, lang, chosen}, func() (*document, error) {
+				changed := e.newest()
+				if changed.IsZero() {
+					changed = p.started
+				}
+				c := p.composer(e, lang, true)
+				c.now = time.Time{} // feeds are read on any day: every moment carries its date
+				feed, err := compose(c, changed)
+				if err != nil {
+					return nil, err
+				}
+				body, err := xml.MarshalIndent(feed, "", " ")
+				return &document{body: append([]byte(xml.Header), body...), contentType: contentType, modified: changed}, err
+			})
+			p.send(w, r, d, err)
+		})
+	}
+	serve("/history.atom", "application/atom+xml; charset=utf-8", func(c composer, changed time.Time) (any, error) { return c.atom(changed) })
+	serve("/history.rss", "application/rss+xml; charset=utf-8", func(c composer, changed time.Time) (any, error) { return c.rss(changed) })
+}
+
+// told lists the incidents of a feed: open ones first, then the newest.
+func (c composer) told() []notifier.Incident {
+	all := append(append([]notifier.Incident{}, c.open...), c.resolved...)
+	return all[:min(len(all), maxFeed)]
+}
+
+func (c composer) absolute(path string) string { return c.page.base.String() + path }
+
+func (c composer) feedTitle() string {
+	return c.say(c.page.config.Title) + " · " + c.say(labels["history"])
+}
+
+func (c composer) atom(changed time.Time) (any, error) {
+	tag := "tag:" + c.page.base.Hostname() + "," + tagDay + ":"
+	feed := atomFeed{
+		Lang: tags[c.lang], ID: tag + "history", Title: c.feedTitle(), Updated: changed.UTC().Format(time.RFC3339),
+		Author: c.say(c.page.config.Title),
+		Links: []atomLink{
+			{"self", "application/atom+xml", c.absolute("/history.atom" + c.choice)},
+			{"alternate", "text/html", c.absolute("/history" + c.choice)},
+		},
+	}
+	for _, i := range c.told() {
+		content, err := c.entry(i)
+		if err != nil {
+			return nil, err
+		}
+		feed.Entries = append(feed.Entries, atomEntry{
+			ID: tag + strings.TrimPrefix(incidentPath(i.ID), "/"), Title: c.say(i.Title),
+			Published: i.Opened.UTC().Format(time.RFC3339), Updated: lastTold(i).UTC().Format(time.RFC3339),
+			Link:    atomLink{"alternate", "text/html", c.absolute(incidentPath(i.ID) + c.choice)},
+			Content: atomText{"html", content},
+		})
+	}
+	return feed, nil
+}
+
+func (c composer) rss(changed time.Time) (any, error) {
+	channel := rssChannel{
+		Title: c.feedTitle(), Link: c.absolute("/history" + c.choice), Description: c.feedTitle(), Language: tags[c.lang],
+		Self:          atomLink{"self", "application/rss+xml", c.absolute("/history.rss" + c.choice)},
+		LastBuildDate: changed.In(c.zone).Format(time.RFC1123Z), TTL: 5,
+	}
+	for _, i := range c.told() {
+		content, err := c.entry(i)
+		if err != nil {
+			return nil, err
+		}
+		channel.Items = append(channel.Items, rssItem{
+			Title: c.say(i.Title), Link: c.absolute(incidentPath(i.ID) + c.choice),
+			GUID:    rssGUID{true, c.absolute(incidentPath(i.ID))},
+			PubDate: i.Opened.In(c.zone).Format(time.RFC1123Z), Description: content,
+		})
+	}
+	return rssFeed{Version: "2.0", Atom: "http://www.w3.org/2005/Atom", Channel: channel}, nil
+}
+
+// entry is an incident as HTML: its span, then all updates, newest first. An
+// open one's length is left out, so that an entry changes only when it is told anew.
+func (c composer) entry(i notifier.Incident) (string, error) {
+	view := c.incidentView(i)
+	view.Word = c.say(incidentWords[i.Status])
+	if i.Open() {
+		view.Span = c.say(saySince, c.clock(i.Since))
+	}
+	var body bytes.Buffer
+	err := c.page.templates[c.lang].ExecuteTemplate(&body, "entry", view)
+	return body.String(), err
+}
