@@ -98,7 +98,7 @@ func (c *Collector) Describe(out chan<- *prometheus.Desc) {
 // Collect implements prometheus.Collector.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {
 	s := scrape{out: out, services: map[serviceName]bool{}, shops: map[string]bool{}}
-	s.emit(rules.BuildInfo, 1, c.build...)
+	s.emit(rules.BuildInfo, 1, slices.Clone(c.build)...) // emit changes labels, and scrapes run at the same time
 	for _, state := range c.states() {
 		s.service(state)
 	}
