@@ -111,14 +111,6 @@ func (p *process) stop(t testing.TB) {
 	}
 }
 
-// loggedNoError holds that nothing went wrong that the program survived.
-func (p *process) loggedNoError(t testing.TB) {
-	t.Helper()
-	if strings.Contains(p.stderr.String(), "level=ERROR") {
-		t.Errorf("%s logged an error", p.name)
-	}
-}
-
 // keeps holds that the process has told none of the secrets.
 func (p *process) keeps(t testing.TB, secrets ...string) {
 	t.Helper()
@@ -159,12 +151,16 @@ func printed(t testing.TB, command *exec.Cmd) string {
 // processes that must live has ended.
 func eventually(t testing.TB, what string, check func() error, alive ...*process) {
 	t.Helper()
+	began := time.Now()
 	deadline, again := time.NewTimer(patience), time.NewTicker(200*time.Millisecond)
 	defer deadline.Stop()
 	defer again.Stop()
 	for {
 		objection := check()
 		if objection == nil {
+			if took := time.Since(began); took > time.Second {
+				t.Logf("%s: after %s", what, took.Round(100*time.Millisecond))
+			}
 			return
 		}
 		for _, p := range alive {
