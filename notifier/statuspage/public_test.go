@@ -134,7 +134,7 @@ func TestSetCopiesWhatItIsGiven(t *testing.T) {
 	v.Incidents[1].Updates[0].Text = both("改了", "changed")
 	v.Services[0].Name = both("改了", "changed")
 	body := s.get("/?lang=en") + s.get("/incidents/open?lang=en")
-	for _, word := range []string{"777", "changed", "went out"} {
+	for _, word := range []string{"777", "changed", "Alert to people on duty"} {
 		if strings.Contains(body, word) {
 			t.Errorf("the page shows %q, which came after Set", word)
 		}
