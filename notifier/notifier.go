@@ -116,7 +116,7 @@ type Incident struct {
 	Over    time.Time // when the trouble ended; zero while open
 	Closed  time.Time // when we knew that it ended; zero while open
 	Alerts  []ActiveAlert
-	Told    map[rules.Audience]time.Time // who has heard of the trouble, and when
+	Told    map[rules.Audience]time.Time // to whom a notice of the trouble went out, and when
 	Updates []Update                     // oldest first
 }
 

@@ -38,7 +38,7 @@ const (
 	AnnotationSummaryZH     = "summary_zh"
 	AnnotationDescription   = "description"
 	AnnotationDescriptionZH = "description_zh"
-	AnnotationSince         = "since"           // Unix seconds of the last success: when it began
+	AnnotationSince         = "since"           // Unix seconds, to the millisecond, of the last success: when it began
 	AnnotationKeepFiringFor = "keep_firing_for" // seconds that Prometheus keeps the alert firing after the condition ended
 	AnnotationEvaluated     = "evaluated"       // Watchdog only: Unix seconds of the evaluation
 	AnnotationRunbook       = "runbook_url"

@@ -103,7 +103,7 @@ func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.In
 			snapshot.Shops = append(snapshot.Shops, statuspage.Shop{ID: s.Shop, Name: rules.Text{ZH: s.Shop, EN: s.Shop}})
 		}
 		component := statuspage.Component{Service: s.Service, Latency: s.Latency}
-		if s.Status == rules.Outage || s.Status == rules.Degraded {
+		if s.Status == rules.Outage { // a slow look is a success, so a degraded one began at no known moment
 			component.Since = s.LastSuccess
 		}
 		for _, b := range a.history[s.Key()] {
