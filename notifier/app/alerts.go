@@ -24,9 +24,9 @@ const (
 // transaction for the whole payload, so that an answer of 200 has lost nothing.
 func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	now := a.cfg.Now()
-	watchdog := newest(a.lastWatchdog(), alerts)
+	watchdog := a.newest(alerts)
 	err := a.store.Change(ctx, func(tx *store.Tx) error {
-		if err := tx.SetMark(markWatchdog, strconv.FormatInt(unixMilli(watchdog), 10)); err != nil {
+		if err := tx.SetMark(markWatchdog, strconv.FormatInt(unixMilli(watchdog.Evaluated), 10)); err != nil {
 			return err
 		}
 		for _, alert := range alerts {
@@ -47,7 +47,7 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 		return err
 	}
 	a.mu.Lock()
-	if watchdog.After(a.watchdog) {
+	if watchdog.Evaluated.After(a.watchdog.Evaluated) {
 		a.watchdog = watchdog
 	}
 	a.mu.Unlock()
@@ -74,14 +74,15 @@ func (a *App) told() {
 // newest is the newest evaluation time that a Watchdog among the alerts carries.
 // A repeat of an old one proves nothing: what counts is when Prometheus
 // evaluated, never when the repeat arrived.
-func newest(known time.Time, alerts []notifier.Alert) time.Time {
+func (a *App) newest(alerts []notifier.Alert) incident.Watchdog {
+	known := a.lastWatchdog()
 	for _, alert := range alerts {
 		if alert.Name() != rules.AlertWatchdog || !alert.Firing {
 			continue
 		}
 		seconds, err := strconv.ParseInt(alert.Annotations[rules.AnnotationEvaluated], 10, 64)
-		if at := time.Unix(seconds, 0); err == nil && at.After(known) {
-			known = at
+		if err == nil {
+			known = known.Next(time.Unix(seconds, 0), a.clocks.fresh)
 		}
 	}
 	return known
@@ -98,7 +99,7 @@ func (a *App) tick(ctx context.Context) error {
 		return err
 	}
 	now, watchdog := a.cfg.Now(), a.lastWatchdog()
-	alarm := silence(now, a.started, watchdog, a.clocks.silence)
+	alarm := silence(now, a.started, watchdog.Evaluated, a.clocks.silence)
 	changed := false
 	err = a.store.Change(ctx, func(tx *store.Tx) error {
 		for _, i := range open {
@@ -193,7 +194,7 @@ func silence(now, started, watchdog time.Time, limit time.Duration) notifier.Ale
 }
 
 // lastWatchdog is when Prometheus last evaluated, as far as we heard.
-func (a *App) lastWatchdog() time.Time {
+func (a *App) lastWatchdog() incident.Watchdog {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.watchdog
@@ -215,7 +216,7 @@ func (a *App) loadMarks(ctx context.Context) error {
 		return err
 	}
 	if ms, err := strconv.ParseInt(value, 10, 64); err == nil && ms > 0 {
-		a.watchdog = time.UnixMilli(ms)
+		a.watchdog = incident.Watchdog{Evaluated: time.UnixMilli(ms), Since: time.UnixMilli(ms)}
 	}
 	value, err = a.store.Mark(ctx, markServices)
 	if err != nil || value == "" {

@@ -81,7 +81,7 @@ type App struct {
 	mu       sync.Mutex
 	services map[string]notifier.Service // the last known, by key
 	order    []string                    // keys in the order of the page
-	watchdog time.Time
+	watchdog incident.Watchdog
 
 	history map[string][]query.Bar // of watch alone
 	drawn   time.Time              // when history was last asked for

@@ -126,24 +126,39 @@ func (b *bench) start() {
 		b.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(b.t.Context())
-	done := make(chan struct{})
-	go func() { b.app.Run(ctx); close(done) }()
-	b.stop = sync.OnceFunc(func() { cancel(); <-done; b.app.Close() })
+	var running sync.WaitGroup
+	running.Go(func() { b.app.Run(ctx) })
+	running.Go(func() { b.judge(ctx) })
+	b.stop = sync.OnceFunc(func() { cancel(); running.Wait(); b.app.Close() })
 	b.t.Cleanup(b.stop)
 }
 
-// tell posts one alert as Alertmanager would, with a Watchdog of this moment.
+// tell posts one alert as Alertmanager would.
 func (b *bench) tell(audience rules.Audience, status string, startsAt time.Time) int {
 	b.t.Helper()
 	ends := "0001-01-01T00:00:00Z"
 	if status == "resolved" {
 		ends = time.Now().Format(time.RFC3339Nano)
 	}
-	body := fmt.Sprintf(`{"alerts":[
-		{"status":"firing","labels":{"alertname":"Watchdog"},"annotations":{"evaluated":"%d"},"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"w"},
-		{"status":%q,"labels":{"alertname":"ServiceDown","incident":"main/alipay","shop":"main","service":"alipay","tier":"ops","severity":"critical","public":"true"},
+	return b.post(audience, fmt.Sprintf(`{"alerts":[{"status":%q,"labels":{"alertname":"ServiceDown","incident":"main/alipay","shop":"main","service":"alipay","tier":"ops","severity":"critical","public":"true"},
 		 "annotations":{"since":"%d","description":"10.0.0.9 refused"},"startsAt":%q,"endsAt":%q,"fingerprint":"a1"}]}`,
-		time.Now().Unix()+1, status, startsAt.Unix(), startsAt.Format(time.RFC3339Nano), ends)
+		status, startsAt.Unix(), startsAt.Format(time.RFC3339Nano), ends))
+}
+
+// judge sends a Watchdog of every moment, as a Prometheus that evaluates does.
+func (b *bench) judge(ctx context.Context) {
+	for {
+		b.post(rules.Deadman, fmt.Sprintf(`{"alerts":[{"status":"firing","labels":{"alertname":"Watchdog"},"annotations":{"evaluated":"%d"},
+			"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"w"}]}`, time.Now().Unix()+1))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+}
+
+func (b *bench) post(audience rules.Audience, body string) int {
 	r := httptest.NewRequest(http.MethodPost, "/webhook?audience="+string(audience), strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
@@ -215,9 +230,6 @@ func TestAlertThatEndedWhileNobodyListenedIsToldOver(t *testing.T) {
 	b.stop()
 	b.near.set(map[string]string{"w": rules.AlertWatchdog}) // it ended, and the resolved went to nobody
 	b.start()
-	if status := b.tell(rules.Deadman, "firing", begin); status != http.StatusOK { // only its Watchdog counts
-		t.Fatalf("the webhook answered %d", status)
-	}
 	b.arrives("100", "Over", "Alipay")
 }
 

@@ -67,7 +67,7 @@ func (a *App) measure(ctx context.Context) {
 	a.metrics.outbox.WithLabelValues(string(notifier.Queued)).Set(float64(outbox.Queued))
 	a.metrics.outbox.WithLabelValues(string(notifier.Dead)).Set(float64(outbox.Dead))
 	a.metrics.oldest.set(outbox.Oldest)
-	if at := a.lastWatchdog(); !at.IsZero() {
+	if at := a.lastWatchdog().Evaluated; !at.IsZero() {
 		a.metrics.watchdog.Set(float64(at.Unix()))
 	}
 	counts, err := a.store.Recipients(ctx)

@@ -125,7 +125,7 @@ func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.In
 
 // Overview tells the console what runs.
 func (a *App) Overview(ctx context.Context) (console.Overview, error) {
-	o := console.Overview{Watchdog: a.lastWatchdog()}
+	o := console.Overview{Watchdog: a.lastWatchdog().Evaluated}
 	incidents, err := a.store.RecentIncidents(ctx, a.cfg.Now().Add(-pastIncidents), 20)
 	if err != nil {
 		return o, err

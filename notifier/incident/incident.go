@@ -47,6 +47,29 @@ type Machine struct{ cfg Config }
 // New gives a Machine.
 func New(cfg Config) *Machine { return &Machine{cfg: cfg} }
 
+// Watchdog is what the newest Watchdog that arrived proves.
+type Watchdog struct {
+	// Evaluated is when Prometheus evaluated it; zero: none ever arrived.
+	Evaluated time.Time
+	// Since is the first evaluation after the last silence. Prometheus's groups
+	// of rules run one after the other: for a while after it is back, it has
+	// said that it lives and not yet what it sees.
+	Since time.Time
+}
+
+// Next is w after a Watchdog that was evaluated at a moment. Two that lie
+// further apart than fresh have a silence between them.
+func (w Watchdog) Next(evaluated time.Time, fresh time.Duration) Watchdog {
+	if !evaluated.After(w.Evaluated) {
+		return w
+	}
+	if w.Evaluated.IsZero() || evaluated.Sub(w.Evaluated) >= fresh {
+		w.Since = evaluated
+	}
+	w.Evaluated = evaluated
+	return w
+}
+
 // Result is what one step changed.
 type Result struct {
 	Incident notifier.Incident
@@ -55,9 +78,8 @@ type Result struct {
 }
 
 // Alert takes one alert as one receiver brought it. latest is the newest
-// incident with the alert's key, open or closed, nil if there never was one;
-// watchdog is when Prometheus evaluated the newest Watchdog that arrived.
-func (m *Machine) Alert(now, watchdog time.Time, latest *notifier.Incident, alert notifier.Alert) Result {
+// incident with the alert's key, open or closed, nil if there never was one.
+func (m *Machine) Alert(now time.Time, watchdog Watchdog, latest *notifier.Incident, alert notifier.Alert) Result {
 	switch {
 	case latest == nil && !alert.Firing:
 		return Result{} // the end of something we never heard of
@@ -84,7 +106,7 @@ func (m *Machine) Alert(now, watchdog time.Time, latest *notifier.Incident, aler
 
 // Tick looks at one open incident again: it closes it once a doubtful end is
 // confirmed, and publishes it once its service is known to be public.
-func (m *Machine) Tick(now, watchdog time.Time, open notifier.Incident) Result {
+func (m *Machine) Tick(now time.Time, watchdog Watchdog, open notifier.Incident) Result {
 	r := Result{Incident: clone(open)}
 	if !open.Open() {
 		return r
@@ -102,7 +124,7 @@ func (m *Machine) Tick(now, watchdog time.Time, open notifier.Incident) Result {
 			last = a.Ended
 		}
 	}
-	if m.fresh(now, watchdog) && !watchdog.Before(last.Add(m.cfg.Settle)) {
+	if m.settled(now, watchdog) && !watchdog.Evaluated.Before(last.Add(m.cfg.Settle)) {
 		m.close(&r, now)
 	}
 	return r
@@ -209,7 +231,7 @@ func (m *Machine) tell(r *Result, now time.Time, audience rules.Audience, facts 
 	})
 }
 
-func (m *Machine) end(r *Result, now, watchdog time.Time, alert notifier.Alert) {
+func (m *Machine) end(r *Result, now time.Time, watchdog Watchdog, alert notifier.Alert) {
 	i := &r.Incident
 	at := slices.IndexFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
 	if at < 0 || alert.StartsAt.Before(i.Alerts[at].StartsAt) {
@@ -224,7 +246,7 @@ func (m *Machine) end(r *Result, now, watchdog time.Time, alert notifier.Alert) 
 			return
 		}
 	}
-	if m.fresh(now, watchdog) {
+	if m.settled(now, watchdog) {
 		m.close(r, now)
 	}
 }
@@ -265,8 +287,11 @@ func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Fact
 	}
 }
 
-func (m *Machine) fresh(now, watchdog time.Time) bool {
-	return !watchdog.IsZero() && now.Sub(watchdog) < m.cfg.Fresh
+// settled reports whether Prometheus evaluates, and has done so for long enough
+// to have fired again what it still sees.
+func (m *Machine) settled(now time.Time, watchdog Watchdog) bool {
+	return !watchdog.Evaluated.IsZero() && now.Sub(watchdog.Evaluated) < m.cfg.Fresh &&
+		!watchdog.Evaluated.Before(watchdog.Since.Add(m.cfg.Settle))
 }
 
 // remembers reports whether a closed incident already held this very firing: a

@@ -28,14 +28,19 @@ type world struct {
 	machine  *incident.Machine
 	latest   *notifier.Incident
 	notices  []notifier.Notice
-	watchdog time.Time
+	watchdog incident.Watchdog
 	known    bool
 	public   bool
 	ids      int
 }
 
+// judging is a Prometheus that has evaluated without a break.
+func judging(now time.Time) incident.Watchdog {
+	return incident.Watchdog{Evaluated: now, Since: now.Add(-time.Hour)}
+}
+
 func newWorld() *world {
-	w := &world{known: true, public: true, watchdog: t0}
+	w := &world{known: true, public: true, watchdog: judging(t0)}
 	w.machine = incident.New(incident.Config{
 		Words: words{},
 		NewID: func() string { w.ids++; return fmt.Sprint("i", w.ids) },
@@ -124,7 +129,7 @@ func TestEachAudienceIsToldOnceThatItBeganAndOnceThatItIsOver(t *testing.T) {
 		t.Errorf("impact is %s after 30 minutes, want critical", w.latest.Impact)
 	}
 
-	w.watchdog = end
+	w.watchdog = judging(end)
 	w.alert(end, over(down(rules.Ops, rules.Ops, five), end))
 	if !w.latest.Open() {
 		t.Fatal("closed while the second alert fires")
@@ -148,7 +153,7 @@ func TestRedeliveryChangesNothing(t *testing.T) {
 		t.Errorf("a firing alert told twice changed %+v", r)
 	}
 	end := over(a, t0.Add(10*time.Minute))
-	w.watchdog = t0.Add(10 * time.Minute)
+	w.watchdog = judging(t0.Add(10 * time.Minute))
 	w.alert(t0.Add(10*time.Minute), end)
 	closed := w.latest.ID
 	for _, late := range []notifier.Alert{end, a} { // a: a receiver that was down hears it when all is over
@@ -184,9 +189,14 @@ func TestResolvedIsNotBelievedWhilePrometheusIsDead(t *testing.T) {
 	}
 
 	back := silence.Add(20 * time.Minute)
-	w.watchdog = back
+	w.watchdog = w.watchdog.Next(back, 2*time.Minute)
 	again := w.latest
-	w.alert(back, down(rules.Ops, rules.Ops, back))
+	w.tick(back) // its Watchdog came before the group of rules that sees the outage was evaluated
+	w.alert(back.Add(time.Second), over(down(rules.Ops, rules.Ops, t0), silence))
+	if !w.latest.Open() {
+		t.Fatal("closed before Prometheus, back again, had time to fire")
+	}
+	w.alert(back.Add(15*time.Second), down(rules.Ops, rules.Ops, back.Add(15*time.Second)))
 	w.tick(back.Add(30 * time.Second))
 	expect(t, w, "ops:down")
 	if w.latest.ID != again.ID || !w.latest.Open() {
@@ -200,13 +210,15 @@ func TestDoubtfulEndIsBelievedOncePrometheusEvaluatesAgain(t *testing.T) {
 	w.alert(t0, down(rules.Ops, rules.Ops, t0))
 	silence := t0.Add(4 * time.Minute)
 	w.alert(silence, over(down(rules.Ops, rules.Ops, t0), silence))
-	w.watchdog = silence.Add(59 * time.Second)
-	w.tick(w.watchdog)
-	if !w.latest.Open() {
-		t.Fatal("closed before Prometheus had time to fire again")
+	for _, lives := range []time.Duration{30 * time.Minute, 30*time.Minute + 59*time.Second} {
+		w.watchdog = w.watchdog.Next(silence.Add(lives), 2*time.Minute)
+		w.tick(w.watchdog.Evaluated)
+		if !w.latest.Open() {
+			t.Fatal("closed before Prometheus had time to fire again")
+		}
 	}
-	w.watchdog = silence.Add(time.Minute)
-	w.tick(w.watchdog)
+	w.watchdog = w.watchdog.Next(silence.Add(31*time.Minute), 2*time.Minute)
+	w.tick(w.watchdog.Evaluated)
 	expect(t, w, "ops:down", "ops:recovered")
 }
 
@@ -260,7 +272,7 @@ func TestAnyHistoryTellsEachAudienceBeginningThenEndOfEachIncident(t *testing.T)
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second)
 			if rapid.Bool().Draw(t, "prometheus lives") {
-				w.watchdog = now
+				w.watchdog = w.watchdog.Next(now, 2*time.Minute)
 			}
 			tier := rapid.SampledFrom([]rules.Audience{rules.Ops, rules.Management}).Draw(t, "tier")
 			audience := rapid.SampledFrom([]rules.Audience{rules.Ops, rules.Management, rules.Subscribers}).Draw(t, "audience")
