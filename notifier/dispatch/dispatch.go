@@ -57,13 +57,14 @@ const (
 
 // Limits of the outbox.
 const (
-	chunk       = 1000 // deliveries made in one transaction
-	sendTimeout = 30 * time.Second
-	lease       = 2 * time.Minute // longer than pace and timeout let one message take
-	maxAge      = 24 * time.Hour  // of a notice that is still worth sending
-	firstRetry  = time.Second
-	lastRetry   = 5 * time.Minute
-	idle        = time.Second // between looks at an empty outbox that nobody woke
+	chunk        = 1000 // deliveries made in one transaction
+	sendTimeout  = 30 * time.Second
+	lease        = 2 * time.Minute // longer than pace and timeout let one message take
+	maxAge       = 24 * time.Hour  // of a notice that is still worth sending
+	firstRetry   = time.Second
+	lastRetry    = 5 * time.Minute
+	recordWithin = 10 * time.Second // of one attempt to record an outcome
+	idle         = time.Second      // between looks at an empty outbox that nobody woke
 )
 
 // Lane is a channel with its pace.
@@ -234,12 +235,26 @@ func (d *Dispatcher) deliver(ctx context.Context, l *lane, delivery notifier.Del
 	d.finish(ctx, l, delivery, outcome, result)
 }
 
+// finish records an outcome. What was sent and not recorded would be sent again
+// when its lease ends, so a busy store is asked until it answers; while we stop,
+// once more and no longer than a second.
 func (d *Dispatcher) finish(ctx context.Context, l *lane, delivery notifier.Delivery, outcome notifier.Outcome, result Result) {
-	// What was sent must be recorded even while we stop.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	if err := d.cfg.Outbox.Finish(ctx, []notifier.Outcome{outcome}); err != nil {
+	for wait := firstRetry; ; wait = min(2*wait, recordWithin) {
+		within := recordWithin
+		if ctx.Err() != nil {
+			within = time.Second
+		}
+		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+		err := d.cfg.Outbox.Finish(recording, []notifier.Outcome{outcome})
+		cancel()
+		if err == nil {
+			break
+		}
 		d.cfg.Logger.Error("outcome not recorded", "notice", delivery.Identity(), "channel", l.Channel.Name(), "err", err)
+		if ctx.Err() != nil {
+			return
+		}
+		d.pause(ctx, nil, wait)
 	}
 	d.cfg.Recorder.Noticed(l.Channel.Name(), delivery.Notice.Audience, result, outcome.At.Sub(delivery.Notice.Facts.AlertStart))
 }

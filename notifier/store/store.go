@@ -37,6 +37,7 @@ type Config struct {
 type Store struct {
 	write *sql.DB // one connection: SQLite has one writer
 	read  *sql.DB
+	alone *sql.DB // holds the lock of the one process that uses the database
 	seal  *seal
 }
 
@@ -58,6 +59,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	}
 	read.SetMaxOpenConns(4)
 	s := &Store{write: write, read: read}
+	if s.alone, err = hold(ctx, cfg.Path+".lock"); err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
+	}
 	if err := s.prepare(ctx, cfg); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
 	}
@@ -69,6 +73,20 @@ func open(path, more string) (*sql.DB, error) {
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + more
 	return sql.Open("sqlite", dsn)
+}
+
+// hold takes a lock that ends with the process, however it ends. It is a
+// database of SQLite's own, whose locks work on every system that we run on.
+func hold(ctx context.Context, path string) (*sql.DB, error) {
+	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=locking_mode(EXCLUSIVE)")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, `PRAGMA user_version = 1`); err != nil { // a write, which takes the lock; EXCLUSIVE keeps it
+		return nil, errors.Join(fmt.Errorf("another shopwatch uses this folder (%w): stop it, or name another with --data.dir", err), db.Close())
+	}
+	return db, nil
 }
 
 func (s *Store) prepare(ctx context.Context, cfg Config) error {
@@ -116,7 +134,13 @@ func migrate(ctx context.Context, db *sql.DB) error {
 }
 
 // Close closes the database. What Change returned for is kept.
-func (s *Store) Close() error { return errors.Join(s.read.Close(), s.write.Close()) }
+func (s *Store) Close() error {
+	problems := []error{s.read.Close(), s.write.Close()}
+	if s.alone != nil {
+		problems = append(problems, s.alone.Close())
+	}
+	return errors.Join(problems...)
+}
 
 // Tx is one transaction of Change.
 type Tx struct {

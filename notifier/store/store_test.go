@@ -304,6 +304,19 @@ func TestLatestIncidentOfAKeyIsTheOneOpenedLast(t *testing.T) {
 	}
 }
 
+func TestSecondProcessOnTheSameFolderIsRefused(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first := open(t, dir)
+	config := store.Config{Path: filepath.Join(dir, "notifier.db"), KeyFile: filepath.Join(dir, "contact.key")}
+	if _, err := store.Open(t.Context(), config); err == nil || !strings.Contains(err.Error(), "another shopwatch uses this folder") {
+		t.Errorf("got %v", err)
+	}
+	save(t, first, incident("i1")) // undisturbed
+	first.Close()
+	open(t, dir)
+}
+
 func TestDamagedDatabaseIsAClearErrorAndIsLeftAsItWas(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
