@@ -15,12 +15,16 @@ type clocks struct {
 	// The windows are the tiers less the time for which the pipeline's alerts
 	// wait after them.
 	OpsWindow, ManagementWindow time.Duration
+	Settle                      time.Duration
 }
 
 func clocksOf(e Escalation) clocks {
+	// However fast the clocks run, a scrape still takes its time on a busy
+	// machine, so the wait is not scaled below ten seconds where the tier has room.
+	wait := max(e.Scale(settle), min(10*time.Second, e.Ops*2/3))
 	return clocks{
-		Ops: e.Ops, Management: e.Management,
-		OpsWindow: e.Ops - e.Scale(settle), ManagementWindow: e.Management - e.Scale(settle),
+		Ops: e.Ops, Management: e.Management, Settle: wait,
+		OpsWindow: e.Ops - wait, ManagementWindow: e.Management - wait,
 	}
 }
 
