@@ -102,8 +102,8 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	}
 	var group run.Group
 	addSignal(&group, ctx)
-	addServer(&group, l, handler, logger)
 	addRun(&group, app.Run)
+	addServer(&group, l, handler, logger)
 	fmt.Fprintf(stdout, "shopwatch exporter: metrics at http://%s/metrics\n", reach(l))
 	return group.Run()
 }
@@ -151,9 +151,9 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	}
 	var group run.Group
 	addSignal(&group, ctx)
+	addRun(&group, app.Run)
 	addServer(&group, l, handler, logger)
 	addServer(&group, public, app.Public(), logger)
-	addRun(&group, app.Run)
 	fmt.Fprintf(stdout, "shopwatch notifier: page at http://%s/, webhook at http://%s/webhook, console at http://%s/console/login?code=%s\n",
 		reach(public), reach(l), reach(l), operator.Code())
 	return group.Run()

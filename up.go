@@ -127,14 +127,16 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 
+	// Stopped in this order: whoever acts before whom it acts on, or a notice
+	// that is on its way at the stop would count as one that failed.
 	var group run.Group
 	addSignal(&group, ctx)
-	e.demo.add(&group)
-	addServer(&group, e.private, handler, e.logger)
-	addServer(&group, e.public, telling.Public(), e.logger)
+	addRun(&group, telling.Run)
 	addRun(&group, measuring.Run)
 	addRun(&group, judging.Run)
-	addRun(&group, telling.Run)
+	addServer(&group, e.private, handler, e.logger)
+	addServer(&group, e.public, telling.Public(), e.logger)
+	e.demo.add(&group)
 	addRun(&group, func(ctx context.Context) error {
 		select {
 		case <-judging.Ready():
