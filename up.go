@@ -118,8 +118,10 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics(e.registry, judging.Gatherer()))
+	// Prometheus's API changes nothing; a query may come by POST. An alert or a
+	// silence that anybody on this machine could post would be told to everybody.
 	mux.Handle(engine.PrometheusPath+"/", http.StripPrefix(engine.PrometheusPath, judging.Prometheus()))
-	mux.Handle(engine.AlertmanagerPath+"/", http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager()))
+	mux.Handle(engine.AlertmanagerPath+"/", e.operator.Changes(http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager())))
 	mux.Handle("/", telling.Private())
 	e.demo.mount(mux, e.operator)
 	handler, err := private(e.flags, e.private, mux, judging.Ready())

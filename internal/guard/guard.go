@@ -27,7 +27,7 @@ type Config struct {
 }
 
 // New gives a middleware that refuses requests for unknown hosts (421) and
-// state-changing requests that a browser sent from another origin (403).
+// requests that a browser sent for another origin's page (403), but for links.
 func New(cfg Config) (func(http.Handler) http.Handler, error) {
 	known := map[string]bool{"localhost": true, "127.0.0.1": true, "::1": true}
 	for _, host := range cfg.Hosts {
@@ -53,6 +53,10 @@ func New(cfg Config) (func(http.Handler) http.Handler, error) {
 				http.Error(w, "the private address is not known by this name; add it with --private.host", http.StatusMisdirectedRequest)
 				return
 			}
+			if foreign(r) {
+				http.Error(w, "this request came from another website and was refused", http.StatusForbidden)
+				return
+			}
 			header := w.Header()
 			header.Set("X-Content-Type-Options", "nosniff")
 			header.Set("X-Frame-Options", "DENY")
@@ -61,6 +65,16 @@ func New(cfg Config) (func(http.Handler) http.Handler, error) {
 			guarded.ServeHTTP(w, r)
 		})
 	}, nil
+}
+
+// foreign reports whether a browser says that another site's page made the
+// request. Reading alone is no harm, since that page can't see the answer, but a
+// page full of images that are heavy queries would be. Following a link is not
+// the other page's doing.
+func foreign(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	link := r.Method == http.MethodGet && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.Header.Get("Sec-Fetch-Dest") == "document"
+	return (site == "cross-site" || site == "same-site") && !link
 }
 
 func hostOf(hostport string) string {

@@ -31,6 +31,9 @@ func TestPrivateAddressRefusesWhatOtherWebsitesSend(t *testing.T) {
 		{"an old browser posts from another site", "POST", "127.0.0.1:9816", map[string]string{"Origin": "https://evil.example"}, 403},
 		{"a sandboxed frame posts", "POST", "127.0.0.1:9816", map[string]string{"Origin": "null"}, 403},
 		{"another port of this machine posts", "DELETE", "127.0.0.1:9816", map[string]string{"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:3000"}, 403},
+		{"an image of another site's page reads", "GET", "127.0.0.1:9816", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, 403},
+		{"a frame of another site's page reads", "GET", "127.0.0.1:9816", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, 403},
+		{"a link on another site is followed", "GET", "127.0.0.1:9816", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, 204},
 		{"a name rebound to loopback reads", "GET", "evil.example:9816", nil, 421},
 		{"no host at all", "GET", "", nil, 421},
 	}
@@ -95,6 +98,27 @@ func TestOperatorIsKnownByTokenOrByTheSessionThatItOpened(t *testing.T) {
 	now = now.Add(13 * time.Hour)
 	if got := knock(session); got != 401 {
 		t.Errorf("an expired session was answered %d", got)
+	}
+}
+
+func TestAnybodyReadsAndTheOperatorAloneChanges(t *testing.T) {
+	t.Parallel()
+	operator := guard.NewOperator("token", time.Now)
+	door := operator.Changes(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	for request, want := range map[[3]string]int{
+		{"GET", "/api/v2/silences", ""}:              204,
+		{"POST", "/api/v2/silences", ""}:             401,
+		{"DELETE", "/api/v2/silence/1", ""}:          401,
+		{"POST", "/api/v2/alerts", "Bearer wrong"}:   401,
+		{"POST", "/api/v2/silences", "Bearer token"}: 204,
+	} {
+		r := httptest.NewRequest(request[0], request[1], nil)
+		r.Header.Set("Authorization", request[2])
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%v was answered %d, want %d", request, w.Code, want)
+		}
 	}
 }
 

@@ -97,6 +97,19 @@ func (o *Operator) Known(r *http.Request) bool {
 	return ok && o.now().Before(expiry)
 }
 
+// Changes lets anybody read and the operator alone change: for APIs that tools
+// of this machine read.
+func (o *Operator) Changes(next http.Handler) http.Handler {
+	guarded := o.Only(next, "")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+			next.ServeHTTP(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
+}
+
 // Only lets the operator through: others get 401, or are sent to login where
 // one is given and a browser asks for a page.
 func (o *Operator) Only(next http.Handler, login string) http.Handler {

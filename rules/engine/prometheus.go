@@ -30,9 +30,9 @@ import (
 // Limits on queries: a shop's heaviest board stays far below, and none of them
 // can take a small machine down. Prometheus: 2 min, 50 million, 20.
 const (
-	queryTimeout     = 30 * time.Second
+	queryTimeout     = 15 * time.Second
 	queryMaxSamples  = 20_000_000
-	queryConcurrency = 8
+	queryConcurrency = 4
 	lookbackDelta    = 5 * time.Minute // Prometheus's own
 )
 
@@ -53,7 +53,8 @@ type prometheusServer struct {
 
 	store         *store
 	parser        parser.Parser
-	queries       *promql.Engine
+	queries       *promql.Engine // of the API
+	judging       *promql.Engine // of the rules
 	features      features.Collector
 	scrapes       *scrape.Manager
 	discovery     *discovery.Manager
@@ -109,15 +110,20 @@ func (p *prometheusServer) wireQueries(dir string) error {
 	if err != nil {
 		return fmt.Errorf("open log of active queries: %w", err)
 	}
-	p.queries = promql.NewEngine(promql.EngineOpts{
-		Logger: p.logger.With("component", "query engine"), Reg: p.registry,
-		MaxSamples: queryMaxSamples, Timeout: queryTimeout, ActiveQueryTracker: tracker, LookbackDelta: lookbackDelta,
+	options := promql.EngineOpts{
+		Logger:     p.logger.With("component", "query engine"),
+		MaxSamples: queryMaxSamples, Timeout: queryTimeout, LookbackDelta: lookbackDelta,
 		NoStepSubqueryIntervalFn: func(int64) int64 {
 			return time.Duration(p.applied.Load().GlobalConfig.EvaluationInterval).Milliseconds()
 		},
 		EnableAtModifier: true, EnableNegativeOffset: true,
 		FeatureRegistry: p.features, Parser: p.parser,
-	})
+	}
+	// The rules have an engine of their own: whoever asks the API too much waits
+	// for whoever asks the API, and judging goes on.
+	p.judging = promql.NewEngine(options)
+	options.Reg, options.ActiveQueryTracker = p.registry, tracker
+	p.queries = promql.NewEngine(options)
 	return nil
 }
 
@@ -155,7 +161,7 @@ func (p *prometheusServer) wireRules(conf *config.Config, alertmanager *alertman
 	p.rules = rules.NewManager(&rules.ManagerOptions{
 		NameValidationScheme: conf.GlobalConfig.MetricNameValidationScheme,
 		Appendable:           p.store, Queryable: p.store,
-		QueryFunc:   rules.EngineQueryFunc(p.queries, p.store),
+		QueryFunc:   rules.EngineQueryFunc(p.judging, p.store),
 		NotifyFunc:  rules.SendAlerts(p.notifications, p.external.String()),
 		Context:     ctx,
 		ExternalURL: p.external, Registerer: p.registry,
@@ -301,7 +307,7 @@ func (p *prometheusServer) close() error {
 	if p.queries != nil {
 		p.queries.SetQueryLogger(nil) // closes its file
 	}
-	if err := errors.Join(p.queries.Close(), p.store.Close()); err != nil {
+	if err := errors.Join(p.queries.Close(), p.judging.Close(), p.store.Close()); err != nil {
 		return fmt.Errorf("close prometheus: %w", err)
 	}
 	return nil
