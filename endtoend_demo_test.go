@@ -191,11 +191,12 @@ func doorsAreShut(t *testing.T, d *demonstration) {
 		time.Now().Format(time.RFC3339), time.Now().Add(time.Hour).Format(time.RFC3339))
 	silences, form := d.private+"/alertmanager/api/v2/silences", "application/x-www-form-urlencoded"
 
-	answers(t, http.StatusForbidden, http.MethodPost, silences, silence, "Content-Type", "application/json", "Origin", "https://evil.example")
+	answers(t, http.StatusForbidden, http.MethodPost, silences, silence, "Content-Type", "application/json", "Origin", "https://evil.example", "Authorization", bearer)
+	answers(t, http.StatusUnauthorized, http.MethodPost, silences, silence, "Content-Type", "application/json")
 	if kept := answers(t, http.StatusOK, http.MethodGet, silences, ""); strings.TrimSpace(kept) != "[]" {
 		t.Errorf("a foreign silence was kept: %s", kept)
 	}
-	answers(t, http.StatusOK, http.MethodPost, silences, silence, "Content-Type", "application/json")
+	answers(t, http.StatusOK, http.MethodPost, silences, silence, "Content-Type", "application/json", "Authorization", bearer)
 	if kept := answers(t, http.StatusOK, http.MethodGet, silences, ""); !strings.Contains(kept, `"nothing"`) {
 		t.Errorf("our own silence was not kept: %s", kept)
 	}

@@ -13,9 +13,14 @@ import (
 	"time"
 
 	"github.com/oklog/run"
+	"golang.org/x/net/netutil"
 
 	"shopwatch/internal/guard"
 )
+
+// maxConnections is how many an address holds open at once; a visitor with a
+// modern browser holds one.
+const maxConnections = 2000
 
 // stopWithin is how long requests under way may take to end.
 const stopWithin = 500 * time.Millisecond
@@ -27,7 +32,9 @@ func listen(flag, address string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w; choose another address", flag, err)
 	}
-	return l, nil
+	// The public page and the alarms are one process: visitors must not take
+	// all its descriptors.
+	return netutil.LimitListener(l, maxConnections), nil
 }
 
 // prepare makes the data directory and checks that it can be written to.
@@ -50,17 +57,22 @@ func addServer(group *run.Group, l net.Listener, handler http.Handler, logger *s
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelDebug),
 	}
+	stopped := make(chan struct{})
 	group.Add(func() error {
 		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 			return err
 		}
+		<-stopped
 		return nil
 	}, func(error) {
-		ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
-		defer cancel()
-		if server.Shutdown(ctx) != nil {
-			server.Close()
-		}
+		go func() { // the group asks one actor after the other to end
+			defer close(stopped)
+			ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+			defer cancel()
+			if server.Shutdown(ctx) != nil {
+				server.Close()
+			}
+		}()
 	})
 }
 

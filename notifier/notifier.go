@@ -72,7 +72,12 @@ type Service struct {
 }
 
 // Key is the correlation key of the service's incidents.
-func (s Service) Key() string { return s.Shop + "/" + s.ID }
+func (s Service) Key() string {
+	if s.Shop == "" { // a stranger's alert names none
+		return s.ID
+	}
+	return s.Shop + "/" + s.ID
+}
 
 // IncidentStatus is where the work on an incident stands, in Statuspage's words.
 type IncidentStatus string
@@ -134,6 +139,9 @@ type ActiveAlert struct {
 	// Watchdog confirms that Prometheus lives, that is doubtful and closes nothing.
 	Over  time.Time
 	Ended time.Time // when the resolved came in; zero while firing
+	// Listed is set once an Alertmanager that we ask listed the alert: only then
+	// does its absence there mean anything.
+	Listed bool
 }
 
 // Update is one entry of an incident's timeline.

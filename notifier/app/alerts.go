@@ -3,8 +3,6 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"maps"
-	"slices"
 	"strconv"
 	"time"
 
@@ -26,8 +24,10 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	now := a.cfg.Now()
 	watchdog := a.newest(alerts)
 	err := a.store.Change(ctx, func(tx *store.Tx) error {
-		if err := tx.SetMark(markWatchdog, strconv.FormatInt(unixMilli(watchdog.Evaluated), 10)); err != nil {
-			return err
+		if watchdog.Evaluated.After(a.lastWatchdog().Evaluated) {
+			if err := tx.SetMark(markWatchdog, strconv.FormatInt(unixMilli(watchdog.Evaluated), 10)); err != nil {
+				return err
+			}
 		}
 		for _, alert := range alerts {
 			if alert.Name() == rules.AlertWatchdog || alert.Audience == rules.Deadman {
@@ -71,6 +71,9 @@ func (a *App) told() {
 	}
 }
 
+// clockSkew is how far ahead Prometheus's clock may be of ours.
+const clockSkew = time.Minute
+
 // newest is the newest evaluation time that a Watchdog among the alerts carries.
 // A repeat of an old one proves nothing: what counts is when Prometheus
 // evaluated, never when the repeat arrived.
@@ -81,9 +84,10 @@ func (a *App) newest(alerts []notifier.Alert) incident.Watchdog {
 			continue
 		}
 		seconds, err := strconv.ParseInt(alert.Annotations[rules.AnnotationEvaluated], 10, 64)
-		if err == nil {
-			known = known.Next(time.Unix(seconds, 0), a.clocks.fresh)
+		if err != nil || time.Unix(seconds, 0).After(a.cfg.Now().Add(clockSkew)) {
+			continue // one from the future would prove for ever that Prometheus lives
 		}
+		known = known.Next(time.Unix(seconds, 0), a.clocks.fresh)
 	}
 	return known
 }
@@ -134,33 +138,62 @@ func (a *App) reconcile(ctx context.Context, open []notifier.Incident) error {
 		return nil
 	}
 	now := a.cfg.Now()
-	firing := map[string]notifier.Alert{}
+	active := map[string]bool{}
+	ends := map[string]notifier.Alert{}
 	for _, i := range open {
-		for _, active := range i.Alerts {
-			if active.Ended.IsZero() && active.Fingerprint != silenceFingerprint {
-				firing[active.Fingerprint] = notifier.Alert{
-					Audience: rules.Ops, Fingerprint: active.Fingerprint, StartsAt: active.StartsAt, EndsAt: now,
-					Labels: map[string]string{rules.LabelAlert: active.Name, rules.LabelIncident: i.Key},
+		for _, alert := range i.Alerts {
+			if alert.Ended.IsZero() && alert.Fingerprint != silenceFingerprint {
+				active[alert.Fingerprint] = alert.Listed
+				ends[alert.Fingerprint] = notifier.Alert{
+					Audience: rules.Ops, Fingerprint: alert.Fingerprint, StartsAt: alert.StartsAt, EndsAt: now,
+					Labels: map[string]string{rules.LabelAlert: alert.Name, rules.LabelIncident: i.Key},
 				}
 			}
 		}
 	}
-	gone, err := a.reconciler.Gone(ctx, slices.Collect(maps.Keys(firing)))
+	listed, gone, err := a.reconciler.Poll(ctx, active)
 	if err != nil {
 		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
 			a.cfg.Logger.Warn("alerts not reconciled", "err", err)
 		}
 		return nil // Alertmanager's trouble is no reason to look away from the rest
 	}
+	if err := a.setListed(ctx, listed, ends); err != nil {
+		return err
+	}
 	var ended []notifier.Alert
 	for _, fingerprint := range gone {
-		a.cfg.Logger.Info("alert is gone without a word", "incident", firing[fingerprint].Key(), "alert", firing[fingerprint].Name())
-		ended = append(ended, firing[fingerprint])
+		a.cfg.Logger.Info("alert is gone without a word", "incident", ends[fingerprint].Key(), "alert", ends[fingerprint].Name())
+		ended = append(ended, ends[fingerprint])
 	}
 	if len(ended) == 0 {
 		return nil
 	}
 	return a.keep(ctx, ended)
+}
+
+// setListed remembers which alerts an Alertmanager listed, across restarts.
+func (a *App) setListed(ctx context.Context, fingerprints []string, alerts map[string]notifier.Alert) error {
+	if len(fingerprints) == 0 {
+		return nil
+	}
+	return a.store.Change(ctx, func(tx *store.Tx) error {
+		for _, fingerprint := range fingerprints {
+			latest, err := tx.Latest(alerts[fingerprint].Key())
+			if err != nil {
+				return err
+			}
+			for i := range latest.Alerts {
+				if latest.Alerts[i].Fingerprint == fingerprint {
+					latest.Alerts[i].Listed = true
+				}
+			}
+			if err := tx.Save(*latest, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // silenceFingerprint is of the notifier's own alert, which no Alertmanager knows.
@@ -215,7 +248,8 @@ func (a *App) loadMarks(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if ms, err := strconv.ParseInt(value, 10, 64); err == nil && ms > 0 {
+	// A mark of the future was made by a clock that was wrong.
+	if ms, err := strconv.ParseInt(value, 10, 64); err == nil && ms > 0 && ms <= unixMilli(a.cfg.Now().Add(clockSkew)) {
 		a.watchdog = incident.Watchdog{Evaluated: time.UnixMilli(ms), Since: time.UnixMilli(ms)}
 	}
 	value, err = a.store.Mark(ctx, markServices)

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"shopwatch/internal/configfile"
 	"shopwatch/internal/guard"
@@ -32,6 +34,7 @@ const token = "webhook-token-of-the-test"
 type neighbours struct {
 	mu     sync.Mutex
 	alerts map[string]string // fingerprint -> alertname
+	polls  int               // of the alerts
 }
 
 func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -41,6 +44,7 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/api/v2/status":
 		json.NewEncoder(w).Encode(map[string]any{"uptime": time.Now().Add(-time.Hour)})
 	case "/api/v2/alerts":
+		n.polls++
 		list := []map[string]any{}
 		for fingerprint, name := range n.alerts {
 			list = append(list, map[string]any{"fingerprint": fingerprint, "labels": map[string]string{"alertname": name}})
@@ -70,6 +74,7 @@ type bench struct {
 	near    *neighbours
 	nearURL string
 	app     *app.App
+	metrics *prometheus.Registry
 	stop    func()
 }
 
@@ -105,6 +110,7 @@ func (b *bench) start() {
 	person := func(audience rules.Audience, channel, address string) []notifier.Recipient {
 		return []notifier.Recipient{{Audience: audience, Channel: channel, Address: address, Language: notifier.English}}
 	}
+	b.metrics = prometheus.NewRegistry()
 	var err error
 	b.app, err = app.New(b.t.Context(), app.Config{
 		Notifier: config.Config{
@@ -120,7 +126,7 @@ func (b *bench) start() {
 			Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
 		},
 		DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
-		Operator: guard.NewOperator("operator", time.Now), Registerer: prometheus.NewRegistry(), Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Operator: guard.NewOperator("operator", time.Now), Version: "test", Registerer: b.metrics, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -184,6 +190,49 @@ func (b *bench) arrives(to string, words ...string) {
 	}
 }
 
+// listed waits until Alertmanager was asked twice more: by then it has listed
+// what it has, and that is kept.
+func (b *bench) listed() {
+	b.t.Helper()
+	b.near.mu.Lock()
+	from := b.near.polls
+	b.near.mu.Unlock()
+	deadline := time.After(20 * time.Second)
+	for {
+		b.near.mu.Lock()
+		polls := b.near.polls
+		b.near.mu.Unlock()
+		if polls >= from+2 {
+			return
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			b.t.Fatal("Alertmanager is not asked")
+		}
+	}
+}
+
+// gather waits until a metric is there, and gives all.
+func (b *bench) gather(name string) []*dto.MetricFamily {
+	b.t.Helper()
+	deadline := time.After(20 * time.Second)
+	for {
+		families, err := b.metrics.Gather()
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if slices.ContainsFunc(families, func(f *dto.MetricFamily) bool { return f.GetName() == name }) {
+			return families
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			b.t.Fatalf("%s was never there", name)
+		}
+	}
+}
+
 func (b *bench) page(path string) string {
 	b.t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -220,6 +269,43 @@ func TestAlertIsToldOverEveryChannelAndItsEndToo(t *testing.T) {
 	}
 }
 
+func TestMetricsAreExactlyThoseOfTheTreaty(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(rules.Ops, "firing", time.Now())
+	b.arrives("100", "Alipay payments are failing")
+	treaty := map[string]rules.Metric{}
+	for _, m := range rules.NotifierMetrics() {
+		treaty[m.Name] = m
+	}
+	families := b.gather(rules.Notices.Name) // counted just after the far side accepted
+	for _, family := range families {
+		m, known := treaty[family.GetName()]
+		if !known {
+			t.Errorf("%s is not in the treaty", family.GetName())
+			continue
+		}
+		delete(treaty, m.Name)
+		if got := strings.ToLower(family.GetType().String()); got != string(m.Type) || family.GetHelp() != m.Help {
+			t.Errorf("%s is a %s with help %q", m.Name, got, family.GetHelp())
+		}
+		for _, series := range family.GetMetric() {
+			var labels []string
+			for _, label := range series.GetLabel() {
+				labels = append(labels, label.GetName())
+			}
+			if want := slices.Sorted(slices.Values(m.Labels)); !slices.Equal(labels, want) {
+				t.Errorf("%s has labels %v, want %v", m.Name, labels, want)
+			}
+		}
+	}
+	delete(treaty, rules.OutboxOldest.Name)     // absent where nothing waits
+	delete(treaty, rules.SubscribersCount.Name) // nobody subscribed
+	for name := range treaty {
+		t.Errorf("%s is in the treaty and not exported", name)
+	}
+}
+
 func TestAlertThatEndedWhileNobodyListenedIsToldOver(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
@@ -227,9 +313,26 @@ func TestAlertThatEndedWhileNobodyListenedIsToldOver(t *testing.T) {
 	b.near.set(map[string]string{"w": rules.AlertWatchdog, "a1": rules.AlertServiceDown})
 	b.tell(rules.Ops, "firing", begin)
 	b.arrives("100", "Alipay payments are failing")
+	b.listed()
 	b.stop()
 	b.near.set(map[string]string{"w": rules.AlertWatchdog}) // it ended, and the resolved went to nobody
 	b.start()
+	b.arrives("100", "Over", "Alipay")
+}
+
+func TestAlertOfAStrangerIsNotCalledOverBecauseOurAlertmanagerDoesNotKnowIt(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	begin := time.Now().Add(-5 * time.Second)
+	b.tell(rules.Ops, "firing", begin) // as Grafana would: the Alertmanager that is asked never lists it
+	b.arrives("100", "Alipay payments are failing")
+	for range 3 {
+		b.listed()
+	}
+	if messages := b.world.Messages(); len(messages) != 1 {
+		t.Errorf("told %d messages, the last: %s", len(messages), messages[len(messages)-1].Text)
+	}
+	b.tell(rules.Ops, "resolved", begin)
 	b.arrives("100", "Over", "Alipay")
 }
 

@@ -83,7 +83,7 @@ func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
 // draw sets the page's snapshot and the metrics of the store.
 func (a *App) draw(ctx context.Context, sight query.Sight) {
 	now := a.cfg.Now()
-	incidents, err := a.store.RecentIncidents(ctx, now.Add(-pastIncidents), mostIncidents)
+	incidents, err := a.store.PublicIncidents(ctx, now.Add(-pastIncidents), mostIncidents)
 	if err != nil {
 		if ctx.Err() == nil {
 			a.cfg.Logger.Error("page not drawn", "err", err)
@@ -130,7 +130,6 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 	if err != nil {
 		return o, err
 	}
-	slices.SortStableFunc(incidents, func(x, y notifier.Incident) int { return rank(x) - rank(y) })
 	for _, i := range incidents {
 		told, err := a.store.Told(ctx, i.ID)
 		if err != nil {
@@ -162,14 +161,6 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 		o.Services = append(o.Services, a.services[key])
 	}
 	return o, nil
-}
-
-// rank puts what runs before what is over.
-func rank(i notifier.Incident) int {
-	if i.Open() {
-		return 0
-	}
-	return 1
 }
 
 func people(counts []store.RecipientCount) []console.People {

@@ -174,7 +174,8 @@ type loginPage struct {
 // that the link in the terminal is all a newcomer needs.
 func (c *console) loginForm(w http.ResponseWriter, r *http.Request) {
 	code := r.URL.Query().Get("code")
-	if c.cfg.Operator.Known(r) || code != "" && c.cfg.Operator.LogIn(w, code) {
+	// A HEAD is a preview of the link, which must not use the code up.
+	if c.cfg.Operator.Known(r) || r.Method == http.MethodGet && code != "" && c.cfg.Operator.LogIn(w, code) {
 		http.Redirect(w, r, Root, http.StatusSeeOther)
 		return
 	}

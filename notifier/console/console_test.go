@@ -102,6 +102,9 @@ func TestLinkOfTheTerminalLogsInOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	link := "/console/login?code=" + b.operator.Code()
+	if _, err := http.Head(b.server.URL + link); err != nil { // somebody's preview
+		t.Fatal(err)
+	}
 	if _, path, _ := b.get(link, "en"); path != "/console/" {
 		t.Errorf("the link led to %s", path)
 	}

@@ -84,7 +84,7 @@ func (m *Machine) Alert(now time.Time, watchdog Watchdog, latest *notifier.Incid
 	case latest == nil && !alert.Firing:
 		return Result{} // the end of something we never heard of
 	case latest != nil && !latest.Open():
-		if !alert.Firing || remembers(*latest, alert) {
+		if !alert.Firing || m.late(now, *latest, alert) {
 			return Result{Incident: *latest} // told again after it was over
 		}
 		latest = nil
@@ -148,9 +148,9 @@ func (m *Machine) describe(r *Result) {
 func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {
 	service, ok := m.cfg.Service(alert.Key())
 	if !ok {
-		id := alert.Labels[rules.LabelService]
+		id := brief(cmp.Or(alert.Labels[rules.LabelService], alert.Name(), alert.Fingerprint))
 		service = notifier.Service{
-			Shop: alert.Labels[rules.LabelShop], ID: id,
+			Shop: brief(alert.Labels[rules.LabelShop]), ID: id,
 			Name: rules.Text{ZH: id, EN: id}, Role: rules.RoleOther,
 		}
 	}
@@ -179,7 +179,7 @@ func (m *Machine) fire(r *Result, now time.Time, alert notifier.Alert) {
 		r.Changed = true
 	case !i.Alerts[at].Ended.IsZero() || i.Alerts[at].StartsAt.Before(active.StartsAt):
 		// It fires again, or still: a restarted Prometheus gives a new startsAt.
-		active.Since = earlier(active.Since, i.Alerts[at].Since)
+		active.Since, active.Listed = earlier(active.Since, i.Alerts[at].Since), i.Alerts[at].Listed
 		i.Alerts[at] = active
 		r.Changed = true
 	}
@@ -294,12 +294,23 @@ func (m *Machine) settled(now time.Time, watchdog Watchdog) bool {
 		!watchdog.Evaluated.Before(watchdog.Since.Add(m.cfg.Settle))
 }
 
-// remembers reports whether a closed incident already held this very firing: a
-// receiver that was down is told late, and must not open it again.
-func remembers(closed notifier.Incident, alert notifier.Alert) bool {
-	return slices.ContainsFunc(closed.Alerts, func(a notifier.ActiveAlert) bool {
+// late reports whether a closed incident already held this very firing and was
+// closed just now: a receiver that was busy is told late, and must not open it
+// again. Told much later, it is news: Prometheus keeps startsAt while a group of
+// rules only stood still.
+func (m *Machine) late(now time.Time, closed notifier.Incident, alert notifier.Alert) bool {
+	return now.Sub(closed.Closed) <= 2*m.cfg.Settle && slices.ContainsFunc(closed.Alerts, func(a notifier.ActiveAlert) bool {
 		return a.Fingerprint == alert.Fingerprint && !alert.StartsAt.After(a.StartsAt)
 	})
+}
+
+// brief keeps a stranger's label from filling a message.
+func brief(label string) string {
+	const most = 100
+	if r := []rune(label); len(r) > most {
+		return string(r[:most]) + "…"
+	}
+	return label
 }
 
 // impactOf is critical only when management must know and buyers can't do

@@ -3,6 +3,7 @@ package incident_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -166,6 +167,13 @@ func TestRedeliveryChangesNothing(t *testing.T) {
 	if w.latest.ID == closed {
 		t.Error("a new outage joined the closed incident")
 	}
+	w.watchdog = judging(later)
+	w.alert(later, over(down(rules.Ops, rules.Ops, later), later))
+	closed = w.latest.ID
+	w.alert(later.Add(5*time.Minute), down(rules.Ops, rules.Ops, later)) // its rules stood still, and it fires on
+	if w.latest.ID == closed || !w.latest.Open() {
+		t.Error("an outage that runs on was taken for a late word of the closed one")
+	}
 }
 
 func TestRestartedPrometheusTellsNobodyASecondTime(t *testing.T) {
@@ -248,6 +256,19 @@ func TestSubscribersHearOnlyOfPublicServicesAndNeverWhatAlertsSay(t *testing.T) 
 	w.alert(t0, down(rules.Subscribers, rules.Ops, t0))
 	if facts := w.notices[0].Facts; facts.Description.EN != "" {
 		t.Errorf("a public notice quotes the alert: %+v", facts)
+	}
+}
+
+func TestStrangersAlertIsCalledByItsName(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.known = false
+	w.alert(t0, notifier.Alert{
+		Audience: rules.Ops, Fingerprint: "f", Firing: true, StartsAt: t0,
+		Labels: map[string]string{rules.LabelAlert: "DiskFull" + strings.Repeat("!", 5000)},
+	})
+	if name := w.notices[0].Facts.Service.Name.EN; !strings.HasPrefix(name, "DiskFull") || len(name) > 200 {
+		t.Errorf("it is called %.300q", name)
 	}
 }
 

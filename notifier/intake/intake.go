@@ -27,9 +27,9 @@ import (
 )
 
 // Limits of one payload. Alertmanager's max_alerts is 0 (none) in our own
-// configuration; 1 MiB holds about a thousand alerts with our annotations.
+// configuration; 4 MiB hold some thousand alerts with our annotations.
 const (
-	maxBody   = 1 << 20
+	maxBody   = 4 << 20
 	maxAlerts = 5000
 )
 
@@ -98,8 +98,11 @@ func take(cfg Config, w http.ResponseWriter, r *http.Request) (int, string) {
 		return http.StatusBadRequest, fmt.Sprintf("no audience: post to /webhook?audience=… with one of %v", rules.Audiences)
 	}
 	alerts, err := alertsOf(p, audience)
-	if err != nil {
+	if err != nil && len(alerts) == 0 {
 		return http.StatusBadRequest, err.Error()
+	}
+	if err != nil { // Alertmanager does not try again after a 4xx, so the good ones must not suffer
+		cfg.Logger.Warn("alerts left out", "audience", audience, "err", err)
 	}
 	if p.Truncated > 0 {
 		cfg.Logger.Warn("alertmanager cut alerts off the payload", "audience", audience, "truncated", p.Truncated)
@@ -122,17 +125,21 @@ func audienceOf(query, receiver string) (rules.Audience, bool) {
 	return audience, slices.Contains(rules.Audiences, audience)
 }
 
+// alertsOf gives the alerts that can be read, and what is wrong with the others.
 func alertsOf(p payload, audience rules.Audience) ([]notifier.Alert, error) {
 	if len(p.Alerts) > maxAlerts {
 		return nil, fmt.Errorf("%d alerts in one payload, at most %d: set max_alerts on the receiver", len(p.Alerts), maxAlerts)
 	}
 	alerts := make([]notifier.Alert, 0, len(p.Alerts))
+	var problems []error
 	for i, a := range p.Alerts {
 		if a.Status != "firing" && a.Status != "resolved" {
-			return nil, fmt.Errorf("alert %d has status %.20q, want firing or resolved", i+1, a.Status)
+			problems = append(problems, fmt.Errorf("alert %d has status %.20q, want firing or resolved", i+1, a.Status))
+			continue
 		}
 		if len(a.Labels) == 0 {
-			return nil, fmt.Errorf("alert %d has no labels", i+1)
+			problems = append(problems, fmt.Errorf("alert %d has no labels", i+1))
+			continue
 		}
 		alert := notifier.Alert{
 			Audience: audience, Fingerprint: a.Fingerprint, Firing: a.Status == "firing",
@@ -146,7 +153,7 @@ func alertsOf(p payload, audience rules.Audience) ([]notifier.Alert, error) {
 		}
 		alerts = append(alerts, alert)
 	}
-	return alerts, nil
+	return alerts, errors.Join(problems...)
 }
 
 // fingerprint is Alertmanager's own: the hash of the label set.

@@ -79,7 +79,7 @@ func TestEveryBadPayloadIsRefusedForItsReason(t *testing.T) {
 		{"no audience and a renamed receiver", "/webhook", token, `{"receiver":"team-a","alerts":[]}`, nil, 400},
 		{"an alert without status", "/webhook?audience=ops", token, `{"alerts":[{"labels":{"alertname":"X"}}]}`, nil, 400},
 		{"an alert without labels", "/webhook?audience=ops", token, `{"alerts":[{"status":"firing"}]}`, nil, 400},
-		{"larger than the limit", "/webhook?audience=ops", token, `{"receiver":"` + strings.Repeat("x", 2<<20) + `"}`, nil, 413},
+		{"larger than the limit", "/webhook?audience=ops", token, `{"receiver":"` + strings.Repeat("x", 5<<20) + `"}`, nil, 413},
 		{"the store is away", "/webhook?audience=ops", token, one, errors.New("disk full"), 503},
 	}
 	for _, c := range cases {
@@ -89,6 +89,15 @@ func TestEveryBadPayloadIsRefusedForItsReason(t *testing.T) {
 				t.Errorf("answered %d, want %d", status, c.want)
 			}
 		})
+	}
+}
+
+func TestOneBadAlertCostsNoneOfTheOthers(t *testing.T) {
+	t.Parallel()
+	status, alerts := post(t, "/webhook?audience=ops", token,
+		`{"alerts":[{"status":"firing"},{"status":"maybe","labels":{"alertname":"Y"}},{"status":"firing","labels":{"alertname":"X"}}]}`, nil)
+	if status != http.StatusOK || len(alerts) != 1 || alerts[0].Name() != "X" {
+		t.Errorf("answered %d, kept %+v", status, alerts)
 	}
 }
 

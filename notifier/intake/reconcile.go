@@ -30,7 +30,7 @@ type Alertmanager struct {
 // off, or never told because Alertmanager itself began anew. It believes that
 // an alert is gone only if every configured Alertmanager answers, has been up
 // for long enough to have been told everything again, lists the Watchdog, and
-// misses the alert in three polls in a row. A silenced or inhibited alert is
+// misses an alert that it once listed in three polls in a row. A silenced or inhibited alert is
 // listed, so it is not gone.
 //
 // It is not safe for concurrent use.
@@ -50,28 +50,31 @@ func NewReconciler(servers []Alertmanager, upFor time.Duration, now func() time.
 	return &Reconciler{servers: servers, upFor: upFor, now: now, missed: map[string]int{}}, nil
 }
 
-// Gone polls once, and gives those of the active fingerprints that can be
-// believed to be gone. An error says which Alertmanager could not be asked;
-// then nothing is gone and the count of polls begins anew.
-func (r *Reconciler) Gone(ctx context.Context, active []string) ([]string, error) {
-	listed, believable, err := r.poll(ctx)
-	if err != nil || !believable {
+// Poll asks once. active holds the fingerprints that fire as far as we know, and
+// whether a poll ever listed each: an alert that came past these Alertmanagers,
+// as Grafana's do, is never missed by them. It gives those that are listed for
+// the first time, and those that can be believed to be gone. An error says which
+// Alertmanager could not be asked; then the count of polls begins anew.
+func (r *Reconciler) Poll(ctx context.Context, active map[string]bool) (listed, gone []string, err error) {
+	there, believable, err := r.poll(ctx)
+	if err != nil {
 		clear(r.missed)
-		return nil, err
+		return nil, nil, err
 	}
 	missed := make(map[string]int, len(active))
-	var gone []string
-	for _, fingerprint := range active {
-		if listed[fingerprint] {
-			continue
-		}
-		missed[fingerprint] = r.missed[fingerprint] + 1
-		if missed[fingerprint] >= missedPolls {
-			gone = append(gone, fingerprint)
+	for fingerprint, known := range active {
+		switch {
+		case there[fingerprint] && !known:
+			listed = append(listed, fingerprint)
+		case !there[fingerprint] && known && believable:
+			missed[fingerprint] = r.missed[fingerprint] + 1
+			if missed[fingerprint] >= missedPolls {
+				gone = append(gone, fingerprint)
+			}
 		}
 	}
 	r.missed = missed
-	return gone, nil
+	return listed, gone, nil
 }
 
 // poll gives what any Alertmanager lists, and whether all can be believed.

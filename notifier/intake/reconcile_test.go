@@ -64,11 +64,12 @@ func healthy(fingerprints ...string) *alertmanager {
 func polls(t *testing.T, r *intake.Reconciler, n int) []string {
 	t.Helper()
 	for i := 1; ; i++ {
-		gone, err := r.Gone(t.Context(), []string{"a", "b"})
+		_, gone, err := r.Poll(t.Context(), map[string]bool{"a": true, "b": true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if i == n {
+			slices.Sort(gone)
 			return gone
 		}
 		if len(gone) > 0 {
@@ -104,13 +105,24 @@ func TestAlertIsNotGoneOnTheWordOfWhoCannotKnow(t *testing.T) {
 	}
 }
 
+func TestAlertThatNoAlertmanagerEverListedIsNotMissed(t *testing.T) {
+	t.Parallel()
+	r := reconciler(t, healthy("b"))
+	for range 5 {
+		listed, gone, err := r.Poll(t.Context(), map[string]bool{"grafana": false, "b": false})
+		if err != nil || len(gone) > 0 || !slices.Equal(listed, []string{"b"}) {
+			t.Fatalf("listed %v, gone %v, %v", listed, gone, err)
+		}
+	}
+}
+
 func TestThreePollsBeginAnewAfterOneThatFailed(t *testing.T) {
 	t.Parallel()
 	server := healthy()
 	r := reconciler(t, server)
 	polls(t, r, 2)
 	server.status = http.StatusInternalServerError
-	if gone, err := r.Gone(t.Context(), []string{"a"}); err == nil || len(gone) > 0 || !strings.Contains(err.Error(), "500") {
+	if _, gone, err := r.Poll(t.Context(), map[string]bool{"a": true}); err == nil || len(gone) > 0 || !strings.Contains(err.Error(), "500") {
 		t.Errorf("a failing Alertmanager: %v, %v", gone, err)
 	}
 	server.status = 0

@@ -32,9 +32,9 @@ func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
-	_, err = t.tx.ExecContext(t.ctx, `INSERT INTO incidents (id, key, opened_at, closed_at, impact, body) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, impact = excluded.impact, body = excluded.body`,
-		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), string(body))
+	_, err = t.tx.ExecContext(t.ctx, `INSERT INTO incidents (id, key, opened_at, closed_at, impact, public, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, impact = excluded.impact, public = excluded.public, body = excluded.body`,
+		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), i.Public, string(body))
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
@@ -65,11 +65,18 @@ func (s *Store) OpenIncidents(ctx context.Context) ([]notifier.Incident, error) 
 	return s.incidents(ctx, `SELECT body FROM incidents WHERE closed_at = 0 ORDER BY opened_at, rowid`)
 }
 
-// RecentIncidents gives those opened after since, newest first, at most limit;
-// open ones are among them however old.
+// RecentIncidents gives those that are open, however old, and those opened after
+// since: open ones first, then newest first, at most limit.
 func (s *Store) RecentIncidents(ctx context.Context, since time.Time, limit int) ([]notifier.Incident, error) {
 	return s.incidents(ctx, `SELECT body FROM incidents WHERE opened_at >= ? OR closed_at = 0
-		ORDER BY opened_at DESC, rowid DESC LIMIT ?`, millis(since), limit)
+		ORDER BY closed_at = 0 DESC, opened_at DESC, rowid DESC LIMIT ?`, millis(since), limit)
+}
+
+// PublicIncidents is RecentIncidents of the public ones alone, so that no number
+// of private ones drives one off the page.
+func (s *Store) PublicIncidents(ctx context.Context, since time.Time, limit int) ([]notifier.Incident, error) {
+	return s.incidents(ctx, `SELECT body FROM incidents WHERE public = 1 AND (opened_at >= ? OR closed_at = 0)
+		ORDER BY closed_at = 0 DESC, opened_at DESC, rowid DESC LIMIT ?`, millis(since), limit)
 }
 
 func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]notifier.Incident, error) {

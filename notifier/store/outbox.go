@@ -54,12 +54,16 @@ func (s *Store) Expand(ctx context.Context, now time.Time, limit int) (more bool
 	return more, wrap("expand", err)
 }
 
+// first keeps a recipient's deliveries of one incident in order: none is due
+// while an earlier one is queued.
+const first = `NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.incident_id = d.incident_id AND e.recipient_id = d.recipient_id AND e.id < d.id AND e.state = 'queued')`
+
 // Claim takes at most limit due deliveries of a channel for a sender: nobody
 // else gets them until the lease ends. Within one incident a recipient's
 // deliveries keep their order: the second is not due before the first is done.
 func (s *Store) Claim(ctx context.Context, channel string, now time.Time, lease time.Duration, limit int) ([]notifier.Delivery, error) {
 	const due = `SELECT d.id FROM deliveries d WHERE d.state = 'queued' AND d.channel = ? AND d.next_at <= ? AND d.lease_until <= ?
-		AND NOT EXISTS (SELECT 1 FROM deliveries e WHERE e.incident_id = d.incident_id AND e.recipient_id = d.recipient_id AND e.id < d.id AND e.state = 'queued')
+		AND ` + first + `
 		ORDER BY d.lane, d.next_at, d.id LIMIT ?`
 	waiting := false
 	row := s.read.QueryRowContext(ctx, `SELECT EXISTS (`+due+`)`, channel, millis(now), millis(now), 1)
@@ -158,7 +162,7 @@ func (s *Store) ReleaseLeases(ctx context.Context) error {
 // NextDue is when the channel's next delivery is due, zero if nothing is queued.
 func (s *Store) NextDue(ctx context.Context, channel string) (time.Time, error) {
 	var at sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT min(max(next_at, lease_until)) FROM deliveries WHERE state = 'queued' AND channel = ?`, channel).Scan(&at)
+	err := s.read.QueryRowContext(ctx, `SELECT min(max(next_at, lease_until)) FROM deliveries d WHERE state = 'queued' AND channel = ? AND `+first, channel).Scan(&at)
 	return fromMillis(at.Int64), wrap("next due", err)
 }
 

@@ -48,6 +48,14 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	// SQLite gives its other files the mode of this one.
+	file, err := os.OpenFile(cfg.Path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
 	write, err := open(cfg.Path, "_txlock=immediate")
 	if err != nil {
 		return nil, fmt.Errorf("open store %q: %w", cfg.Path, err)
@@ -98,9 +106,6 @@ func (s *Store) prepare(ctx context.Context, cfg Config) error {
 		return fmt.Errorf("the file is damaged (%s): restore a backup, or move it aside to start anew", verdict)
 	}
 	if err := migrate(ctx, s.write); err != nil {
-		return err
-	}
-	if err := os.Chmod(cfg.Path, 0o600); err != nil {
 		return err
 	}
 	seal, err := openSeal(cfg.KeyFile)

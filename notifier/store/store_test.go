@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -301,6 +302,26 @@ func TestLatestIncidentOfAKeyIsTheOneOpenedLast(t *testing.T) {
 	recent, err := s.RecentIncidents(t.Context(), now.Add(-time.Hour), 10)
 	if err != nil || len(recent) != 2 || recent[0].ID != "i2" {
 		t.Errorf("recent: %+v, %v", recent, err)
+	}
+}
+
+func TestPublicIncidentStaysListedHoweverManyPrivateOnesAreOpenedAfterIt(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	public := incident("public")
+	public.Public = true
+	save(t, s, public)
+	for i := range 5 {
+		private := incident(fmt.Sprint("private", i))
+		private.Opened = now.Add(time.Duration(i+1) * time.Hour)
+		private.Closed = private.Opened.Add(time.Minute)
+		save(t, s, private)
+	}
+	if list, err := s.PublicIncidents(t.Context(), now.Add(24*time.Hour), 3); err != nil || len(list) != 1 || list[0].ID != "public" {
+		t.Errorf("public: %+v, %v", list, err)
+	}
+	if list, err := s.RecentIncidents(t.Context(), now, 3); err != nil || len(list) != 3 || list[0].ID != "public" {
+		t.Errorf("recent, open first: %+v, %v", list, err)
 	}
 }
 

@@ -7,10 +7,11 @@ CREATE TABLE incidents (
   opened_at INTEGER NOT NULL, -- Unix milliseconds, as all times here
   closed_at INTEGER NOT NULL, -- 0 while open
   impact    TEXT NOT NULL,
+  public    INTEGER NOT NULL,
   body      TEXT NOT NULL
 ) STRICT;
 CREATE INDEX incidents_by_key ON incidents (key, opened_at);
-CREATE INDEX incidents_by_opened ON incidents (opened_at);
+CREATE INDEX incidents_by_opened ON incidents (public, opened_at);
 CREATE INDEX incidents_open ON incidents (key) WHERE closed_at = 0;
 
 -- Who is told. The address is sealed; address_hash (keyed) finds it again.
