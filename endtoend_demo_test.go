@@ -207,7 +207,7 @@ func doorsAreShut(t *testing.T, d *demonstration) {
 	answers(t, http.StatusUnauthorized, http.MethodPost, d.private+"/webhook?audience=ops", "{}", "Content-Type", "application/json")
 	answers(t, http.StatusMisdirectedRequest, http.MethodGet, d.private+"/metrics", "", "Host", "evil.example")
 	for _, path := range []string{"prometheus/-/reload", "prometheus/-/quit", "prometheus/api/v1/write", "alertmanager/-/reload"} {
-		answers(t, http.StatusNotFound, http.MethodPost, d.private+"/"+path, "")
+		answers(t, http.StatusNotFound, http.MethodPost, d.private+"/"+path, "", "Authorization", bearer)
 	}
 	for _, path := range []string{"metrics", "prometheus/api/v1/query?query=up", "alertmanager/api/v2/alerts", "console/", "demo/", "sandbox/", "runbooks/ServiceDown"} {
 		answers(t, http.StatusNotFound, http.MethodGet, d.page+path, "")
