@@ -61,15 +61,15 @@ func (d *demonstration) messages() ([]sandbox.Message, error) {
 	return journal(filepath.Join(d.dir, "demo", "messages.jsonl"))
 }
 
-// turn breaks or heals a service from the command line, and returns when it was asked to.
-func (d *demonstration) turn(t *testing.T, verb, service string) time.Time {
+// turn breaks or heals a service from the command line, between the two moments that it returns.
+func (d *demonstration) turn(t *testing.T, verb, service string) (asked, done time.Time) {
 	t.Helper()
-	asked := time.Now()
+	asked = time.Now()
 	said := printed(t, shopwatch(t, "demo", verb, service, "--data.dir="+d.dir, "--private.listen-address="+strings.TrimPrefix(d.private, "http://")))
 	if said != "demo "+verb+" "+service+": done\n" {
 		t.Errorf("demo %s %s says %q", verb, service, said)
 	}
-	return asked
+	return asked, time.Now()
 }
 
 func (d *demonstration) prometheus() string { return d.private + "/prometheus" }
@@ -86,7 +86,7 @@ func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
 	apisAnswer(t, d)
 	doorsAreShut(t, d)
 
-	broke := d.turn(t, "break", "alipay")
+	_, broke := d.turn(t, "break", "alipay")
 	d.checksBeforeItAlarms(t)
 	d.eventually(t, "operations and subscribers are told", counted(d.messages, 1, 0, demoOps, demoSubscribers))
 	d.eventually(t, "the page says what fails", showing(d.page, "red", "支付宝暂时无法支付", "Alipay payments are failing"))
@@ -105,7 +105,7 @@ func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
 	if same, err := incident(d.page, "支付宝暂时无法支付"); err != nil || same.ID != outage.ID || !same.Shopwatch.Since.Equal(outage.Shopwatch.Since) || same.ResolvedAt != nil {
 		t.Errorf("after the kill the incident is %+v (%v), want still %+v", same, err, outage)
 	}
-	healed := d.turn(t, "heal", "alipay")
+	healed, _ := d.turn(t, "heal", "alipay")
 	d.eventually(t, "everybody is told that it is over", counted(d.messages, 1, 1, demoOps, demoSubscribers, demoManagement))
 	d.eventually(t, "the page is green again", showing(d.page, "green", "一切正常", "All systems operational"))
 	d.tellsTheTimes(t, outage.ID, broke, healed)

@@ -50,8 +50,8 @@ func (Words) Title(alert notifier.Alert, service notifier.Service) rules.Text {
 // Opened is the timeline's first entry.
 func (Words) Opened(notifier.Incident) rules.Text {
 	return rules.Text{
-		ZH: "监控已确认故障，值班人员已收到通知，正在排查。",
-		EN: "Our monitoring has confirmed the problem. The people on call have been told and are looking into it.",
+		ZH: "监控已确认故障，告警已发给值班人员。",
+		EN: "Our monitoring has confirmed the problem and alerted the people on call.",
 	}
 }
 
