@@ -24,31 +24,3 @@ func (e *RetryAfterError) Error() string { return fmt.Sprintf("%v (retry after %
 
 // Unwrap gives the cause.
 func (e *RetryAfterError) Unwrap() error { return e.Err }
-
-// Code says what kind of mistake an Error is; the web maps it to a status.
-type Code string
-
-// The codes.
-const (
-	NotFound Code = "not found"
-	Invalid  Code = "invalid"
-	Conflict Code = "conflict"
-	Internal Code = "internal"
-)
-
-// Error is a mistake that a person made and can mend. Text is safe to show.
-type Error struct {
-	Code Code
-	Text string
-}
-
-func (e *Error) Error() string { return e.Text }
-
-// CodeOf gives the code of the first Error in err's chain, Internal where there is none.
-func CodeOf(err error) Code {
-	var coded *Error
-	if errors.As(err, &coded) {
-		return coded.Code
-	}
-	return Internal
-}

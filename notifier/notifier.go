@@ -181,7 +181,6 @@ type Facts struct {
 	Impact      Impact     `json:"impact"`
 	Since       time.Time  `json:"since"`
 	Over        time.Time  `json:"over,omitzero"` // recovered only
-	AlertName   string     `json:"alert_name,omitempty"`
 	Description rules.Text `json:"description"`
 	RunbookURL  string     `json:"runbook_url,omitempty"`
 	StatusURL   string     `json:"status_url,omitempty"` // public page

@@ -9,7 +9,10 @@
 // The room measures nothing, tells nobody, and imports nothing of ours.
 package rules
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // Label names of metrics and alerts.
 const (
@@ -219,6 +222,24 @@ func DefaultEscalation() Escalation {
 // DemoEscalation is the default, twenty times as fast: 15 s and 90 s.
 func DemoEscalation() Escalation {
 	return Escalation{Ops: 15 * time.Second, Management: 90 * time.Second, Pace: 1.0 / 20}
+}
+
+// Check reports each field that makes no sense, by its name in shopwatch.yml,
+// so that both halves refuse the same files and what they accept can be rendered.
+func (e Escalation) Check(report func(field string, got any, want string)) {
+	pace := e.Pace > 0 && e.Pace <= 1
+	if !pace {
+		report("pace", e.Pace, "more than 0 and at most 1")
+	}
+	switch least := e.Scale(settle + Interval); {
+	case e.Ops <= 0:
+		report("ops", e.Ops, "more than 0")
+	case pace && e.Ops < least:
+		report("ops", e.Ops, fmt.Sprintf("at least %v, which is a minute and a look at this pace", least))
+	}
+	if e.Management <= e.Ops {
+		report("management", e.Management, "more than escalation.ops")
+	}
 }
 
 // Scale is d at this escalation's pace.

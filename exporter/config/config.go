@@ -66,7 +66,9 @@ func Load(doc *configfile.Document) (Config, error) {
 		Escalation: rules.DefaultEscalation(),
 	}
 	doc.Decode(SectionEscalation, &config.Escalation, problems)
-	checkEscalation(config.Escalation, problems)
+	config.Escalation.Check(func(field string, got any, want string) {
+		problems.Add(configfile.Field(SectionEscalation, field), got, want)
+	})
 
 	var section sectionFields
 	doc.Decode(Section, &section, problems)
@@ -92,17 +94,4 @@ func Load(doc *configfile.Document) (Config, error) {
 		return Config{}, err
 	}
 	return config, nil
-}
-
-func checkEscalation(e rules.Escalation, problems *configfile.Problems) {
-	path := func(field string) string { return configfile.Field(SectionEscalation, field) }
-	if e.Ops <= 0 {
-		problems.Add(path("ops"), e.Ops, "more than 0")
-	}
-	if e.Management <= e.Ops {
-		problems.Add(path("management"), e.Management, "more than escalation.ops")
-	}
-	if e.Pace <= 0 || e.Pace > 1 {
-		problems.Add(path("pace"), e.Pace, "more than 0 and at most 1")
-	}
 }

@@ -148,7 +148,9 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	problems := doc.Problems()
 	config := Config{Escalation: rules.DefaultEscalation()}
 	doc.Decode(SectionEscalation, &config.Escalation, problems)
-	checkEscalation(config.Escalation, problems)
+	config.Escalation.Check(func(field string, got any, want string) {
+		problems.Add(configfile.Field(SectionEscalation, field), got, want)
+	})
 
 	var fields sectionFields
 	fields.SetDefaults()
@@ -176,16 +178,3 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 
 // path is that of a field of the section.
 func path(field string) string { return configfile.Field(Section, field) }
-
-func checkEscalation(e rules.Escalation, problems *configfile.Problems) {
-	path := func(field string) string { return configfile.Field(SectionEscalation, field) }
-	if e.Ops <= 0 {
-		problems.Add(path("ops"), e.Ops, "more than 0")
-	}
-	if e.Management <= e.Ops {
-		problems.Add(path("management"), e.Management, "more than escalation.ops")
-	}
-	if e.Pace <= 0 || e.Pace > 1 {
-		problems.Add(path("pace"), e.Pace, "more than 0 and at most 1")
-	}
-}

@@ -119,7 +119,7 @@ func (b *bench) start() {
 		Outbox: b.store,
 		Lanes:  []dispatch.Lane{{Channel: b.far, Rate: rate.Inf, Burst: 1, Senders: 3}},
 		Compose: func(d notifier.Delivery) (notifier.Message, error) {
-			if d.Notice.Facts.AlertName == "unwordable" {
+			if d.Notice.Facts.Title.EN == "unwordable" {
 				return notifier.Message{}, errors.New("no words")
 			}
 			return notifier.Message{ID: d.Identity()}, nil
@@ -272,7 +272,7 @@ func TestUselessNoticesAreGivenUpWithARecord(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, 1)
 	b.start()
-	b.notify(notifier.Facts{AlertName: "unwordable"}, notifier.EventDown)
+	b.notify(notifier.Facts{Title: rules.Text{EN: "unwordable"}}, notifier.EventDown)
 	b.await(1)
 	b.stop()
 	b.notify(notifier.Facts{}, notifier.EventRecovered)

@@ -212,7 +212,7 @@ func (m *Machine) publish(r *Result, now time.Time, facts notifier.Facts) {
 		r.Incident.Public, r.Changed = true, true
 	}
 	// Nothing that an alert said leaves the house: it may hold hosts and SQL.
-	facts.Description, facts.RunbookURL, facts.AlertName = rules.Text{}, "", ""
+	facts.Description, facts.RunbookURL = rules.Text{}, ""
 	m.tell(r, now, rules.Subscribers, facts)
 }
 
@@ -280,7 +280,6 @@ func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Fact
 	en, zh := alert.Annotations[rules.AnnotationDescription], alert.Annotations[rules.AnnotationDescriptionZH]
 	return notifier.Facts{
 		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since,
-		AlertName:   alert.Name(),
 		Description: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
 		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
 		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt,

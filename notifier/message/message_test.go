@@ -38,7 +38,7 @@ func writer(t *testing.T) *message.Writer {
 func delivery(channel string, language notifier.Language, audience rules.Audience, event notifier.Event) notifier.Delivery {
 	facts := notifier.Facts{
 		Title:   message.Words{}.Title(notifier.Alert{Labels: map[string]string{rules.LabelAlert: rules.AlertServiceDown}}, alipay),
-		Service: alipay, Impact: notifier.ImpactMajor, Since: since, AlertName: rules.AlertServiceDown,
+		Service: alipay, Impact: notifier.ImpactMajor, Since: since,
 		Description: rules.Text{ZH: "最后一次失败：<timeout> openapi.example:443", EN: "Last failure: <timeout> openapi.example:443"},
 		RunbookURL:  "https://runbooks.example/ServiceDown?a=1&b=2", StatusURL: "https://status.example/",
 	}
