@@ -30,9 +30,12 @@ type Service struct {
 	Critical bool
 	Public   bool // shown on the public page
 
-	Target string    // URL of an http service, host:port of a tcp service
-	HTTP   *HTTPLook // exactly one of HTTP and TCP is set
-	TCP    *TCPLook
+	Module  Module
+	Targets []string // URL, host:port or whatever the kind looks at; at least one, or "" for a kind without
+	Answers int      // how many of the targets must answer well; 0: all
+	// Outward services are beyond our own connection to the world: when that is
+	// lost, nothing can be said of them.
+	Outward bool
 
 	Interval time.Duration // between starts of looks
 	Timeout  time.Duration // a look never lasts longer
@@ -43,23 +46,6 @@ type Service struct {
 	DependsOn        []string // ids of services of the same shop
 }
 
-// HTTPLook says what an http service must answer.
-type HTTPLook struct {
-	Method          string
-	Headers         map[string]string
-	ValidStatus     []int // empty: any 2xx
-	Contains        string
-	NotContains     string
-	FollowRedirects bool
-	MaxBody         int64 // bytes read at most
-	SkipTLSVerify   bool
-}
-
-// TCPLook says that a tcp service must take a connection, and over TLS if so asked.
-type TCPLook struct {
-	TLS bool
-}
-
 // Reading is what one look at one service gave.
 type Reading struct {
 	Shop, Service, Target string
@@ -67,7 +53,25 @@ type Reading struct {
 	Success               bool
 	Reason                rules.Reason // empty on success
 	Detail                string       // for the owner's eyes: may hold hosts, never secrets; one line
-	Samples               []Sample     // probe_* of the look, without shop, service and target
+	Samples               []Sample     // of the look, without shop, service and target
+	Phases                []Phase      // in the order in which they came
+}
+
+// Phase is a part of a look, such as resolve, connect, tls.
+type Phase struct {
+	Name string // from a bounded set
+	Took time.Duration
+}
+
+// Past is what is kept of a look, to answer why a service is red.
+type Past struct {
+	Target  string
+	Start   time.Time
+	Took    time.Duration
+	Success bool
+	Reason  rules.Reason // empty on success
+	Detail  string
+	Phases  []Phase
 }
 
 // Conclusive reports whether the reading says anything about the service:
@@ -77,7 +81,7 @@ func (r Reading) Conclusive() bool { return r.Reason != rules.ReasonVantage }
 // Sample is one series of a Reading. Values are those of Metric.Labels after
 // shop, service and target.
 type Sample struct {
-	Metric rules.Metric
+	Metric *rules.Metric
 	Labels []string
 	Value  float64
 }
@@ -90,7 +94,8 @@ type State struct {
 	LastLook    time.Time // zero before this process's first conclusive look
 	LastSuccess time.Time // zero before the first look ever; seeded at it
 	Failures    map[rules.Reason]uint64
-	Reading     *Reading // the last look, nil before the first
+	// Readings are the last look at each target, in their order; empty before the first.
+	Readings []Reading
 }
 
 // Ledger says where a shop's books are and how they are read.

@@ -35,6 +35,9 @@ var (
 	ServiceFailures = Metric{"shopwatch_service_failures_total", Counter, []string{LabelShop, LabelService, LabelReason},
 		"Failed looks by reason."}
 
+	LookLateness = Metric{"shopwatch_look_lateness_seconds", Histogram, nil,
+		"How much later than its slot a look began."}
+
 	OrdersWaiting = Metric{"shopwatch_orders_waiting", Gauge, []string{LabelShop, LabelKind, LabelAge},
 		"Orders that are paid and not delivered, by kind and age."}
 	OrdersOldestWaiting = Metric{"shopwatch_orders_oldest_waiting_timestamp_seconds", Gauge, []string{LabelShop, LabelKind},
@@ -71,8 +74,10 @@ var (
 var (
 	ProbeSuccess       = probe("probe_success", "Whether the look succeeded.")
 	ProbeDuration      = probe("probe_duration_seconds", "How long the look took.")
+	ProbeTimeout       = probe("probe_timeout_seconds", "How long the look might have taken.")
 	ProbeDNSLookup     = probe("probe_dns_lookup_time_seconds", "How long the name took to resolve.")
 	ProbeIPProtocol    = probe("probe_ip_protocol", "4 or 6.")
+	ProbeIPHash        = probe("probe_ip_addr_hash", "Hash of the address, which tells whether it changed.")
 	ProbeHTTPStatus    = probe("probe_http_status_code", "Status code of the last response.")
 	ProbeHTTPDuration  = probe("probe_http_duration_seconds", "Duration of the request by phase, over all redirects.", "phase")
 	ProbeHTTPSSL       = probe("probe_http_ssl", "Whether the last response came over TLS.")
@@ -80,14 +85,59 @@ var (
 	ProbeHTTPLength    = probe("probe_http_content_length", "Content-Length of the response, -1 if it named none.")
 	ProbeHTTPBody      = probe("probe_http_uncompressed_body_length", "Length of the body as read.")
 	ProbeHTTPVersion   = probe("probe_http_version", "HTTP version of the response.")
-	ProbeFailedRegex   = probe("probe_failed_due_to_regex", "Whether a pattern of the body decided against success.")
+	ProbeHTTPModified  = probe("probe_http_last_modified_timestamp_seconds", "Last-Modified of the response.")
+	ProbeFailedRegex   = probe("probe_failed_due_to_regex", "Whether a pattern decided against success.")
+	ProbeFailedCEL     = probe("probe_failed_due_to_cel", "Whether a CEL expression decided against success.")
+	ProbeFailedBytes   = probe("probe_failed_due_to_bytes", "Whether expected bytes decided against success.")
 	ProbeSSLExpiry     = probe("probe_ssl_earliest_cert_expiry", "When the first certificate of the presented chain expires, Unix seconds.")
 	ProbeSSLChain      = probe("probe_ssl_last_chain_expiry_timestamp_seconds", "When the longest-lived verified chain expires.")
+	ProbeSSLInfo       = probe("probe_ssl_last_chain_info", "The leaf certificate; always 1.",
+		"fingerprint_sha256", "subject", "issuer", "subjectalternative", "serialnumber")
 	ProbeTLSVersion    = probe("probe_tls_version_info", "TLS version of the connection; always 1.", "version")
+	ProbeTLSCipher     = probe("probe_tls_cipher_info", "Cipher suite of the connection; always 1.", "cipher")
+	ProbeExpectInfo    = probe("probe_expect_info", "What a query's answer matched, by the labels that the module names; always 1.")
+	ProbeICMPDuration  = probe("probe_icmp_duration_seconds", "Duration of the ping by phase.", "phase")
+	ProbeICMPHopLimit  = probe("probe_icmp_reply_hop_limit", "Hop limit of the reply.")
+	ProbeDNSDuration   = probe("probe_dns_duration_seconds", "Duration of the query by phase.", "phase")
+	ProbeDNSAnswer     = probe("probe_dns_answer_rrs", "Records in the answer section.")
+	ProbeDNSAuthority  = probe("probe_dns_authority_rrs", "Records in the authority section.")
+	ProbeDNSAdditional = probe("probe_dns_additional_rrs", "Records in the additional section.")
+	ProbeDNSSerial     = probe("probe_dns_serial", "Serial number of the zone.")
+	ProbeDNSSucceeded  = probe("probe_dns_query_succeeded", "Whether the query was answered at all.")
+	ProbeGRPCDuration  = probe("probe_grpc_duration_seconds", "Duration of the request by phase.", "phase")
+	ProbeGRPCSSL       = probe("probe_grpc_ssl", "Whether the connection was over TLS.")
+	ProbeGRPCStatus    = probe("probe_grpc_status_code", "Status code of the response.")
+	ProbeGRPCHealth    = probe("probe_grpc_healthcheck_response", "What the health check answered; always 1 for one of them.", "serving_status")
+)
+
+// The metrics of one look of a kind that blackbox_exporter doesn't have.
+var (
+	LookPhase = probe("shopwatch_look_phase_seconds",
+		"Duration of a look by phase: resolve, connect, tls, greeting, auth, query, processing, transfer.", "phase")
+	StepDuration       = probe("shopwatch_journey_step_seconds", "How long a step of a journey took.", "step")
+	StepSuccess        = probe("shopwatch_journey_step_success", "Whether a step of a journey succeeded; absent for steps that were not reached.", "step")
+	UptimeRobotMonitor = probe("shopwatch_uptimerobot_monitor_up", "Whether UptimeRobot sees a monitor up.", "monitor")
+	PushLast           = probe("shopwatch_push_last_timestamp_seconds", "When the last heartbeat came.")
+	GatewaySkew        = probe("shopwatch_gateway_clock_skew_seconds", "How far the gateway's clock is ahead of ours.")
+	SMSBalance         = probe("shopwatch_sms_balance", "What is left of the provider's account, in its currency.", LabelCurrency)
 )
 
 func probe(name, help string, labels ...string) Metric {
 	return Metric{name, Gauge, append([]string{LabelShop, LabelService, LabelTarget}, labels...), help}
+}
+
+// ProbeMetrics lists what one look may give.
+func ProbeMetrics() []*Metric {
+	return []*Metric{
+		&ProbeSuccess, &ProbeDuration, &ProbeTimeout, &ProbeDNSLookup, &ProbeIPProtocol, &ProbeIPHash,
+		&ProbeHTTPStatus, &ProbeHTTPDuration, &ProbeHTTPSSL, &ProbeHTTPRedirects, &ProbeHTTPLength, &ProbeHTTPBody,
+		&ProbeHTTPVersion, &ProbeHTTPModified, &ProbeFailedRegex, &ProbeFailedCEL, &ProbeFailedBytes,
+		&ProbeSSLExpiry, &ProbeSSLChain, &ProbeSSLInfo, &ProbeTLSVersion, &ProbeTLSCipher, &ProbeExpectInfo,
+		&ProbeICMPDuration, &ProbeICMPHopLimit,
+		&ProbeDNSDuration, &ProbeDNSAnswer, &ProbeDNSAuthority, &ProbeDNSAdditional, &ProbeDNSSerial, &ProbeDNSSucceeded,
+		&ProbeGRPCDuration, &ProbeGRPCSSL, &ProbeGRPCStatus, &ProbeGRPCHealth,
+		&LookPhase, &StepDuration, &StepSuccess, &UptimeRobotMonitor, &PushLast, &GatewaySkew, &SMSBalance,
+	}
 }
 
 // The metrics that the notifier gives.
@@ -110,15 +160,16 @@ var (
 
 // ExporterMetrics lists what the exporter may give: nothing else of ours is on its /metrics.
 func ExporterMetrics() []Metric {
-	return []Metric{
+	metrics := []Metric{
 		ServiceInfo, ServiceStatus, ServiceAffected, ServiceLastLook, ServiceLastSuccess, ServiceFailures,
 		OrdersWaiting, OrdersOldestWaiting, OrdersShortOfStock, Orders, OrdersLate, OrderItems,
 		OrderDelivery, OrderPayment, OrderRevenue, StockCards,
-		LedgerUp, LedgerLastSuccess, LedgerPollDuration, LedgerUnknownStatuses, BuildInfo,
-		ProbeSuccess, ProbeDuration, ProbeDNSLookup, ProbeIPProtocol, ProbeHTTPStatus, ProbeHTTPDuration,
-		ProbeHTTPSSL, ProbeHTTPRedirects, ProbeHTTPLength, ProbeHTTPBody, ProbeHTTPVersion, ProbeFailedRegex,
-		ProbeSSLExpiry, ProbeSSLChain, ProbeTLSVersion,
+		LedgerUp, LedgerLastSuccess, LedgerPollDuration, LedgerUnknownStatuses, BuildInfo, LookLateness,
 	}
+	for _, m := range ProbeMetrics() {
+		metrics = append(metrics, *m)
+	}
+	return metrics
 }
 
 // NotifierMetrics lists what the notifier may give.

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/units"
+	blackbox "github.com/prometheus/blackbox_exporter/config"
+
 	"shopwatch/exporter"
 	"shopwatch/internal/configfile"
 	"shopwatch/rules"
@@ -63,11 +66,11 @@ func (b builder) service(path string, fields serviceFields) exporter.Service {
 	case fields.HTTP != nil && fields.TCP != nil:
 		b.problems.Add(path, configfile.Phrase("both http and tcp"), "one of the two")
 	case fields.HTTP != nil:
-		service.Target = fields.HTTP.URL
-		service.HTTP = b.http(configfile.Field(path, "http"), *fields.HTTP)
+		service.Targets = []string{fields.HTTP.URL}
+		service.Module = b.http(configfile.Field(path, "http"), *fields.HTTP)
 	case fields.TCP != nil:
-		service.Target = fields.TCP.Address
-		service.TCP = b.tcp(configfile.Field(path, "tcp"), *fields.TCP)
+		service.Targets = []string{fields.TCP.Address}
+		service.Module = b.tcp(configfile.Field(path, "tcp"), *fields.TCP)
 	default:
 		b.problems.Add(path, configfile.Phrase("neither http nor tcp"), "one of the two")
 	}
@@ -80,7 +83,7 @@ func (b builder) inRow(path, field string, got int) {
 	}
 }
 
-func (b builder) http(path string, fields httpFields) *exporter.HTTPLook {
+func (b builder) http(path string, fields httpFields) exporter.Module {
 	b.url(path, fields.URL)
 	if !slices.Contains(methods, fields.Method) {
 		b.add(path, "method", fields.Method, "one of "+strings.Join(methods, ", "))
@@ -100,16 +103,18 @@ func (b builder) http(path string, fields httpFields) *exporter.HTTPLook {
 	if fields.MaxBody < 1 || fields.MaxBody > mostBody {
 		b.add(path, "max_body", int64(fields.MaxBody), "1 to 16MiB")
 	}
-	return &exporter.HTTPLook{
-		Method:          fields.Method,
-		Headers:         fields.Headers,
-		ValidStatus:     fields.ValidStatus,
-		Contains:        fields.Contains,
-		NotContains:     fields.NotContains,
-		FollowRedirects: fields.FollowRedirects,
-		MaxBody:         int64(fields.MaxBody),
-		SkipTLSVerify:   fields.SkipTLSVerify,
-	}
+	return exporter.HTTPModule(func(h *blackbox.HTTPProbe) {
+		h.Method, h.Headers, h.ValidStatusCodes = fields.Method, fields.Headers, fields.ValidStatus
+		h.BodySizeLimit = units.Base2Bytes(fields.MaxBody)
+		h.HTTPClientConfig.FollowRedirects = fields.FollowRedirects
+		h.HTTPClientConfig.TLSConfig.InsecureSkipVerify = fields.SkipTLSVerify
+		if fields.Contains != "" {
+			h.FailIfBodyNotMatchesRegexp = []blackbox.Regexp{exporter.Literal(fields.Contains)}
+		}
+		if fields.NotContains != "" {
+			h.FailIfBodyMatchesRegexp = []blackbox.Regexp{exporter.Literal(fields.NotContains)}
+		}
+	})
 }
 
 // userinfo matches what may be a password in a URL, well-formed or not.
@@ -144,12 +149,12 @@ func (b builder) header(path, name, value string) {
 	}
 }
 
-func (b builder) tcp(path string, fields tcpFields) *exporter.TCPLook {
+func (b builder) tcp(path string, fields tcpFields) exporter.Module {
 	host, port, err := net.SplitHostPort(fields.Address)
 	if err != nil || host == "" || !portForm(port) {
 		b.add(path, "address", fields.Address, "host:port such as 127.0.0.1:3306")
 	}
-	return &exporter.TCPLook{TLS: fields.TLS}
+	return exporter.TCPModule(func(t *blackbox.TCPProbe) { t.TLS = fields.TLS })
 }
 
 func portForm(port string) bool {

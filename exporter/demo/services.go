@@ -1,8 +1,9 @@
 package demo
 
 import (
-	"net/http"
 	"time"
+
+	blackbox "github.com/prometheus/blackbox_exporter/config"
 
 	"shopwatch/exporter"
 	"shopwatch/rules"
@@ -107,22 +108,26 @@ func (s *Shop) watched(i int) exporter.Service {
 	service.Slow = 500 * time.Millisecond
 	service.FailureThreshold, service.SuccessThreshold = 1, 1
 	if service.ID == serviceDatabase {
-		service.Target, service.TCP = s.database.addr, &exporter.TCPLook{}
+		service.Module, service.Targets = exporter.TCPModule(nil), []string{s.database.addr}
 		return service
 	}
-	look := &exporter.HTTPLook{Method: http.MethodGet, MaxBody: 256 << 10}
-	service.HTTP = look
+	var target, holds string
 	switch service.ID {
 	case serviceStorefront:
-		service.Target, look.Contains = s.URL(), `class="product"`
+		target, holds = s.URL(), `class="product"`
 	case serviceOrder:
-		service.Target, look.Contains = s.web.url+"/order?product="+catalogue[0].slug, `name="product"`
+		target, holds = s.web.url+"/order?product="+catalogue[0].slug, `name="product"`
 	case serviceAPI:
-		service.Target, look.Contains = s.web.url+pathAPIProducts, `"status_code":0`
+		target, holds = s.web.url+pathAPIProducts, `"status_code":0`
 	default:
 		protocol := protocols[service.ID]
-		service.Target, look.Contains = s.gateways[service.ID].url+protocol.path, protocol.healthy
+		target, holds = s.gateways[service.ID].url+protocol.path, protocol.healthy
 	}
+	service.Targets = []string{target}
+	service.Module = exporter.HTTPModule(func(h *blackbox.HTTPProbe) {
+		h.BodySizeLimit = 256 << 10
+		h.FailIfBodyNotMatchesRegexp = []blackbox.Regexp{exporter.Literal(holds)}
+	})
 	return service
 }
 

@@ -176,8 +176,10 @@ func (s *scrape) service(state exporter.State) {
 			s.emit(rules.ServiceFailures, float64(n), service.Shop, service.ID, string(reason))
 		}
 	}
-	if state.Reading != nil && state.Reading.Conclusive() {
-		s.reading(*state.Reading)
+	for _, reading := range state.Readings {
+		if reading.Conclusive() {
+			s.reading(reading)
+		}
 	}
 }
 
@@ -187,10 +189,8 @@ func possible(service exporter.Service, reason rules.Reason) bool {
 	switch reason {
 	case rules.ReasonDNS, rules.ReasonConnect, rules.ReasonTimeout, rules.ReasonVantage, rules.ReasonOther:
 		return true
-	case rules.ReasonTLS, rules.ReasonCertificate:
-		return service.HTTP != nil || service.TCP != nil && service.TCP.TLS
-	case rules.ReasonStatus, rules.ReasonBody:
-		return service.HTTP != nil
+	case rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody:
+		return service.Module.Kind == exporter.KindHTTP
 	}
 	return false
 }
@@ -207,7 +207,7 @@ func (s *scrape) reading(reading exporter.Reading) {
 		shown[key] = true
 		labels := make([]string, 0, 4)
 		labels = append(labels, reading.Shop, reading.Service, reading.Target)
-		s.emit(sample.Metric, sample.Value, append(labels, sample.Labels...)...)
+		s.emit(*sample.Metric, sample.Value, append(labels, sample.Labels...)...)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/prometheus/common/config"
+
 	"shopwatch/exporter"
 	"shopwatch/rules"
 )
@@ -21,14 +23,14 @@ const headStart = 250 * time.Millisecond
 // connect opens a fresh connection to host:port for a hop, over TLS if secure
 // is not nil. Its errors are problems with reason dns, connect, tls,
 // certificate, timeout or vantage.
-func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.Config) (net.Conn, error) {
+func (l *Look) connect(ctx context.Context, h *hop, address string, secure *tls.Config) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
-		return nil, &problem{rules.ReasonOther, "target has no host and port"}
+		return nil, Problem(rules.ReasonOther, "target has no host and port")
 	}
 	addresses, err := l.resolve(ctx, host)
 	if err != nil {
-		return nil, l.blame(ctx, err, rules.ReasonDNS, err.Error())
+		return nil, l.Blame(ctx, err, rules.ReasonDNS, err.Error())
 	}
 	l.mark(&h.resolved, h, "connecting")
 	l.mu.Lock()
@@ -37,10 +39,10 @@ func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.
 
 	conn, winner, err := l.prober.race(ctx, addresses, port)
 	if err != nil {
-		return nil, l.blame(ctx, err, rules.ReasonConnect, err.Error())
+		return nil, l.Blame(ctx, err, rules.ReasonConnect, err.Error())
 	}
 	if !l.keep(conn) {
-		return nil, l.blame(ctx, net.ErrClosed, rules.ReasonConnect, "the look is over")
+		return nil, l.Blame(ctx, net.ErrClosed, rules.ReasonConnect, "the look is over")
 	}
 	l.mu.Lock()
 	h.protocol = protocol(winner)
@@ -63,7 +65,7 @@ func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.
 				state:   tls.ConnectionState{PeerCertificates: unverified.UnverifiedCertificates},
 			}
 		}
-		return nil, l.blame(ctx, err, rules.ReasonTLS, safeText(err))
+		return nil, l.Blame(ctx, err, rules.ReasonTLS, SafeText(err))
 	}
 	l.mark(&h.handshaken, h, "waiting for the answer")
 	state := session.ConnectionState()
@@ -74,7 +76,7 @@ func (l *look) connect(ctx context.Context, h *hop, address string, secure *tls.
 }
 
 // resolve gives the addresses of a host, at least one; a literal is its own address.
-func (l *look) resolve(ctx context.Context, host string) ([]net.IPAddr, error) {
+func (l *Look) resolve(ctx context.Context, host string) ([]net.IPAddr, error) {
 	if literal, err := netip.ParseAddr(host); err == nil {
 		return []net.IPAddr{{IP: literal.WithZone("").AsSlice(), Zone: literal.Zone()}}, nil
 	}
@@ -178,14 +180,28 @@ func (p *Prober) race(ctx context.Context, addresses []net.IPAddr, port string) 
 	}
 }
 
-// tlsConfig is for one connection to the host. The service's own roots and
-// names are checked unless it asked not to.
-func (l *look) tlsConfig(host string, protocols ...string) *tls.Config {
-	skip := l.service.HTTP != nil && l.service.HTTP.SkipTLSVerify
-	return &tls.Config{
-		ServerName: host, RootCAs: l.prober.roots, NextProtos: protocols,
-		InsecureSkipVerify: skip, //nolint:gosec // the owner asked for it, service by service
+// Connect opens a fresh connection to host:port, over TLS if secure is not nil;
+// it is closed with the look. Its errors are problems with reason dns, connect,
+// tls, certificate, timeout or vantage.
+func (l *Look) Connect(ctx context.Context, address string, secure *tls.Config) (net.Conn, error) {
+	return l.connect(ctx, l.begin(), address, secure)
+}
+
+// TLSConfig makes the configuration of one connection to the host of what its
+// module says. Its error names the file that can't be read.
+func (l *Look) TLSConfig(host string, options config.TLSConfig, protocols ...string) (*tls.Config, error) {
+	secure, err := config.NewTLSConfig(&options)
+	if err != nil {
+		return nil, Problem(rules.ReasonOther, err.Error())
 	}
+	if secure.ServerName == "" {
+		secure.ServerName = host
+	}
+	if secure.RootCAs == nil {
+		secure.RootCAs = l.prober.roots
+	}
+	secure.NextProtos = protocols
+	return secure, nil
 }
 
 // certificateSamples tells of the certificates of a TLS connection. The chain
@@ -199,7 +215,7 @@ func certificateSamples(state *tls.ConnectionState) []exporter.Sample {
 		}
 	}
 	if !earliest.IsZero() {
-		samples = append(samples, exporter.Sample{Metric: rules.ProbeSSLExpiry, Value: float64(earliest.Unix())})
+		samples = append(samples, exporter.Sample{Metric: &rules.ProbeSSLExpiry, Value: float64(earliest.Unix())})
 	}
 	var longest time.Time
 	for _, chain := range state.VerifiedChains {
@@ -214,11 +230,11 @@ func certificateSamples(state *tls.ConnectionState) []exporter.Sample {
 		}
 	}
 	if !longest.IsZero() {
-		samples = append(samples, exporter.Sample{Metric: rules.ProbeSSLChain, Value: float64(longest.Unix())})
+		samples = append(samples, exporter.Sample{Metric: &rules.ProbeSSLChain, Value: float64(longest.Unix())})
 	}
 	if state.Version != 0 {
 		samples = append(samples, exporter.Sample{
-			Metric: rules.ProbeTLSVersion, Labels: []string{tls.VersionName(state.Version)}, Value: 1,
+			Metric: &rules.ProbeTLSVersion, Labels: []string{tls.VersionName(state.Version)}, Value: 1,
 		})
 	}
 	return samples

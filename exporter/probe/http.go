@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
@@ -23,10 +24,10 @@ import (
 // lookHTTP makes the request, follows redirects if asked, reads the body and
 // checks status and body. All samples are given on every look, with zeros for
 // what never came, as blackbox_exporter does; only those of certificates need a certificate.
-func (l *look) lookHTTP(ctx context.Context) error {
-	target, err := url.Parse(l.service.Target)
+func lookHTTP(ctx context.Context, l *Look) error {
+	target, err := url.Parse(l.target)
 	if err != nil || target.Host == "" || !followable(target) {
-		return &problem{rules.ReasonOther, "target is not an http or https URL"}
+		return Problem(rules.ReasonOther, "target is not an http or https URL")
 	}
 	exchange := &exchange{look: l, target: target}
 	err = exchange.run(ctx)
@@ -40,7 +41,7 @@ func (l *look) lookHTTP(ctx context.Context) error {
 
 // exchange is one request with all its redirects.
 type exchange struct {
-	look   *look
+	look   *Look
 	target *url.URL
 
 	transport http.RoundTripper
@@ -56,14 +57,18 @@ type exchange struct {
 func (e *exchange) run(ctx context.Context) error {
 	request, err := e.request(ctx)
 	if err != nil {
-		return &problem{rules.ReasonOther, "request can't be made of the service's method and headers"}
+		return Problem(rules.ReasonOther, "request can't be made of the service's method and headers")
 	}
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
 			return e.open(ctx, address, nil)
 		},
 		DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return e.open(ctx, address, e.tlsConfig(hostOf(address)))
+			secure, err := e.tlsConfig(hostOf(address))
+			if err != nil {
+				return nil, err
+			}
+			return e.open(ctx, address, secure)
 		},
 		DisableKeepAlives:      true,
 		ForceAttemptHTTP2:      true,
@@ -73,7 +78,7 @@ func (e *exchange) run(ctx context.Context) error {
 	e.transport = transport
 	jar, err := cookiejar.New(nil) // many shops set a cookie and redirect to themselves
 	if err != nil {
-		return &problem{rules.ReasonOther, "no cookie jar"}
+		return Problem(rules.ReasonOther, "no cookie jar")
 	}
 	client := &http.Client{Transport: e, Jar: jar, CheckRedirect: e.checkRedirect}
 
@@ -88,7 +93,7 @@ func (e *exchange) run(ctx context.Context) error {
 
 // request is the first request of the exchange.
 func (e *exchange) request(ctx context.Context) (*http.Request, error) {
-	wanted := e.look.service.HTTP
+	wanted := e.look.module.Blackbox.HTTP
 	request, err := http.NewRequestWithContext(ctx, cmp.Or(wanted.Method, http.MethodGet), e.target.String(), nil)
 	if err != nil {
 		return nil, err
@@ -120,7 +125,7 @@ func (e *exchange) open(ctx context.Context, address string, secure *tls.Config)
 	}
 	patient := newPatientConn(conn)
 	if !e.look.keep(patient) {
-		return nil, &problem{rules.ReasonConnect, "the look is over"}
+		return nil, Problem(rules.ReasonConnect, "the look is over")
 	}
 	return patient, nil
 }
@@ -146,22 +151,22 @@ func (e *exchange) RoundTrip(request *http.Request) (*http.Response, error) {
 // checkRedirect decides on one redirect. One that isn't followed leaves its
 // response as the last one.
 func (e *exchange) checkRedirect(request *http.Request, via []*http.Request) error {
-	if !e.look.service.HTTP.FollowRedirects {
+	if !e.look.module.Blackbox.HTTP.HTTPClientConfig.FollowRedirects {
 		return http.ErrUseLastResponse
 	}
 	if !followable(request.URL) {
-		e.stray = &problem{rules.ReasonStatus, "redirects to something that is not http or https"}
+		e.stray = Problem(rules.ReasonStatus, "redirects to something that is not http or https")
 		return http.ErrUseLastResponse
 	}
 	if len(via) > maxRedirects {
-		e.stray = &problem{rules.ReasonStatus, fmt.Sprintf("more than %d redirects, the next to %s", maxRedirects, publicURL(request.URL))}
+		e.stray = Problem(rules.ReasonStatus, fmt.Sprintf("more than %d redirects, the next to %s", maxRedirects, publicURL(request.URL)))
 		return http.ErrUseLastResponse
 	}
 	e.redirects = len(via)
 	if e.leaves(request.URL) {
 		// What the owner set for this service is not for others: keys hide in
 		// headers of any name, and in the query that Referer would repeat.
-		for name := range e.look.service.HTTP.Headers {
+		for name := range e.look.module.Blackbox.HTTP.Headers {
 			request.Header.Del(name)
 		}
 		request.Header.Del("Authorization")
@@ -180,15 +185,15 @@ func (e *exchange) leaves(next *url.URL) bool {
 // tlsConfig is for one hop. On the target's own host a Host header that the
 // service sets is the name that the certificate must have, so that a target
 // may be an address.
-func (e *exchange) tlsConfig(host string) *tls.Config {
+func (e *exchange) tlsConfig(host string) (*tls.Config, error) {
 	if host == e.target.Hostname() {
-		for name, value := range e.look.service.HTTP.Headers {
+		for name, value := range e.look.module.Blackbox.HTTP.Headers {
 			if textproto.CanonicalMIMEHeaderKey(name) == "Host" {
 				host = hostOf(value)
 			}
 		}
 	}
-	return e.look.tlsConfig(host, "h2", "http/1.1")
+	return e.look.TLSConfig(host, e.look.module.Blackbox.HTTP.HTTPClientConfig.TLSConfig, "h2", "http/1.1")
 }
 
 // blame makes a problem of an exchange that gave no usable response.
@@ -201,50 +206,56 @@ func (e *exchange) blame(ctx context.Context, err error) error {
 	}
 	if e.last != nil { // the round trip was fine: the Location wasn't
 		e.response = e.last
-		return &problem{rules.ReasonStatus, fmt.Sprintf("answered %d with a Location that can't be followed", e.last.StatusCode)}
+		return Problem(rules.ReasonStatus, fmt.Sprintf("answered %d with a Location that can't be followed", e.last.StatusCode))
 	}
 	// net/http has no word of its own for a server that hangs up before it
 	// answers; one that answered something else than HTTP is another matter.
 	var network *net.OpError
 	switch {
 	case !e.look.answered():
-		return e.look.blame(ctx, err, rules.ReasonConnect, "the far side broke off before an answer")
+		return e.look.Blame(ctx, err, rules.ReasonConnect, "the far side broke off before an answer")
 	case closed(err) || errors.As(err, &network):
-		return e.look.blame(ctx, err, rules.ReasonConnect, safeText(err))
+		return e.look.Blame(ctx, err, rules.ReasonConnect, SafeText(err))
 	}
-	return e.look.blame(ctx, err, rules.ReasonOther, safeText(err))
+	return e.look.Blame(ctx, err, rules.ReasonOther, SafeText(err))
 }
 
 // check judges the response: its status, then its body, which is read in full
 // either way so that the transfer is timed.
 func (e *exchange) check(ctx context.Context) error {
-	wanted := e.look.service.HTTP
+	wanted := e.look.module.Blackbox.HTTP
 	failure := e.stray
-	if failure == nil && !validStatus(wanted.ValidStatus, e.response.StatusCode) {
-		failure = &problem{rules.ReasonStatus, fmt.Sprintf("answered %d", e.response.StatusCode)}
+	if failure == nil && !validStatus(wanted.ValidStatusCodes, e.response.StatusCode) {
+		failure = Problem(rules.ReasonStatus, fmt.Sprintf("answered %d", e.response.StatusCode))
 	}
-	limit := wanted.MaxBody
+	limit := int64(wanted.BodySizeLimit)
 	if limit <= 0 {
 		limit = defaultMaxBody
 	}
-	size, found, err := readBody(e.response.Body, limit, wanted.Contains, wanted.NotContains)
-	e.body = size
+	body, err := io.ReadAll(io.LimitReader(e.response.Body, limit+1))
+	e.body = int64(len(body))
 	last := e.look.hops[len(e.look.hops)-1]
 	e.look.mark(&last.ended, last, "reading the answer")
 
 	switch {
 	case failure != nil:
 		return failure
-	case wanted.NotContains != "" && found[1]:
-		e.mismatch = true
-		return &problem{rules.ReasonBody, fmt.Sprintf("body holds %q", clip(wanted.NotContains, maxQuote))}
-	case errors.Is(err, errBodyTooLong):
-		return &problem{rules.ReasonBody, fmt.Sprintf("body is longer than %d bytes", limit)}
+	case e.body > limit:
+		return Problem(rules.ReasonBody, fmt.Sprintf("body is longer than %d bytes", limit))
 	case err != nil:
-		return e.look.blame(ctx, err, rules.ReasonBody, safeText(err))
-	case wanted.Contains != "" && !found[0]:
-		e.mismatch = true
-		return &problem{rules.ReasonBody, fmt.Sprintf("body lacks %q", clip(wanted.Contains, maxQuote))}
+		return e.look.Blame(ctx, err, rules.ReasonBody, SafeText(err))
+	}
+	for _, pattern := range wanted.FailIfBodyMatchesRegexp {
+		if pattern.Match(body) {
+			e.mismatch = true
+			return Problem(rules.ReasonBody, fmt.Sprintf("body matches %q", clip(pattern.String(), maxQuote)))
+		}
+	}
+	for _, pattern := range wanted.FailIfBodyNotMatchesRegexp {
+		if !pattern.Match(body) {
+			e.mismatch = true
+			return Problem(rules.ReasonBody, fmt.Sprintf("body doesn't match %q", clip(pattern.String(), maxQuote)))
+		}
 	}
 	return nil
 }
@@ -260,13 +271,13 @@ func (e *exchange) sample() {
 	if e.response == nil {
 		session = nil
 	}
-	l.sample(rules.ProbeHTTPStatus, float64(response.StatusCode))
-	l.sample(rules.ProbeHTTPSSL, truth(session != nil))
-	l.sample(rules.ProbeHTTPRedirects, float64(e.redirects))
-	l.sample(rules.ProbeHTTPLength, float64(response.ContentLength))
-	l.sample(rules.ProbeHTTPBody, float64(e.body))
-	l.sample(rules.ProbeHTTPVersion, float64(response.ProtoMajor)+float64(response.ProtoMinor)/10)
-	l.sample(rules.ProbeFailedRegex, truth(e.mismatch))
+	l.Sample(&rules.ProbeHTTPStatus, float64(response.StatusCode))
+	l.Sample(&rules.ProbeHTTPSSL, truth(session != nil))
+	l.Sample(&rules.ProbeHTTPRedirects, float64(e.redirects))
+	l.Sample(&rules.ProbeHTTPLength, float64(response.ContentLength))
+	l.Sample(&rules.ProbeHTTPBody, float64(e.body))
+	l.Sample(&rules.ProbeHTTPVersion, float64(response.ProtoMajor)+float64(response.ProtoMinor)/10)
+	l.Sample(&rules.ProbeFailedRegex, truth(e.mismatch))
 	l.samplePhases()
 	if session != nil {
 		l.samples = append(l.samples, certificateSamples(session)...)
@@ -275,7 +286,7 @@ func (e *exchange) sample() {
 
 // samplePhases sums each phase over all hops; a phase that was not finished
 // counts nothing, and only the last hop has a body that was read.
-func (l *look) samplePhases() {
+func (l *Look) samplePhases() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var resolve, connect, handshake, processing, transfer time.Duration
@@ -287,11 +298,11 @@ func (l *look) samplePhases() {
 		transfer += between(h.answered, h.ended)
 	}
 	l.samples = append(l.samples,
-		exporter.Sample{Metric: rules.ProbeHTTPDuration, Labels: []string{"resolve"}, Value: resolve.Seconds()},
-		exporter.Sample{Metric: rules.ProbeHTTPDuration, Labels: []string{"connect"}, Value: connect.Seconds()},
-		exporter.Sample{Metric: rules.ProbeHTTPDuration, Labels: []string{"tls"}, Value: handshake.Seconds()},
-		exporter.Sample{Metric: rules.ProbeHTTPDuration, Labels: []string{"processing"}, Value: processing.Seconds()},
-		exporter.Sample{Metric: rules.ProbeHTTPDuration, Labels: []string{"transfer"}, Value: transfer.Seconds()},
+		exporter.Sample{Metric: &rules.ProbeHTTPDuration, Labels: []string{"resolve"}, Value: resolve.Seconds()},
+		exporter.Sample{Metric: &rules.ProbeHTTPDuration, Labels: []string{"connect"}, Value: connect.Seconds()},
+		exporter.Sample{Metric: &rules.ProbeHTTPDuration, Labels: []string{"tls"}, Value: handshake.Seconds()},
+		exporter.Sample{Metric: &rules.ProbeHTTPDuration, Labels: []string{"processing"}, Value: processing.Seconds()},
+		exporter.Sample{Metric: &rules.ProbeHTTPDuration, Labels: []string{"transfer"}, Value: transfer.Seconds()},
 	)
 }
 

@@ -1,6 +1,6 @@
-// Package probe is one look at one service from outside: a fresh connection,
-// one request, one Reading. There is one file per kind of service: http.go and
-// tcp.go.
+// Package probe is one look at one target from outside: a fresh connection,
+// one Reading. There is one file per kind that blackbox_exporter has too; the
+// kinds of our own are child rooms, which look through a [Look].
 //
 // The room judges nothing (hysteresis is exporter/schedule's), repeats nothing
 // and remembers nothing between looks. Its samples carry blackbox_exporter's
@@ -18,6 +18,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"maps"
 	"net"
 	"sync"
 	"time"
@@ -61,7 +62,14 @@ type Config struct {
 	UserAgent string
 	// RootCAs are trusted for TLS; default the system's.
 	RootCAs *x509.CertPool
+	// Kinds are the kinds of our own, which live in child rooms.
+	Kinds map[exporter.Kind]Kind
 }
+
+// Kind is one way to look at a target. Its error says why the look failed, by
+// [Problem] or by [Look.Blame]; any other error is reason "other", and its text
+// is not shown. It ends soon after its context does.
+type Kind func(context.Context, *Look) error
 
 // Prober looks at services. It may be used by many goroutines at once.
 type Prober struct {
@@ -70,6 +78,7 @@ type Prober struct {
 	now       func() time.Time
 	userAgent string
 	roots     *x509.CertPool
+	kinds     map[exporter.Kind]Kind
 }
 
 // New makes a Prober. It never reads a proxy from the environment: a look
@@ -78,7 +87,9 @@ func New(config Config) *Prober {
 	p := &Prober{
 		dial: config.Dial, resolver: config.Resolver, now: config.Now,
 		userAgent: config.UserAgent, roots: config.RootCAs,
+		kinds: map[exporter.Kind]Kind{exporter.KindHTTP: lookHTTP, exporter.KindTCP: lookTCP},
 	}
+	maps.Copy(p.kinds, config.Kinds)
 	if p.dial == nil {
 		p.dial = new(net.Dialer).DialContext
 	}
@@ -94,12 +105,12 @@ func New(config Config) *Prober {
 	return p
 }
 
-// Look looks at the service once and never longer than service.Timeout (10 s
-// if it names none). Reading.Target is service.Target without user info, query
-// and fragment, since it becomes a label. A look that ctx's cancellation cut
-// short is inconclusive: its reason is vantage. A deadline of ctx's own counts
-// like the timeout.
-func (p *Prober) Look(ctx context.Context, service exporter.Service) exporter.Reading {
+// Look looks at one target of the service once and never longer than
+// service.Timeout (10 s if it names none). Reading.Target is the target without
+// user info, query and fragment, since it becomes a label. A look that ctx's
+// cancellation cut short is inconclusive: its reason is vantage. A deadline of
+// ctx's own counts like the timeout.
+func (p *Prober) Look(ctx context.Context, service exporter.Service, target string) exporter.Reading {
 	timeout := service.Timeout
 	if timeout <= 0 {
 		timeout = defaultTimeout
@@ -107,48 +118,54 @@ func (p *Prober) Look(ctx context.Context, service exporter.Service) exporter.Re
 	bounded, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 
-	l := &look{prober: p, service: service, timeout: timeout}
+	l := &Look{prober: p, module: service.Module, target: target, timeout: timeout}
 	reading := exporter.Reading{
-		Shop: service.Shop, Service: service.ID, Target: publicTarget(service), Start: p.now(),
+		Shop: service.Shop, Service: service.ID, Target: publicTarget(target), Start: p.now(),
 	}
-	var err error
-	switch {
-	case service.HTTP != nil:
-		err = l.lookHTTP(bounded)
-	case service.TCP != nil:
-		err = l.lookTCP(bounded)
-	default:
-		err = &problem{rules.ReasonOther, "service is neither http nor tcp"}
+	err := Problem(rules.ReasonOther, "the service's kind is not known: "+string(service.Module.Kind))
+	if kind, ok := p.kinds[service.Module.Kind]; ok {
+		err = kind(bounded, l)
 	}
 	l.close()
 	reading.End = p.now()
 
 	if err != nil && errors.Is(ctx.Err(), context.Canceled) {
-		err = &problem{rules.ReasonVantage, "the look was called off"}
+		err = Problem(rules.ReasonVantage, "the look was called off")
 	}
 	reading.Success = err == nil
 	if err != nil {
 		reading.Reason, reading.Detail = explain(err)
 	}
-	l.sample(rules.ProbeSuccess, truth(reading.Success))
-	l.sample(rules.ProbeDuration, reading.End.Sub(reading.Start).Seconds())
-	reading.Samples = l.samples
+	l.Sample(&rules.ProbeSuccess, truth(reading.Success))
+	l.Sample(&rules.ProbeDuration, reading.End.Sub(reading.Start).Seconds())
+	reading.Samples, reading.Phases = l.samples, l.phases
 	return reading
 }
 
-// look is the state of one look. Its connections are closed when it ends,
-// whatever net/http still thinks of them.
-type look struct {
+// Look is one look under way, as its kind sees it: what to look at, and how to
+// reach it. Its connections are closed when it ends.
+type Look struct {
 	prober  *Prober
-	service exporter.Service
+	module  exporter.Module
+	target  string
 	timeout time.Duration
 	samples []exporter.Sample
 
 	mu     sync.Mutex // the dialling goroutine of net/http may outlive the request
+	phases []exporter.Phase
 	hops   []*hop
 	open   []net.Conn
 	closed bool
 }
+
+// Module is what the look was asked to be.
+func (l *Look) Module() exporter.Module { return l.module }
+
+// Target is what to look at, as it was configured. It may hold secrets.
+func (l *Look) Target() string { return l.target }
+
+// Now is the look's clock.
+func (l *Look) Now() time.Time { return l.prober.now() }
 
 // hop is one request of a look: the first, or one that a redirect asked for.
 // A moment is zero until it came.
@@ -166,7 +183,7 @@ type hop struct {
 }
 
 // begin starts a hop.
-func (l *look) begin() *hop {
+func (l *Look) begin() *hop {
 	h := &hop{phase: "resolving the name", started: l.prober.now()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -175,7 +192,7 @@ func (l *look) begin() *hop {
 }
 
 // mark notes the present moment in a hop and what the hop does next.
-func (l *look) mark(moment *time.Time, h *hop, next string) {
+func (l *Look) mark(moment *time.Time, h *hop, next string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	*moment = l.prober.now()
@@ -183,7 +200,7 @@ func (l *look) mark(moment *time.Time, h *hop, next string) {
 }
 
 // phase says what the look's last hop is doing.
-func (l *look) phase() string {
+func (l *Look) phase() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.hops) == 0 {
@@ -193,7 +210,7 @@ func (l *look) phase() string {
 }
 
 // session is the TLS session of the look's last hop, nil without TLS.
-func (l *look) session() *tls.ConnectionState {
+func (l *Look) session() *tls.ConnectionState {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if len(l.hops) == 0 {
@@ -203,7 +220,7 @@ func (l *look) session() *tls.ConnectionState {
 }
 
 // answered reports whether the look's last hop got a byte of an answer.
-func (l *look) answered() bool {
+func (l *Look) answered() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.hops) > 0 && !l.hops[len(l.hops)-1].answered.IsZero()
@@ -211,7 +228,7 @@ func (l *look) answered() bool {
 
 // keep remembers a connection so that it is closed with the look; a
 // connection that comes after the end is closed at once.
-func (l *look) keep(conn net.Conn) bool {
+func (l *Look) keep(conn net.Conn) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -222,7 +239,7 @@ func (l *look) keep(conn net.Conn) bool {
 	return true
 }
 
-func (l *look) close() {
+func (l *Look) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
@@ -231,12 +248,14 @@ func (l *look) close() {
 	}
 }
 
-func (l *look) sample(metric rules.Metric, value float64, labels ...string) {
+// Sample adds one series to the reading. Labels are those of the metric after
+// shop, service and target.
+func (l *Look) Sample(metric *rules.Metric, value float64, labels ...string) {
 	l.samples = append(l.samples, exporter.Sample{Metric: metric, Labels: labels, Value: value})
 }
 
 // sampleAddress gives the samples of the first hop's name and address.
-func (l *look) sampleAddress() {
+func (l *Look) sampleAddress() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var lookup time.Duration
@@ -245,8 +264,8 @@ func (l *look) sampleAddress() {
 		first := l.hops[0]
 		lookup, protocol = between(first.started, first.resolved), first.protocol
 	}
-	l.sample(rules.ProbeDNSLookup, lookup.Seconds())
-	l.sample(rules.ProbeIPProtocol, float64(protocol))
+	l.Sample(&rules.ProbeDNSLookup, lookup.Seconds())
+	l.Sample(&rules.ProbeIPProtocol, float64(protocol))
 }
 
 // between is the time from one moment to another, 0 unless both came.

@@ -14,7 +14,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"shopwatch/exporter"
 	"shopwatch/rules"
 )
 
@@ -29,6 +28,10 @@ type problem struct {
 	detail string
 }
 
+// Problem is why a look failed. The detail is for the owner's eyes: one line,
+// and never what the far side sent as it stands.
+func Problem(reason rules.Reason, detail string) error { return &problem{reason, detail} }
+
 func (p *problem) Error() string { return string(p.reason) + ": " + p.detail }
 
 // certificateProblem is a certificate that we refused, and what it said: its
@@ -38,17 +41,17 @@ type certificateProblem struct {
 	state tls.ConnectionState
 }
 
-// blame makes a problem of a failed step, with a text that may be shown. A
+// Blame makes a problem of a failed step, with a text that may be shown. A
 // step that the look's deadline ended is a timeout, whatever the step was, and
 // one that this machine spoiled is inconclusive; every other has its own reason.
-func (l *look) blame(ctx context.Context, err error, reason rules.Reason, text string) error {
+func (l *Look) Blame(ctx context.Context, err error, reason rules.Reason, text string) error {
 	if timedOut(ctx, err) {
-		return &problem{rules.ReasonTimeout, fmt.Sprintf("not done within %s, still %s", l.timeout, l.phase())}
+		return Problem(rules.ReasonTimeout, fmt.Sprintf("not done within %s, still %s", l.timeout, l.phase()))
 	}
 	if ours(err) {
 		reason = rules.ReasonVantage
 	}
-	return &problem{reason, text}
+	return Problem(reason, text)
 }
 
 // ours reports whether a step failed because this machine ran out of something,
@@ -69,9 +72,9 @@ func timedOut(ctx context.Context, err error) bool {
 		errors.Is(err, context.DeadlineExceeded) || errors.Is(err, os.ErrDeadlineExceeded)
 }
 
-// safeText is the text of an error on an open connection if it is of a kind
+// SafeText is the text of an error on an open connection if it is of a kind
 // whose text is ours or the system's; any other may quote what the far side sent.
-func safeText(err error) string {
+func SafeText(err error) string {
 	if record, ok := errors.AsType[tls.RecordHeaderError](err); ok {
 		return "not TLS: " + record.Msg
 	}
@@ -127,17 +130,17 @@ func clip(text string, most int) string {
 	return string([]rune(text)[:most-1]) + "…"
 }
 
-// publicTarget is the target as it may be shown: an http target without user
-// info, query and fragment, where secrets live; "" if it isn't a URL.
-func publicTarget(service exporter.Service) string {
-	if service.HTTP == nil {
-		return service.Target[strings.LastIndexByte(service.Target, '@')+1:]
+// publicTarget is the target as it may be shown: a URL without user info, query
+// and fragment, where secrets live.
+func publicTarget(target string) string {
+	if !strings.Contains(target, "://") {
+		return target[strings.LastIndexByte(target, '@')+1:]
 	}
-	target, err := url.Parse(service.Target)
+	parsed, err := url.Parse(target)
 	if err != nil {
 		return ""
 	}
-	return publicURL(target)
+	return publicURL(parsed)
 }
 
 func publicURL(u *url.URL) string {

@@ -11,16 +11,18 @@ import (
 
 // lookTCP opens a connection to host:port, and a TLS session on it if the
 // service asks for one, and sends nothing.
-func (l *look) lookTCP(ctx context.Context) error {
-	host, _, err := net.SplitHostPort(l.service.Target)
+func lookTCP(ctx context.Context, l *Look) error {
+	host, _, err := net.SplitHostPort(l.target)
 	if err != nil {
-		return &problem{rules.ReasonOther, "target is not host:port"}
+		return Problem(rules.ReasonOther, "target is not host:port")
 	}
 	var secure *tls.Config
-	if l.service.TCP.TLS {
-		secure = l.tlsConfig(host)
+	if l.module.Blackbox.TCP.TLS {
+		if secure, err = l.TLSConfig(host, l.module.Blackbox.TCP.TLSConfig); err != nil {
+			return err
+		}
 	}
-	_, err = l.connect(ctx, l.begin(), l.service.Target, secure)
+	_, err = l.connect(ctx, l.begin(), l.target, secure)
 	l.sampleAddress()
 	if err != nil {
 		if refused, ok := errors.AsType[*certificateProblem](err); ok {

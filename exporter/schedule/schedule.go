@@ -42,7 +42,7 @@ type Config struct {
 	Services []exporter.Service
 	// Look is one look at one service. It must end soon after the service's
 	// Timeout, and at once when its context does.
-	Look func(context.Context, exporter.Service) exporter.Reading
+	Look func(ctx context.Context, service exporter.Service, target string) exporter.Reading
 	// Now is the clock of what is told; default time.Now, whose monotonic part
 	// keeps ages true when the wall clock is set. Intervals are timed by the
 	// runtime's monotonic clock alone.
@@ -59,7 +59,7 @@ type Config struct {
 
 // Schedule looks at services until it is stopped.
 type Schedule struct {
-	look    func(context.Context, exporter.Service) exporter.Reading
+	look    func(context.Context, exporter.Service, string) exporter.Reading
 	now     func() time.Time
 	path    string
 	tail    time.Duration
@@ -201,7 +201,7 @@ func (s *Schedule) follow(ctx context.Context, w *watched, begin time.Time, i, n
 			return
 		case s.places <- struct{}{}:
 		}
-		reading := s.look(ctx, w.service)
+		reading := s.look(ctx, w.service, w.service.Targets[0])
 		<-s.places
 		if ctx.Err() != nil {
 			return
@@ -283,8 +283,7 @@ func (s *Schedule) States() []exporter.State {
 			state.Affected = state.Affected || Affected(now, s.tail, Outage{cause.verdict.Down, cause.ended})
 		}
 		if w.reading != nil {
-			reading := *w.reading
-			state.Reading = &reading
+			state.Readings = []exporter.Reading{*w.reading}
 		}
 		states[i] = state
 	}
