@@ -45,6 +45,13 @@ type Module struct {
 	Name    string        // "" where a service says its own
 	Kind    Kind          // blackbox_exporter's "prober"
 	Timeout time.Duration // 0: the service's alone counts
+	// Fingerprint stands for everything that the module says, secrets included,
+	// and tells none of it: a hash that whoever reads the configuration makes of
+	// the module as it was written, its files' contents included. Of two modules
+	// equal fingerprints are equal modules, so a reload knows what changed
+	// without comparing compiled patterns. Empty is unknown: then nothing but
+	// the very same pointers are equal.
+	Fingerprint string
 
 	Blackbox    *blackbox.Module // http, tcp, icmp, dns, grpc, unix, with blackbox_exporter's own options
 	MySQL       *Database

@@ -44,7 +44,7 @@ func (w *world) starts(service string) []time.Time {
 	return append([]time.Time(nil), w.looks[service]...)
 }
 
-func (w *world) look(ctx context.Context, service exporter.Service) exporter.Reading {
+func (w *world) look(ctx context.Context, service exporter.Service, target string) exporter.Reading {
 	w.mu.Lock()
 	start := time.Now()
 	w.looks[service.ID] = append(w.looks[service.ID], start)
@@ -69,13 +69,13 @@ func (w *world) look(ctx context.Context, service exporter.Service) exporter.Rea
 	w.running[service.ID]--
 	reason := w.broken[service.ID]
 	return exporter.Reading{
-		Shop: service.Shop, Service: service.ID, Start: start, End: time.Now(), Success: reason == "", Reason: reason,
+		Shop: service.Shop, Service: service.ID, Target: target, Start: start, End: time.Now(), Success: reason == "", Reason: reason,
 	}
 }
 
 func service(id string, position int, interval time.Duration, on ...string) exporter.Service {
 	return exporter.Service{
-		Shop: "card", ID: id, Position: position, Interval: interval, Timeout: interval,
+		Shop: "card", ID: id, Position: position, Targets: []string{"https://" + id + ".example.com/"}, Interval: interval, Timeout: interval,
 		Slow: time.Second, FailureThreshold: 2, SuccessThreshold: 2, DependsOn: on,
 	}
 }
@@ -205,7 +205,7 @@ func TestStatesTellWhatTheLooksGave(t *testing.T) {
 			t.Fatalf("states are %v, want pay first", states)
 		}
 		before := state(t, s, "web")
-		if before.Status != rules.Unknown || !before.LastLook.IsZero() || !before.LastSuccess.IsZero() || before.Reading != nil {
+		if before.Status != rules.Unknown || !before.LastLook.IsZero() || !before.LastSuccess.IsZero() || len(before.Readings) != 0 {
 			t.Fatalf("before the first look the state is %+v", before)
 		}
 		pass(2 * time.Second)
@@ -213,8 +213,8 @@ func TestStatesTellWhatTheLooksGave(t *testing.T) {
 		if good.Status != rules.Operational || good.LastLook.IsZero() || !good.LastLook.Equal(good.LastSuccess) {
 			t.Fatalf("after a good look the state is %+v", good)
 		}
-		if !good.LastLook.Equal(good.Reading.End) {
-			t.Errorf("last look is %v, the look ended at %v", good.LastLook, good.Reading.End)
+		if !good.LastLook.Equal(good.Readings[0].End) {
+			t.Errorf("last look is %v, the look ended at %v", good.LastLook, good.Readings[0].End)
 		}
 
 		w.breaks("web", rules.ReasonStatus)
@@ -235,8 +235,8 @@ func TestStatesTellWhatTheLooksGave(t *testing.T) {
 		}
 
 		blind.Failures[rules.ReasonVantage] = 99
-		blind.Reading.Detail = "mine"
-		if again := state(t, s, "web"); again.Failures[rules.ReasonVantage] != 2 || again.Reading.Detail != "" {
+		blind.Readings[0].Detail = "mine"
+		if again := state(t, s, "web"); again.Failures[rules.ReasonVantage] != 2 || again.Readings[0].Detail != "" {
 			t.Error("a caller changed the schedule's own state")
 		}
 	})
