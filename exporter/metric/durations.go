@@ -20,11 +20,15 @@ const (
 // reach down to the second in which a machine delivers. In seconds.
 var buckets = []float64{1, 5, 10, 30, 60, 120, 300, 600, 1800, 3600}
 
+// latenessBuckets of looks, in seconds: a second is where somebody should ask why.
+var latenessBuckets = []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
+
 // Durations are the histograms of the treaty, classic and native at once. It
 // is a prometheus.Collector and hears durations as they are measured; it may be
 // used by many goroutines at once.
 type Durations struct {
 	delivery, payment *prometheus.HistogramVec
+	lateness          prometheus.Histogram
 
 	mu       sync.Mutex
 	payments map[string]map[string]bool // by shop: those with their own histogram
@@ -34,17 +38,22 @@ type Durations struct {
 func NewDurations() *Durations {
 	return &Durations{
 		delivery: histogram(rules.OrderDelivery), payment: histogram(rules.OrderPayment),
+		lateness: prometheus.NewHistogram(options(rules.LookLateness, latenessBuckets)),
 		payments: map[string]map[string]bool{},
 	}
 }
 
 func histogram(m rules.Metric) *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+	return prometheus.NewHistogramVec(options(m, buckets), m.Labels)
+}
+
+func options(m rules.Metric, buckets []float64) prometheus.HistogramOpts {
+	return prometheus.HistogramOpts{
 		Name: m.Name, Help: m.Help, Buckets: buckets,
 		// Native buckets of at most 10 %: 160 of them span six powers of ten.
 		NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 160,
 		NativeHistogramMinResetDuration: time.Hour,
-	}, m.Labels)
+	}
 }
 
 // Delivered says how long an automatic order took from payment to delivery.
@@ -58,6 +67,9 @@ func (d *Durations) Paid(shop, payment string, took time.Duration) {
 	shop = text(shop)
 	d.payment.WithLabelValues(shop, d.bounded(shop, text(payment))).Observe(max(0, took).Seconds())
 }
+
+// Late says how much later than its slot a look began.
+func (d *Durations) Late(by time.Duration) { d.lateness.Observe(max(0, by).Seconds()) }
 
 // bounded gives a payment its own histogram while there are not too many.
 func (d *Durations) bounded(shop, payment string) string {
@@ -81,10 +93,12 @@ func (d *Durations) bounded(shop, payment string) string {
 func (d *Durations) Describe(out chan<- *prometheus.Desc) {
 	d.delivery.Describe(out)
 	d.payment.Describe(out)
+	d.lateness.Describe(out)
 }
 
 // Collect implements prometheus.Collector.
 func (d *Durations) Collect(out chan<- prometheus.Metric) {
 	d.delivery.Collect(out)
 	d.payment.Collect(out)
+	d.lateness.Collect(out)
 }

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	blackbox "github.com/prometheus/blackbox_exporter/config"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"shopwatch/exporter"
@@ -172,7 +173,7 @@ func (s *scrape) service(state exporter.State) {
 	s.moment(rules.ServiceLastLook, state.LastLook, service.Shop, service.ID)
 	s.moment(rules.ServiceLastSuccess, state.LastSuccess, service.Shop, service.ID)
 	for _, reason := range rules.Reasons {
-		if n := state.Failures[reason]; n > 0 || possible(service, reason) {
+		if n := state.Failures[reason]; n > 0 || possible(service.Module, reason) {
 			s.emit(rules.ServiceFailures, float64(n), service.Shop, service.ID, string(reason))
 		}
 	}
@@ -183,16 +184,72 @@ func (s *scrape) service(state exporter.State) {
 	}
 }
 
-// possible reports whether a look at the service can fail for the reason: the
+// everyReason is why a look of any kind can fail.
+var everyReason = []rules.Reason{
+	rules.ReasonDNS, rules.ReasonConnect, rules.ReasonTimeout, rules.ReasonVantage, rules.ReasonOther,
+}
+
+// reasons are why a look of a kind can fail besides [everyReason].
+var reasons = map[exporter.Kind][]rules.Reason{
+	exporter.KindHTTP: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody},
+	exporter.KindTCP:  {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonBody},
+	exporter.KindUnix: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonBody},
+	exporter.KindICMP: {},
+	exporter.KindDNS:  {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonQuery, rules.ReasonBody},
+	exporter.KindGRPC: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus},
+
+	exporter.KindMySQL:       {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonQuery},
+	exporter.KindPostgres:    {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonQuery},
+	exporter.KindRedis:       {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonQuery},
+	exporter.KindSMTP:        {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonStatus},
+	exporter.KindTLS:         {rules.ReasonTLS, rules.ReasonCertificate},
+	exporter.KindJourney:     {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody},
+	exporter.KindUptimeRobot: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonStatus, rules.ReasonBody},
+	exporter.KindPush:        {},
+	exporter.KindPayment: {
+		rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody, rules.ReasonAuth, rules.ReasonQuery,
+	},
+	exporter.KindSMS: {
+		rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody, rules.ReasonAuth, rules.ReasonQuery,
+	},
+}
+
+// possible reports whether a look of the module can fail for the reason: the
 // counters that exist from the start, at 0.
-func possible(service exporter.Service, reason rules.Reason) bool {
-	switch reason {
-	case rules.ReasonDNS, rules.ReasonConnect, rules.ReasonTimeout, rules.ReasonVantage, rules.ReasonOther:
-		return true
-	case rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody:
-		return service.Module.Kind == exporter.KindHTTP
+func possible(module exporter.Module, reason rules.Reason) bool {
+	if reason == rules.ReasonTLS || reason == rules.ReasonCertificate {
+		return slices.Contains(reasons[module.Kind], reason) && !plain(module)
+	}
+	return slices.Contains(everyReason, reason) || slices.Contains(reasons[module.Kind], reason)
+}
+
+// plain reports whether the module says that there is no TLS.
+func plain(module exporter.Module) bool {
+	switch module.Kind {
+	case exporter.KindTCP, exporter.KindUnix:
+		if module.Blackbox == nil {
+			return false
+		}
+		tcp := module.Blackbox.TCP
+		if module.Kind == exporter.KindUnix {
+			return !module.Blackbox.Unix.TLS && !upgrades(module.Blackbox.Unix.QueryResponse)
+		}
+		return !tcp.TLS && !upgrades(tcp.QueryResponse)
+	case exporter.KindMySQL:
+		return module.MySQL != nil && module.MySQL.TLS == nil
+	case exporter.KindPostgres:
+		return module.Postgres != nil && module.Postgres.TLS == nil
+	case exporter.KindRedis:
+		return module.Redis != nil && module.Redis.TLS == nil
+	case exporter.KindSMTP:
+		return module.SMTP != nil && module.SMTP.Encryption == exporter.EncryptionNone
 	}
 	return false
+}
+
+// upgrades reports whether a conversation goes over to TLS on the way.
+func upgrades(conversation []blackbox.QueryResponse) bool {
+	return slices.ContainsFunc(conversation, func(step blackbox.QueryResponse) bool { return step.StartTLS })
 }
 
 // reading shows the samples of a look. One that our own connectivity spoiled

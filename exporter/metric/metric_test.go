@@ -32,10 +32,10 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func fullStates() []exporter.State {
 	web := exporter.Service{
 		Shop: "card", ID: "web", Role: rules.RoleStorefront, Position: 1, Critical: true, Public: true,
-		Name: rules.Text{ZH: "商城首页", EN: "Storefront"}, Group: rules.Text{ZH: "商城", EN: "Shop"}, HTTP: &exporter.HTTPLook{},
+		Name: rules.Text{ZH: "商城首页", EN: "Storefront"}, Group: rules.Text{ZH: "商城", EN: "Shop"}, Module: exporter.HTTPModule(nil),
 	}
 	cache := exporter.Service{
-		Shop: "card", ID: "cache", Position: 2, Name: rules.Text{ZH: "缓存", EN: "Cache"}, TCP: &exporter.TCPLook{},
+		Shop: "card", ID: "cache", Position: 2, Name: rules.Text{ZH: "缓存", EN: "Cache"}, Module: exporter.TCPModule(nil),
 	}
 	blind, fresh := cache, web
 	blind.ID, blind.Position = "blind", 3
@@ -44,22 +44,22 @@ func fullStates() []exporter.State {
 		{
 			Service: web, Status: rules.Degraded, Affected: true, LastLook: noon, LastSuccess: noon,
 			Failures: map[rules.Reason]uint64{rules.ReasonStatus: 3, rules.ReasonAuth: 1},
-			Reading:  &exporter.Reading{Shop: "card", Service: "web", Target: "https://card.example/", Success: true, Samples: everySample()},
+			Readings: []exporter.Reading{{Shop: "card", Service: "web", Target: "https://card.example/", Success: true, Samples: everySample()}},
 		},
 		{
 			Service: cache, Status: rules.Outage, LastLook: noon, LastSuccess: noon.Add(-10 * time.Minute),
 			Failures: map[rules.Reason]uint64{rules.ReasonConnect: 20},
-			Reading: &exporter.Reading{
+			Readings: []exporter.Reading{{
 				Shop: "card", Service: "cache", Target: "cache:6379", Reason: rules.ReasonConnect,
-				Samples: []exporter.Sample{{Metric: rules.ProbeSuccess, Value: 0}, {Metric: rules.ProbeDuration, Value: 0.01}},
-			},
+				Samples: []exporter.Sample{{Metric: &rules.ProbeSuccess, Value: 0}, {Metric: &rules.ProbeDuration, Value: 0.01}},
+			}},
 		},
 		{
 			Service: blind, Status: rules.Unknown, LastSuccess: noon.Add(-time.Hour), Failures: map[rules.Reason]uint64{rules.ReasonVantage: 1},
-			Reading: &exporter.Reading{
+			Readings: []exporter.Reading{{
 				Shop: "card", Service: "blind", Target: "blind:1", Reason: rules.ReasonVantage,
-				Samples: []exporter.Sample{{Metric: rules.ProbeSuccess, Value: 0}},
-			},
+				Samples: []exporter.Sample{{Metric: &rules.ProbeSuccess, Value: 0}},
+			}},
 		},
 		{Service: fresh, Status: rules.Unknown},
 	}
@@ -67,18 +67,18 @@ func fullStates() []exporter.State {
 
 // everySample is one sample of each probe metric of the treaty.
 func everySample() []exporter.Sample {
+	values := map[string][]string{"phase": {"resolve", "connect", "tls", "processing", "transfer"}, "version": {"TLS 1.3"}}
 	var samples []exporter.Sample
-	for i, m := range rules.ExporterMetrics() {
-		if !strings.HasPrefix(m.Name, "probe_") {
-			continue
-		}
-		values := map[string][]string{"phase": {"resolve", "connect", "tls", "processing", "transfer"}, "version": {"TLS 1.3"}}
-		if len(m.Labels) == 3 {
+	for i, m := range rules.ProbeMetrics() {
+		switch own := m.Labels[3:]; {
+		case len(own) == 0:
 			samples = append(samples, exporter.Sample{Metric: m, Value: float64(i)})
-			continue
-		}
-		for _, value := range values[m.Labels[3]] {
-			samples = append(samples, exporter.Sample{Metric: m, Labels: []string{value}, Value: float64(i) / 16})
+		case len(own) == 1 && values[own[0]] != nil:
+			for _, value := range values[own[0]] {
+				samples = append(samples, exporter.Sample{Metric: m, Labels: []string{value}, Value: float64(i) / 16})
+			}
+		default:
+			samples = append(samples, exporter.Sample{Metric: m, Labels: own, Value: 1})
 		}
 	}
 	return samples
@@ -118,6 +118,7 @@ func fullDurations() *metric.Durations {
 	d.Delivered("card", 3*time.Second)
 	d.Delivered("card", 400*time.Second)
 	d.Paid("card", "alipay", 45*time.Second)
+	d.Late(20 * time.Millisecond)
 	return d
 }
 
@@ -277,17 +278,17 @@ func TestNothingThatComesFromOutsideFailsTheScrape(t *testing.T) {
 	scraped := scrape(t, metric.New(metric.Config{
 		States: func() []exporter.State {
 			return []exporter.State{
-				{Service: web, Status: rules.Maintenance, Reading: &exporter.Reading{
+				{Service: web, Status: rules.Maintenance, Readings: []exporter.Reading{{
 					Shop: "card", Service: "web", Target: "http://\xff/", Success: true,
 					Samples: []exporter.Sample{
-						{Metric: rules.ProbeDuration, Value: math.NaN()},
-						{Metric: rules.ProbeHTTPLength, Value: math.Inf(1)},
-						{Metric: rules.ProbeHTTPDuration, Value: 1}, // its phase is missing
-						{Metric: rules.ProbeSuccess, Value: 1},
-						{Metric: rules.ProbeSuccess, Value: 0}, // a twin
-						{Metric: rules.Metric{Name: "probe_stranger", Type: rules.Gauge}, Value: 1},
+						{Metric: &rules.ProbeDuration, Value: math.NaN()},
+						{Metric: &rules.ProbeHTTPLength, Value: math.Inf(1)},
+						{Metric: &rules.ProbeHTTPDuration, Value: 1}, // its phase is missing
+						{Metric: &rules.ProbeSuccess, Value: 1},
+						{Metric: &rules.ProbeSuccess, Value: 0}, // a twin
+						{Metric: &rules.Metric{Name: "probe_stranger", Type: rules.Gauge}, Value: 1},
 					},
-				}},
+				}}},
 				{Service: web, Status: rules.Outage}, // a twin
 				{Service: exporter.Service{Shop: "own", ID: rules.ServiceDelivery}, Status: rules.Outage},
 			}
@@ -376,7 +377,7 @@ func TestDurationsAreBoundedAndBothClassicAndNative(t *testing.T) {
 
 func TestAnEmptyConfigStillTellsTheVersion(t *testing.T) {
 	t.Parallel()
-	scraped := scrape(t, metric.New(metric.Config{}), metric.NewDurations())
+	scraped := scrape(t, metric.New(metric.Config{}))
 	if !strings.Contains(scraped, `shopwatch_build_info{goversion="go`) || strings.Count(scraped, "\n") != 3 {
 		t.Errorf("got\n%s", scraped)
 	}
@@ -389,9 +390,9 @@ func BenchmarkScrape(b *testing.B) {
 	for i := range 100 {
 		one := state
 		one.Service.ID = fmt.Sprintf("web%d", i)
-		reading := *state.Reading
+		reading := state.Readings[0]
 		reading.Service = one.Service.ID
-		one.Reading = &reading
+		one.Readings = []exporter.Reading{reading}
 		states = append(states, one)
 	}
 	books := fullBooks()[0]
