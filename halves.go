@@ -79,6 +79,9 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err := load(doc, into(&cfg, exporterconfig.Load)); err != nil {
 		return err
 	}
+	if err := f.checkWebConfig(); err != nil {
+		return err
+	}
 	if err := prepare(f.dataDir); err != nil {
 		return err
 	}
@@ -103,8 +106,8 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	var group run.Group
 	addSignal(&group, ctx)
 	addRun(&group, app.Run)
-	addServer(&group, l, handler, logger)
-	fmt.Fprintf(stdout, "shopwatch exporter: metrics at http://%s/metrics\n", reach(l))
+	addServer(&group, l, f.webConfig, handler, logger)
+	fmt.Fprintf(stdout, "shopwatch exporter: metrics at %s://%s/metrics\n", f.privateScheme(), reach(l))
 	return group.Run()
 }
 
@@ -116,6 +119,9 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	}
 	var cfg notifierconfig.Config
 	if err := load(doc, into(&cfg, notifierconfig.LoadStandalone)); err != nil {
+		return err
+	}
+	if err := f.checkWebConfig(); err != nil {
 		return err
 	}
 	if err := prepare(f.dataDir); err != nil {
@@ -152,10 +158,10 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	var group run.Group
 	addSignal(&group, ctx)
 	addRun(&group, app.Run)
-	addServer(&group, l, handler, logger)
-	addServer(&group, public, app.Public(), logger)
-	fmt.Fprintf(stdout, "shopwatch notifier: page at http://%s/, webhook at http://%s/webhook, console at http://%s/console/login?code=%s\n",
-		reach(public), reach(l), reach(l), operator.Code())
+	addServer(&group, l, f.webConfig, handler, logger)
+	addServer(&group, public, "", app.Public(), logger)
+	fmt.Fprintf(stdout, "shopwatch notifier: page at http://%[1]s/, webhook at %[2]s://%[3]s/webhook, console at %[2]s://%[3]s/console/login?code=%[4]s\n",
+		reach(public), f.privateScheme(), reach(l), operator.Code())
 	return group.Run()
 }
 

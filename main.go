@@ -31,6 +31,7 @@ type flags struct {
 	public       string
 	private      string
 	privateHosts []string
+	webConfig    string // exporter-toolkit's file for the private address
 	service      string // of demo break and heal
 	rules        rulesFlags
 }
@@ -58,6 +59,8 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	app.Flag("web.listen-address", "Address of the public page.").Default(":8080").StringVar(&f.public)
 	app.Flag("private.listen-address", "Address of metrics, webhook and console (default 127.0.0.1:9816; of `notifier`, 127.0.0.1:9817).").StringVar(&f.private)
 	app.Flag("private.host", "Further host name under which the private address may be asked; repeatable.").StringsVar(&f.privateHosts)
+
+	app.Flag("web.config.file", "TLS and logins of the private address, in exporter-toolkit's form.").StringVar(&f.webConfig)
 
 	commands := map[string]func() error{}
 	command := func(cmd *kingpin.CmdClause, do func() error) *kingpin.CmdClause {

@@ -12,7 +12,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/oklog/run"
+	"github.com/prometheus/exporter-toolkit/web"
 	"golang.org/x/net/netutil"
 
 	"shopwatch/internal/guard"
@@ -50,8 +52,9 @@ func prepare(dir string) error {
 }
 
 // addServer serves a listener as one actor of the group, with limits on
-// everything that a stranger can hold open.
-func addServer(group *run.Group, l net.Listener, handler http.Handler, logger *slog.Logger) {
+// everything that a stranger can hold open. webConfig is exporter-toolkit's
+// file, "" for none.
+func addServer(group *run.Group, l net.Listener, webConfig string, handler http.Handler, logger *slog.Logger) {
 	server := &http.Server{
 		Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second,
 		WriteTimeout: time.Minute, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
@@ -59,7 +62,13 @@ func addServer(group *run.Group, l net.Listener, handler http.Handler, logger *s
 	}
 	stopped := make(chan struct{})
 	group.Add(func() error {
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		serve := server.Serve
+		if webConfig != "" {
+			serve = func(l net.Listener) error {
+				return web.Serve(l, server, &web.FlagConfig{WebConfigFile: &webConfig}, logger)
+			}
+		}
+		if err := serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			return err
 		}
 		<-stopped
@@ -74,6 +83,26 @@ func addServer(group *run.Group, l net.Listener, handler http.Handler, logger *s
 			}
 		}()
 	})
+}
+
+// checkWebConfig refuses a --web.config.file with a mistake before anything starts.
+func (f flags) checkWebConfig() error {
+	if err := web.Validate(f.webConfig); err != nil {
+		return fmt.Errorf("--web.config.file: %w", err)
+	}
+	return nil
+}
+
+// privateScheme is how people reach the private address.
+func (f flags) privateScheme() string {
+	content, err := os.ReadFile(f.webConfig)
+	var config struct {
+		TLS map[string]any `yaml:"tls_server_config"`
+	}
+	if err == nil && yaml.Unmarshal(content, &config) == nil && len(config.TLS) > 0 {
+		return "https"
+	}
+	return "http"
 }
 
 // addRun runs a part as one actor of the group.

@@ -35,6 +35,7 @@ type everything struct {
 	logger   *slog.Logger
 
 	private, public net.Listener
+	inside          *inside // the private address within this process
 	operator        *guard.Operator
 	webhookToken    string
 	registry        *prometheus.Registry
@@ -42,6 +43,9 @@ type everything struct {
 
 // up runs everything in one process until ctx ends.
 func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
+	if err := f.checkWebConfig(); err != nil {
+		return err
+	}
 	if err := prepare(f.dataDir); err != nil {
 		return err
 	}
@@ -50,6 +54,7 @@ func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 		return err
 	}
 	defer e.private.Close()
+	e.inside = newInside(reach(e.private))
 	if e.public, err = listen("web.listen-address", f.public); err != nil {
 		return err
 	}
@@ -107,7 +112,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	defer judging.Close()
 	telling, err := notifierapp.New(ctx, notifierapp.Config{
 		Notifier: e.notifier, DataDir: e.flags.dataDir, PrometheusURL: e.url() + engine.PrometheusPath,
-		AlertmanagerURL: e.url() + engine.AlertmanagerPath, WebhookToken: e.webhookToken,
+		AlertmanagerURL: e.url() + engine.AlertmanagerPath, Dial: e.inside.Dial, WebhookToken: e.webhookToken,
 		PageURL: "http://" + reach(e.public), Operator: e.operator, Links: e.links(), Demo: e.demo.audience(),
 		Registerer: e.registry, Now: clock, Logger: e.logger,
 	})
@@ -136,8 +141,9 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	addRun(&group, telling.Run)
 	addRun(&group, measuring.Run)
 	addRun(&group, judging.Run)
-	addServer(&group, e.private, handler, e.logger)
-	addServer(&group, e.public, telling.Public(), e.logger)
+	addServer(&group, e.inside, "", handler, e.logger)
+	addServer(&group, e.private, e.flags.webConfig, handler, e.logger)
+	addServer(&group, e.public, "", telling.Public(), e.logger)
 	e.demo.add(&group)
 	addRun(&group, func(ctx context.Context) error {
 		select {
@@ -165,7 +171,7 @@ func (e *everything) newEngine() (*engine.Engine, error) {
 	escalation := e.exporter.Escalation
 	files := map[string]func() ([]byte, error){
 		"rules.yml": func() ([]byte, error) {
-			return rules.RenderFile(rules.Options{Escalation: escalation, RunbookURL: e.url() + "/runbooks"})
+			return rules.RenderFile(rules.Options{Escalation: escalation, RunbookURL: e.shown() + "/runbooks"})
 		},
 		"prometheus.yml": func() ([]byte, error) {
 			return rules.Prometheus(rules.PrometheusOptions{
@@ -190,7 +196,7 @@ func (e *everything) newEngine() (*engine.Engine, error) {
 	}
 	return engine.New(engine.Config{
 		DataDir: dir, PrometheusConfig: filepath.Join(dir, "prometheus.yml"), AlertmanagerConfig: filepath.Join(dir, "alertmanager.yml"),
-		ExternalURL: e.url(), ResendDelay: escalation.Scale(time.Minute), Logger: e.logger,
+		ExternalURL: e.shown(), ResendDelay: escalation.Scale(time.Minute), Dial: e.inside.Dial, Logger: e.logger,
 	})
 }
 
@@ -202,7 +208,11 @@ func keep(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o600)
 }
 
+// url is the private address within this process.
 func (e *everything) url() string { return "http://" + reach(e.private) }
+
+// shown is the private address for people.
+func (e *everything) shown() string { return e.flags.privateScheme() + "://" + reach(e.private) }
 
 func (e *everything) links() []console.Link {
 	links := []console.Link{
@@ -215,14 +225,14 @@ func (e *everything) links() []console.Link {
 
 // greet says in five lines what runs, where, and how to break it.
 func (e *everything) greet(stdout io.Writer) {
-	console := fmt.Sprintf("%s/console/login?code=%s", e.url(), e.operator.Code())
+	console := fmt.Sprintf("%s/console/login?code=%s", e.shown(), e.operator.Code())
 	page := "http://" + strings.Replace(reach(e.public), "127.0.0.1", "localhost", 1) + "/"
 	if e.demo != nil {
-		e.demo.greet(stdout, page, console, e.url())
+		e.demo.greet(stdout, page, console, e.shown())
 		return
 	}
 	fmt.Fprintf(stdout, "shopwatch watches %d shop(s); operations are told after %s, management after %s.\n",
 		len(e.exporter.Shops), e.exporter.Escalation.Ops, e.exporter.Escalation.Management)
 	fmt.Fprintf(stdout, "  Public page   %s\n  Console       %s\n  Prometheus    %s%s/\n  Alertmanager  %s%s/\n",
-		page, console, e.url(), engine.PrometheusPath, e.url(), engine.AlertmanagerPath)
+		page, console, e.shown(), engine.PrometheusPath, e.shown(), engine.AlertmanagerPath)
 }

@@ -84,11 +84,18 @@ func hostOf(hostport string) string {
 	return strings.ToLower(strings.Trim(hostport, "[]"))
 }
 
+// TokenHeader carries a token where Authorization is taken by a login of
+// --web.config.file.
+const TokenHeader = "X-Shopwatch-Token"
+
 // Bearer reports whether the request carries the token, in constant time.
 // An empty token lets nobody in.
 func Bearer(r *http.Request, token string) bool {
 	given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	return ok && token != "" && Equal(given, token)
+	if !ok {
+		given = r.Header.Get(TokenHeader)
+	}
+	return token != "" && Equal(given, token)
 }
 
 // Equal compares two secrets in a time that depends on neither.

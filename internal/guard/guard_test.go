@@ -122,6 +122,19 @@ func TestAnybodyReadsAndTheOperatorAloneChanges(t *testing.T) {
 	}
 }
 
+func TestTokenComesBesideALogin(t *testing.T) {
+	t.Parallel()
+	r := httptest.NewRequest("POST", "/webhook", nil)
+	r.SetBasicAuth("owner", "password")
+	if guard.Bearer(r, "token") {
+		t.Error("a login passed for the token")
+	}
+	r.Header.Set(guard.TokenHeader, "token")
+	if !guard.Bearer(r, "token") {
+		t.Error("the token in its own header was refused")
+	}
+}
+
 func TestEmptyTokenLetsNobodyIn(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest("GET", "/", nil)

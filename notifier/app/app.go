@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -43,6 +44,8 @@ type Config struct {
 	PrometheusURL string
 	// AlertmanagerURL is asked where the configuration names none: the one in this process.
 	AlertmanagerURL string
+	// Dial connects to the two; default a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// WebhookToken is taken where the configuration names none.
 	WebhookToken string
 	// PageURL is where the public page is reached where the configuration names no URL.
@@ -153,7 +156,7 @@ func newQuerier(cfg Config, lag time.Duration) (*query.Querier, error) {
 	if cfg.Notifier.Prometheus != nil {
 		server = *cfg.Notifier.Prometheus
 	}
-	asking, err := client(server)
+	asking, err := client(server, cfg.Dial)
 	if err != nil {
 		return nil, fmt.Errorf("notifier.prometheus: %w", err)
 	}
@@ -172,7 +175,7 @@ func newReconciler(cfg Config, upFor time.Duration) (*intake.Reconciler, error) 
 	}
 	var list []intake.Alertmanager
 	for _, server := range servers {
-		asking, err := client(server)
+		asking, err := client(server, cfg.Dial)
 		if err != nil {
 			return nil, fmt.Errorf("notifier.alertmanagers: %w", err)
 		}

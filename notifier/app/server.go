@@ -1,18 +1,26 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 
 	"shopwatch/notifier/config"
 )
 
+// dialer opens a connection; nil is the network's.
+type dialer func(ctx context.Context, network, address string) (net.Conn, error)
+
 // client gives an HTTP client that says who asks a Prometheus or an Alertmanager.
-func client(server config.ServerConfig) (*http.Client, error) {
+func client(server config.ServerConfig, dial dialer) (*http.Client, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
+	if dial != nil {
+		transport.DialContext = dial
+	}
 	if server.CAFile != "" {
 		pem, err := os.ReadFile(server.CAFile)
 		if err != nil {

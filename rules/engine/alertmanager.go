@@ -31,6 +31,7 @@ import (
 	"github.com/prometheus/alertmanager/timeinterval"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	commonconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/common/route"
 )
@@ -62,6 +63,7 @@ var modernMatchers = func() func(*slog.Logger) {
 type alertmanagerServer struct {
 	logger      *slog.Logger
 	external    *url.URL
+	dial        commonconfig.DialContextFunc
 	registry    *prometheus.Registry
 	recorder    eventrecorder.Recorder
 	marker      marker.GroupMarker
@@ -91,7 +93,7 @@ func newAlertmanager(c Config, external *url.URL, loud *slog.Logger) (*alertmana
 		return nil, fmt.Errorf("create directory of alertmanager: %w", err)
 	}
 	am := &alertmanagerServer{
-		logger: c.Logger.With("server", "alertmanager"), external: external,
+		logger: c.Logger.With("server", "alertmanager"), external: external, dial: c.Dial,
 		recorder: eventrecorder.NopRecorder(), marker: marker.NewGroupMarker(),
 		paths:    statePaths{silences: filepath.Join(dir, "silences"), log: filepath.Join(dir, "nflog")},
 		stopping: make(chan struct{}),
@@ -185,7 +187,7 @@ func (am *alertmanagerServer) build(conf *amconfig.Config) (*routing, error) {
 			am.logger.Warn("no route leads to the receiver", "receiver", r.Name)
 			continue
 		}
-		receivers[r.Name], err = receiver.BuildReceiverIntegrations(r, templates, am.logger)
+		receivers[r.Name], err = receiver.BuildReceiverIntegrations(r, templates, am.logger, commonconfig.WithDialContextFunc(am.dial))
 		if err != nil {
 			return nil, fmt.Errorf("receiver %q: %w", r.Name, err)
 		}

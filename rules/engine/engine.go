@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -72,6 +73,9 @@ type Config struct {
 	// and rules.alert.for-outage-tolerance: what becomes of pending alerts over a restart.
 	ForGracePeriod, OutageTolerance time.Duration
 
+	// Dial connects scrapes and receivers to where they go; default a net.Dialer.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	// Logger gets warnings and errors of both as they are, and their
 	// operational messages, which are many, at debug level.
 	Logger *slog.Logger
@@ -105,6 +109,9 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
+	}
+	if c.Dial == nil {
+		c.Dial = new(net.Dialer).DialContext
 	}
 	base, err := url.Parse(c.ExternalURL)
 	if err != nil || (base.Scheme != "http" && base.Scheme != "https") || base.Host == "" {

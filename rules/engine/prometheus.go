@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
+	commonconfig "github.com/prometheus/common/config"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
 	"github.com/prometheus/prometheus/discovery"
@@ -140,7 +141,10 @@ func (p *prometheusServer) wireScrapes() error {
 	}
 	p.scrapes, err = scrape.NewManager(
 		// The first targets are scraped at once instead of after 5 s.
-		&scrape.Options{DiscoveryReloadOnStartup: true, FeatureRegistry: p.features},
+		&scrape.Options{
+			DiscoveryReloadOnStartup: true, FeatureRegistry: p.features,
+			HTTPClientOptions: []commonconfig.HTTPClientOption{commonconfig.WithDialContextFunc(p.config.Dial)},
+		},
 		p.logger.With("component", "scrape manager"), logging.NewJSONFileLogger, nil, p.store, p.registry)
 	if err != nil {
 		return fmt.Errorf("create scrape manager: %w", err)
