@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -57,21 +56,10 @@ func (l *Look) connect(ctx context.Context, h *hop, address string, secure *tls.
 	}
 
 	l.mark(&h.connected, h, "in the TLS handshake")
-	session := tls.Client(conn, secure)
-	if err := session.HandshakeContext(ctx); err != nil {
-		if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-			return nil, &certificateProblem{
-				problem: problem{rules.ReasonCertificate, unverified.Err.Error()},
-				state:   tls.ConnectionState{PeerCertificates: unverified.UnverifiedCertificates},
-			}
-		}
-		return nil, l.Blame(ctx, err, rules.ReasonTLS, SafeText(err))
+	session, err := l.handshake(ctx, h, conn, secure)
+	if err != nil {
+		return nil, err
 	}
-	l.mark(&h.handshaken, h, "waiting for the answer")
-	state := session.ConnectionState()
-	l.mu.Lock()
-	h.tls = &state
-	l.mu.Unlock()
 	return session, nil
 }
 

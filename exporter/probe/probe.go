@@ -174,7 +174,8 @@ type hop struct {
 	started    time.Time
 	resolved   time.Time
 	connected  time.Time
-	handshaken time.Time // never without TLS
+	securing   time.Time // the TLS handshake begins, never without TLS
+	handshaken time.Time // likewise
 	ready      time.Time // the request may be written
 	answered   time.Time // first byte of the response
 	ended      time.Time // last byte of the body
