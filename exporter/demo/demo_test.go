@@ -155,14 +155,14 @@ func look(t *testing.T, service exporter.Service, hangs bool) error {
 	if hangs {
 		timeout = service.Timeout
 	}
-	if service.TCP != nil {
-		conn, err := net.DialTimeout("tcp", service.Target, timeout)
+	if service.Module.Kind == exporter.KindTCP {
+		conn, err := net.DialTimeout("tcp", service.Targets[0], timeout)
 		if err != nil {
 			return err
 		}
 		return conn.Close()
 	}
-	request, err := http.NewRequest(service.HTTP.Method, service.Target, nil)
+	request, err := http.NewRequest(service.Module.Blackbox.HTTP.Method, service.Targets[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,8 +179,14 @@ func look(t *testing.T, service exporter.Service, hangs bool) error {
 	if answer.StatusCode != http.StatusOK {
 		return errors.New(answer.Status + ": " + string(body))
 	}
-	if !strings.Contains(string(body), service.HTTP.Contains) {
-		return errors.New("body lacks " + service.HTTP.Contains + ": " + string(body))
+	wanted := service.Module.Blackbox.HTTP.FailIfBodyNotMatchesRegexp
+	if len(wanted) == 0 {
+		t.Fatalf("service %s asks nothing of its page", service.ID)
+	}
+	for _, pattern := range wanted {
+		if !pattern.Match(body) {
+			return errors.New("body lacks " + pattern.String() + ": " + string(body))
+		}
 	}
 	return nil
 }
@@ -379,7 +385,7 @@ func TestStoppingDoesNotWaitForAHangingGateway(t *testing.T) {
 	i := slices.IndexFunc(o.Shop.Shop().Services, func(s exporter.Service) bool { return s.ID == "alipay" })
 	hanging := make(chan error, 1)
 	go func() {
-		answer, err := http.Get(o.Shop.Shop().Services[i].Target)
+		answer, err := http.Get(o.Shop.Shop().Services[i].Targets[0])
 		if err == nil {
 			answer.Body.Close()
 		}
@@ -416,7 +422,7 @@ func TestTheShopSaysWhatIsWatched(t *testing.T) {
 			t.Errorf("service %s lacks a place or a name: %+v", s.ID, s)
 		}
 		places[s.Position] = true
-		if s.ID != rules.ServiceDelivery && (s.HTTP == nil) == (s.TCP == nil) {
+		if s.ID != rules.ServiceDelivery && (s.Module.Blackbox == nil || len(s.Targets) != 1 || s.Targets[0] == "") {
 			t.Errorf("service %s has not exactly one look", s.ID)
 		}
 		ids = append(ids, s.ID)
