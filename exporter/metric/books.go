@@ -22,18 +22,18 @@ func (s *scrape) shop(books exporter.Books, delivery exporter.Service) {
 	s.shops[shop] = true
 	if s.claim(shop, rules.ServiceDelivery) {
 		s.info(deliveryService(shop, delivery))
-		s.status(shop, rules.ServiceDelivery, books.Delivery)
+		s.status(pair(rules.LabelService, rules.ServiceDelivery), pair(rules.LabelShop, shop), books.Delivery)
 	}
 
 	s.emit(rules.LedgerUp, truth(books.Up), shop)
-	s.moment(rules.LedgerLastSuccess, books.LastSuccess, shop)
+	s.time(rules.LedgerLastSuccess, books.LastSuccess, shop)
 	s.emit(rules.LedgerPollDuration, books.PollDuration.Seconds(), shop)
 	s.emit(rules.LedgerUnknownStatuses, float64(books.UnknownStatuses), shop)
 	for _, kind := range []rules.Kind{rules.Automatic, rules.Manual} {
 		for _, age := range rules.Ages {
 			s.emit(rules.OrdersWaiting, float64(books.Waiting[kind][age]), shop, string(kind), string(age))
 		}
-		s.moment(rules.OrdersOldestWaiting, books.Oldest[kind], shop, string(kind))
+		s.time(rules.OrdersOldestWaiting, books.Oldest[kind], shop, string(kind))
 	}
 	s.emit(rules.OrdersShortOfStock, float64(books.ShortOfStock), shop)
 	s.emit(rules.OrdersLate, float64(books.Late), shop)

@@ -7,20 +7,21 @@
 // service or shop that left the configuration leaves /metrics with it. A scrape
 // never waits for a look or a database, and never fails for one bad value: what
 // can't be shown truthfully is absent.
+//
+// It makes the families itself rather than through a client_golang registry:
+// that costs 10 µs and 1 KB a series, and a thousand services have 35,000.
 package metric
 
 import (
 	"cmp"
-	"math"
+	"iter"
 	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
-	blackbox "github.com/prometheus/blackbox_exporter/config"
-	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 
 	"shopwatch/exporter"
 	"shopwatch/rules"
@@ -39,30 +40,31 @@ type Config struct {
 	Version, Revision string
 }
 
-// Collector is a prometheus.Collector of everything the exporter gives but
-// [Durations]. It may be scraped by many at once.
-type Collector struct {
+// Gatherer is a prometheus.Gatherer of everything the exporter gives but
+// [Durations]. It may be scraped by many at once, through [Handler] at the
+// least cost.
+type Gatherer struct {
 	states   func() []exporter.State
 	books    func() []exporter.Books
 	delivery map[string]exporter.Service
 	build    []string
 }
 
-// New makes a Collector.
-func New(config Config) *Collector {
-	c := &Collector{
+// New makes a Gatherer.
+func New(config Config) *Gatherer {
+	g := &Gatherer{
 		states: config.States, books: config.Books, delivery: config.Delivery,
 		build: []string{
 			cmp.Or(config.Version, "unknown"), cmp.Or(config.Revision, buildRevision(), "unknown"), runtime.Version(),
 		},
 	}
-	if c.states == nil {
-		c.states = func() []exporter.State { return nil }
+	if g.states == nil {
+		g.states = func() []exporter.State { return nil }
 	}
-	if c.books == nil {
-		c.books = func() []exporter.Books { return nil }
+	if g.books == nil {
+		g.books = func() []exporter.Books { return nil }
 	}
-	return c
+	return g
 }
 
 func buildRevision() string {
@@ -78,87 +80,45 @@ func buildRevision() string {
 	return ""
 }
 
-// descs are all constant metrics of the treaty, by name. Histograms are those of Durations.
-var descs = func() map[string]*prometheus.Desc {
-	all := map[string]*prometheus.Desc{}
-	for _, m := range rules.ExporterMetrics() {
-		if m.Type != rules.Histogram {
-			all[m.Name] = prometheus.NewDesc(m.Name, m.Help, m.Labels, nil)
+// Gather implements prometheus.Gatherer. It never fails, and the caller owns
+// what it gives.
+func (g *Gatherer) Gather() ([]*dto.MetricFamily, error) {
+	s := newScrape()
+	g.fill(s)
+	var families []*dto.MetricFamily
+	for i := range s.series {
+		if len(s.series[i]) > 0 {
+			families = append(families, new(slab).family(i, s.series[i]))
 		}
 	}
-	return all
-}()
+	return families, nil
+}
 
-// Describe implements prometheus.Collector.
-func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range descs {
-		out <- desc
+// Families gives the families one after the other, by name. Each is good only
+// until the next: their memory is used again, so that a scrape of many services
+// needs that of the largest family only.
+func (g *Gatherer) Families() iter.Seq[*dto.MetricFamily] {
+	return func(yield func(*dto.MetricFamily) bool) {
+		s, _ := scrapes.Get().(*scrape)
+		defer scrapes.Put(s)
+		s.reset()
+		g.fill(s)
+		for i := range s.series {
+			if len(s.series[i]) > 0 && !yield(s.slab.family(i, s.series[i])) {
+				return
+			}
+		}
 	}
 }
 
-// Collect implements prometheus.Collector.
-func (c *Collector) Collect(out chan<- prometheus.Metric) {
-	s := scrape{out: out, services: map[serviceName]bool{}, shops: map[string]bool{}}
-	s.emit(rules.BuildInfo, 1, slices.Clone(c.build)...) // emit changes labels, and scrapes run at the same time
-	for _, state := range c.states() {
+func (g *Gatherer) fill(s *scrape) {
+	s.emit(rules.BuildInfo, 1, g.build...)
+	for _, state := range g.states() {
 		s.service(state)
 	}
-	for _, books := range c.books() {
-		s.shop(books, c.delivery[books.Shop])
+	for _, books := range g.books() {
+		s.shop(books, g.delivery[books.Shop])
 	}
-}
-
-type serviceName struct{ shop, service string }
-
-// scrape is one Collect. It knows what it has shown, since a twin would fail
-// the scrape as a whole.
-type scrape struct {
-	out      chan<- prometheus.Metric
-	services map[serviceName]bool
-	shops    map[string]bool
-}
-
-// emit shows one series. A value that isn't finite is left out, as is a metric
-// or a number of labels that the treaty doesn't know: one bad series must not
-// cost the scrape. Labels are changed in place.
-func (s *scrape) emit(m rules.Metric, value float64, labels ...string) {
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		return
-	}
-	kind := prometheus.GaugeValue
-	if m.Type == rules.Counter {
-		kind = prometheus.CounterValue
-	}
-	for i := range labels {
-		labels[i] = text(labels[i])
-	}
-	desc, ok := descs[m.Name]
-	if !ok {
-		return
-	}
-	if metric, err := prometheus.NewConstMetric(desc, kind, value, labels...); err == nil {
-		s.out <- metric
-	}
-}
-
-// moment shows a time as Unix seconds; a zero time is absent.
-func (s *scrape) moment(m rules.Metric, at time.Time, labels ...string) {
-	if !at.IsZero() {
-		s.emit(m, float64(at.UnixMilli())/1000, labels...)
-	}
-}
-
-// text is a label value that a scrape may carry: valid UTF-8.
-func text(value string) string { return strings.ToValidUTF8(value, "\uFFFD") }
-
-// claim reports whether a service is not shown yet, and notes that it is now.
-func (s *scrape) claim(shop, service string) bool {
-	name := serviceName{text(shop), text(service)}
-	if s.services[name] {
-		return false
-	}
-	s.services[name] = true
-	return true
 }
 
 // service shows one service that is looked at.
@@ -167,105 +127,79 @@ func (s *scrape) service(state exporter.State) {
 	if !s.claim(service.Shop, service.ID) {
 		return
 	}
+	for i := range s.series {
+		s.marks[i] = len(s.series[i])
+	}
+	shop, id := pair(rules.LabelShop, service.Shop), pair(rules.LabelService, service.ID)
+	both := []*dto.LabelPair{id, shop} // by name
 	s.info(service)
-	s.status(service.Shop, service.ID, state.Status)
-	s.emit(rules.ServiceAffected, truth(state.Affected), service.Shop, service.ID)
-	s.moment(rules.ServiceLastLook, state.LastLook, service.Shop, service.ID)
-	s.moment(rules.ServiceLastSuccess, state.LastSuccess, service.Shop, service.ID)
+	s.status(id, shop, state.Status)
+	s.add(affected, truth(state.Affected), both)
+	s.moment(lastLook, state.LastLook, both)
+	s.moment(lastSuccess, state.LastSuccess, both)
 	for _, reason := range rules.Reasons {
 		if n := state.Failures[reason]; n > 0 || possible(service.Module, reason) {
-			s.emit(rules.ServiceFailures, float64(n), service.Shop, service.ID, string(reason))
+			s.add(failures, float64(n), s.keep(s.bounded(rules.LabelReason, string(reason)), id, shop))
 		}
 	}
 	for _, reading := range state.Readings {
 		if reading.Conclusive() {
-			s.reading(reading)
+			s.reading(reading, id, shop)
 		}
 	}
-}
-
-// everyReason is why a look of any kind can fail.
-var everyReason = []rules.Reason{
-	rules.ReasonDNS, rules.ReasonConnect, rules.ReasonTimeout, rules.ReasonVantage, rules.ReasonOther,
-}
-
-// reasons are why a look of a kind can fail besides [everyReason].
-var reasons = map[exporter.Kind][]rules.Reason{
-	exporter.KindHTTP: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody},
-	exporter.KindTCP:  {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonBody},
-	exporter.KindUnix: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonBody},
-	exporter.KindICMP: {},
-	exporter.KindDNS:  {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonQuery, rules.ReasonBody},
-	exporter.KindGRPC: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus},
-
-	exporter.KindMySQL:       {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonQuery},
-	exporter.KindPostgres:    {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonQuery},
-	exporter.KindRedis:       {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonQuery},
-	exporter.KindSMTP:        {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonStatus},
-	exporter.KindTLS:         {rules.ReasonTLS, rules.ReasonCertificate},
-	exporter.KindJourney:     {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody},
-	exporter.KindUptimeRobot: {rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonAuth, rules.ReasonStatus, rules.ReasonBody},
-	exporter.KindPush:        {},
-	exporter.KindPayment: {
-		rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody, rules.ReasonAuth, rules.ReasonQuery,
-	},
-	exporter.KindSMS: {
-		rules.ReasonTLS, rules.ReasonCertificate, rules.ReasonStatus, rules.ReasonBody, rules.ReasonAuth, rules.ReasonQuery,
-	},
-}
-
-// possible reports whether a look of the module can fail for the reason: the
-// counters that exist from the start, at 0.
-func possible(module exporter.Module, reason rules.Reason) bool {
-	if reason == rules.ReasonTLS || reason == rules.ReasonCertificate {
-		return slices.Contains(reasons[module.Kind], reason) && !plain(module)
-	}
-	return slices.Contains(everyReason, reason) || slices.Contains(reasons[module.Kind], reason)
-}
-
-// plain reports whether the module says that there is no TLS.
-func plain(module exporter.Module) bool {
-	switch module.Kind {
-	case exporter.KindTCP, exporter.KindUnix:
-		if module.Blackbox == nil {
-			return false
-		}
-		tcp := module.Blackbox.TCP
-		if module.Kind == exporter.KindUnix {
-			return !module.Blackbox.Unix.TLS && !upgrades(module.Blackbox.Unix.QueryResponse)
-		}
-		return !tcp.TLS && !upgrades(tcp.QueryResponse)
-	case exporter.KindMySQL:
-		return module.MySQL != nil && module.MySQL.TLS == nil
-	case exporter.KindPostgres:
-		return module.Postgres != nil && module.Postgres.TLS == nil
-	case exporter.KindRedis:
-		return module.Redis != nil && module.Redis.TLS == nil
-	case exporter.KindSMTP:
-		return module.SMTP != nil && module.SMTP.Encryption == exporter.EncryptionNone
-	}
-	return false
-}
-
-// upgrades reports whether a conversation goes over to TLS on the way.
-func upgrades(conversation []blackbox.QueryResponse) bool {
-	return slices.ContainsFunc(conversation, func(step blackbox.QueryResponse) bool { return step.StartTLS })
 }
 
 // reading shows the samples of a look. One that our own connectivity spoiled
-// shows none: probe_success 0 would accuse the service.
-func (s *scrape) reading(reading exporter.Reading) {
-	shown := make(map[string]bool, len(reading.Samples))
-	for _, sample := range reading.Samples {
-		key := sample.Metric.Name + "\xff" + text(strings.Join(sample.Labels, "\xfe"))
-		if shown[key] {
+// shows none: probe_success 0 would accuse the service. Of targets that look
+// the same once their secrets are cut off, the first shows what it has.
+func (s *scrape) reading(reading exporter.Reading, service, shop *dto.LabelPair) {
+	base := [3]*dto.LabelPair{shop, service, pair(rules.LabelTarget, reading.Target)}
+	alone := s.keep(service, shop, base[2]) // by name
+	for i := range reading.Samples {
+		sample := &reading.Samples[i]
+		f, ok := byName[sample.Metric.Name]
+		if !ok || !families[f].ofLook {
 			continue
 		}
-		shown[key] = true
-		labels := make([]string, 0, 4)
-		labels = append(labels, reading.Shop, reading.Service, reading.Target)
-		s.emit(*sample.Metric, sample.Value, append(labels, sample.Labels...)...)
+		labels := alone
+		if len(sample.Labels) > 0 || len(sample.Metric.Labels) > len(base) {
+			if labels = s.own(f, base, sample); labels == nil {
+				continue
+			}
+		} else if len(families[f].labels) != len(base) {
+			continue // its labels are missing
+		}
+		if !s.twin(f, labels) {
+			s.add(f, sample.Value, labels)
+		}
 	}
+}
+
+// own gives the labels of a sample that has some of its own, by name; nil if
+// they can't be shown.
+func (s *scrape) own(f int, base [3]*dto.LabelPair, sample *exporter.Sample) []*dto.LabelPair {
+	names, order := families[f].labels, families[f].order
+	if families[f].anyLabels {
+		if names = sample.Metric.Labels; !fit(names) {
+			return nil
+		}
+		order = sorted(names)
+	}
+	if len(names) != len(base)+len(sample.Labels) {
+		return nil
+	}
+	begin := len(s.pairs)
+	for _, i := range order {
+		switch {
+		case i < len(base):
+			s.pairs = append(s.pairs, base[i])
+		case len(sample.Labels) == 1: // such as phase: from a bounded set
+			s.pairs = append(s.pairs, s.bounded(names[i], sample.Labels[0]))
+		default:
+			s.pairs = append(s.pairs, pair(names[i], sample.Labels[i-len(base)]))
+		}
+	}
+	return s.pairs[begin:len(s.pairs):len(s.pairs)]
 }
 
 func (s *scrape) info(service exporter.Service) {
@@ -276,12 +210,19 @@ func (s *scrape) info(service exporter.Service) {
 
 // status shows one 1 and the other measured statuses as 0; a word that isn't
 // measured is unknown.
-func (s *scrape) status(shop, service string, status rules.Status) {
+func (s *scrape) status(service, shop *dto.LabelPair, status rules.Status) {
 	if !slices.Contains(rules.MeasuredStatuses, status) {
 		status = rules.Unknown
 	}
 	for _, one := range rules.MeasuredStatuses {
-		s.emit(rules.ServiceStatus, truth(one == status), shop, service, string(one))
+		s.add(serviceStatus, truth(one == status), s.keep(service, shop, s.bounded(rules.LabelStatus, string(one))))
+	}
+}
+
+// moment shows a time as Unix seconds; a zero time is absent.
+func (s *scrape) moment(f int, at time.Time, labels []*dto.LabelPair) {
+	if !at.IsZero() {
+		s.add(f, float64(at.UnixMilli())/1000, labels)
 	}
 }
 

@@ -103,7 +103,7 @@ func fullBooks() []exporter.Books {
 	}
 }
 
-func fullCollector() *metric.Collector {
+func fullGatherer() *metric.Gatherer {
 	return metric.New(metric.Config{
 		States: fullStates, Books: fullBooks, Version: "1.2.3", Revision: "abc123",
 		Delivery: map[string]exporter.Service{"card": {
@@ -133,21 +133,45 @@ func registry(t testing.TB, collectors ...prometheus.Collector) *prometheus.Regi
 	return r
 }
 
-// scrape is what Prometheus would read.
-func scrape(t testing.TB, collectors ...prometheus.Collector) string {
+// get is one scrape, which must succeed.
+func get(t testing.TB, handler http.Handler, header http.Header, query string) *httptest.ResponseRecorder {
 	t.Helper()
 	recorder := httptest.NewRecorder()
-	handler := promhttp.HandlerFor(registry(t, collectors...), promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
-	handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	request := httptest.NewRequest(http.MethodGet, "/metrics"+query, nil)
+	request.Header = header
+	handler.ServeHTTP(recorder, request)
 	if recorder.Code != http.StatusOK {
 		t.Fatalf("scrape answered %d: %s", recorder.Code, recorder.Body)
 	}
-	return recorder.Body.String()
+	return recorder
+}
+
+// strict is client_golang's own handler, which refuses a scrape that has twins,
+// wrong types or invalid text.
+func strict(gatherers ...prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(prometheus.Gatherers(gatherers), promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
+}
+
+// scrape is what Prometheus would read. client_golang must find no fault in
+// it, and our handler must say the same.
+func scrape(t testing.TB, own *metric.Gatherer, collectors ...prometheus.Collector) string {
+	t.Helper()
+	others := registry(t, collectors...)
+	want := get(t, strict(own, others), nil, "").Body.String()
+	got := get(t, metric.Handler(nil, own, others), nil, "").Body.String()
+	if !slices.Equal(lines(got), lines(want)) {
+		t.Errorf("our handler says\n%s\nand client_golang's\n%s", got, want)
+	}
+	return want
+}
+
+func lines(scraped string) []string {
+	return slices.Sorted(strings.SplitSeq(scraped, "\n"))
 }
 
 func TestWhatIsGatheredIsExactlyTheTreaty(t *testing.T) {
 	t.Parallel()
-	families, err := registry(t, fullCollector(), fullDurations()).Gather()
+	families, err := prometheus.Gatherers{fullGatherer(), registry(t, fullDurations())}.Gather()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +210,7 @@ func TestWhatIsGatheredIsExactlyTheTreaty(t *testing.T) {
 
 func TestTheExpositionIsGolden(t *testing.T) {
 	t.Parallel()
-	got := scrape(t, fullCollector(), fullDurations())
+	got := scrape(t, fullGatherer(), fullDurations())
 	got = regexp.MustCompile(`goversion="[^"]*"`).ReplaceAllString(got, `goversion="GO"`)
 	const golden = "testdata/metrics.txt"
 	if *update {
@@ -205,7 +229,7 @@ func TestTheExpositionIsGolden(t *testing.T) {
 
 func TestTheExpositionIsLintedClean(t *testing.T) {
 	t.Parallel()
-	problems, err := testutil.GatherAndLint(registry(t, fullCollector(), fullDurations()))
+	problems, err := testutil.GatherAndLint(prometheus.Gatherers{fullGatherer(), registry(t, fullDurations())})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +243,7 @@ func has(scraped, line string) bool { return strings.Contains("\n"+scraped, "\n"
 
 func TestWhatIsNotKnownIsAbsent(t *testing.T) {
 	t.Parallel()
-	scraped := scrape(t, fullCollector(), fullDurations())
+	scraped := scrape(t, fullGatherer(), fullDurations())
 	for _, absent := range []string{
 		`shopwatch_service_last_look_timestamp_seconds{service="fresh"`,    // not looked at yet
 		`shopwatch_service_last_success_timestamp_seconds{service="fresh"`, // nor ever
@@ -380,36 +404,5 @@ func TestAnEmptyConfigStillTellsTheVersion(t *testing.T) {
 	scraped := scrape(t, metric.New(metric.Config{}))
 	if !strings.Contains(scraped, `shopwatch_build_info{goversion="go`) || strings.Count(scraped, "\n") != 3 {
 		t.Errorf("got\n%s", scraped)
-	}
-}
-
-// BenchmarkScrape is one scrape of 100 services and a shop with 500 products.
-func BenchmarkScrape(b *testing.B) {
-	state := fullStates()[0]
-	var states []exporter.State
-	for i := range 100 {
-		one := state
-		one.Service.ID = fmt.Sprintf("web%d", i)
-		reading := state.Readings[0]
-		reading.Service = one.Service.ID
-		one.Readings = []exporter.Reading{reading}
-		states = append(states, one)
-	}
-	books := fullBooks()[0]
-	for i := range 500 {
-		books.Stock = append(books.Stock, exporter.Stock{Product: fmt.Sprintf("p%d", i), Cards: i})
-	}
-	collector := metric.New(metric.Config{
-		States: func() []exporter.State { return states }, Books: func() []exporter.Books { return []exporter.Books{books} },
-	})
-	out := make(chan prometheus.Metric, 100)
-	go func() {
-		for range out { //nolint:revive // only drained
-		}
-	}()
-	defer close(out)
-	b.ReportAllocs()
-	for b.Loop() {
-		collector.Collect(out)
 	}
 }
