@@ -41,6 +41,8 @@ type Document struct {
 	env   Lookup
 	root  *node
 	index map[string]*entry
+
+	foreign bool // another program's file
 }
 
 // entry is one place in the file, found by its path.
@@ -125,7 +127,7 @@ func (d *Document) Problems() *Problems {
 // A field's name in the file is that of its tag `yaml:"name"`, or its own in
 // lower case; fields tagged "-" are skipped. A field may be a bool, a number, a
 // string, a time.Duration ("15s", "1d"), a [Secret] (fields name and
-// name_file), a [Path], a struct, a pointer, a slice or a map by string of
+// name_file), a [Path], a [Tree], a [Template], a struct, a pointer, a slice or a map by string of
 // these, or an encoding.TextUnmarshaler, which is given scalars and whose error
 // says what is wanted. A struct with a method SetDefaults() has it called
 // before it is decoded as an element of a slice or map or behind a pointer.

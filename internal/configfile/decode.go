@@ -40,6 +40,9 @@ const (
 // value decodes a node into target.
 func (d decoder) value(path string, from *node, target reflect.Value) {
 	switch {
+	case target.Type() == treeType:
+		target.Set(reflect.ValueOf(Tree{d.doc, path, from}))
+		return
 	case from.kind == null:
 		return
 	case from.kind == refused:
@@ -57,7 +60,7 @@ func (d decoder) value(path string, from *node, target reflect.Value) {
 	}
 	switch target.Kind() {
 	case reflect.Struct:
-		if target.Type() != secretType {
+		if target.Type() != secretType && target.Type() != templateType {
 			d.structFields(path, from, target)
 			return
 		}
@@ -198,7 +201,11 @@ func (d decoder) listItems(path string, from *node, target reflect.Value) {
 
 // scalar decodes a text into whatever target is.
 func (d decoder) scalar(path string, from *node, target reflect.Value) {
-	text, got, want := expand(from.text, d.doc.env)
+	if target.Type() == templateType {
+		target.Set(reflect.ValueOf(Template{d.doc, path, from.text}))
+		return
+	}
+	text, got, want := expand(from.text, d.doc.env, nil)
 	if want != "" {
 		d.problems.fail(path, got, want)
 		return
@@ -269,7 +276,7 @@ func wantOf(of reflect.Type) string {
 	switch {
 	case of == durationType:
 		return wantDuration
-	case of == secretType || of == pathType:
+	case of == secretType || of == pathType || of == templateType:
 		return wantText
 	case reflect.PointerTo(of).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()):
 		if of.Kind() == reflect.Struct {

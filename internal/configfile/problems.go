@@ -146,7 +146,7 @@ func (p *Problems) show(got any, at *entry, given bool) string {
 	if phrase, ok := got.(Phrase); ok {
 		return oneLine(string(phrase))
 	}
-	if given && at.value.kind == scalar && strings.Contains(at.value.text, "${") {
+	if given && !p.doc.foreign && at.value.kind == scalar && strings.Contains(at.value.text, "${") {
 		if _, secret := got.(Secret); !secret {
 			return asWritten(at.value)
 		}

@@ -22,7 +22,8 @@ const hidden = "<secret>"
 
 // Secret is a password or token. It comes from the field `name`, or from the
 // file that the field `name_file` names (relative to the config file; line ends
-// after it are cut). However it is printed, logged or marshalled, it shows
+// after it are cut; only PEM, which begins with -----BEGIN, may have several
+// lines). However it is printed, logged or marshalled, it shows
 // "<secret>"; only Reveal and Read give it.
 type Secret struct {
 	// A function, because fmt prints %p, and the unexported fields of other
@@ -116,7 +117,7 @@ func readSecret(path string) (secret Secret, trouble string) {
 		return Secret{}, "larger than 64 KiB"
 	case value == "":
 		return Secret{}, "empty"
-	case strings.ContainsFunc(value, unicode.IsControl):
+	case strings.ContainsFunc(value, unicode.IsControl) && !severalLines(value):
 		return Secret{}, "more than one line of text"
 	}
 	return newSecret(value, path), ""
@@ -130,3 +131,7 @@ func reason(err error) string {
 	}
 	return oneLine(err.Error())
 }
+
+// severalLines reports whether a secret file may have more lines than one: keys
+// and certificates do.
+func severalLines(text string) bool { return strings.HasPrefix(text, "-----BEGIN ") }
