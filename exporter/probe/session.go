@@ -64,12 +64,21 @@ func (l *Look) Step(doing string) {
 func (l *Look) SampleSession(err error) {
 	l.sampleAddress()
 	l.SampleCertificates(err)
+	l.sumPhases()
+	for _, phase := range l.phases {
+		l.Sample(&rules.LookPhase, phase.Took.Seconds(), phase.Name)
+	}
+}
+
+// sumPhases makes the look's phases of those of its connections and, after
+// them, those of [Look.Phase]; each once, since a series may be given only once.
+func (l *Look) sumPhases() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var phases []exporter.Phase
 	took := func(name string, spent time.Duration) {
 		for i := range phases {
-			if phases[i].Name == name { // a series may be given only once
+			if phases[i].Name == name {
 				phases[i].Took += spent
 				return
 			}
@@ -88,9 +97,6 @@ func (l *Look) SampleSession(err error) {
 	}
 	for _, phase := range l.phases {
 		took(phase.Name, phase.Took)
-	}
-	for _, phase := range phases {
-		l.Sample(&rules.LookPhase, phase.Took.Seconds(), phase.Name)
 	}
 	l.phases = phases
 }
