@@ -38,6 +38,9 @@ func (l *Look) BlameExchange(ctx context.Context, err error) error {
 	return l.Blame(ctx, err, rules.ReasonOther, SafeText(err))
 }
 
+// UserAgent is what a request of ours calls itself where its service doesn't say.
+func (l *Look) UserAgent() string { return l.prober.userAgent }
+
 // SampleCertificates gives the samples of the certificates of the look's first
 // TLS connection, which is the target's; or, where it came to none, of those
 // that err says we refused: their expiry matters most just then.
