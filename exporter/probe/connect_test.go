@@ -49,7 +49,7 @@ func TestATCPServiceMustTakeAConnection(t *testing.T) {
 	}
 	mustFail(t, look(tcpService(closedPort(t), false)), rules.ReasonConnect)
 	mustFail(t, look(tcpService("no-port", false)), rules.ReasonOther)
-	mustFail(t, look(exporter.Service{Target: open}), rules.ReasonOther)
+	mustFail(t, look(exporter.Service{Targets: []string{open}}), rules.ReasonOther)
 }
 
 func TestCertificatesAreChecked(t *testing.T) {
@@ -68,7 +68,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 	t.Run("a good certificate is good, and its ends are told", func(t *testing.T) {
 		t.Parallel()
 		for _, service := range []exporter.Service{webService(good.URL), tcpService(good.Listener.Addr().String(), true)} {
-			reading := prober.Look(context.Background(), service)
+			reading := lookWith(prober, service)
 			mustSucceed(t, reading)
 			if got := value(t, reading, rules.ProbeSSLExpiry); got != float64(soon.Unix()) {
 				t.Errorf("earliest end is %v, want %v", got, soon.Unix())
@@ -80,7 +80,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 				t.Error("version of TLS is missing")
 			}
 		}
-		reading := prober.Look(context.Background(), webService(good.URL))
+		reading := lookWith(prober, webService(good.URL))
 		if value(t, reading, rules.ProbeHTTPSSL) != 1 || value(t, reading, rules.ProbeHTTPDuration, "tls") <= 0 {
 			t.Error("the handshake is not told")
 		}
@@ -88,8 +88,8 @@ func TestCertificatesAreChecked(t *testing.T) {
 	t.Run("HTTP/2 is spoken where it is offered", func(t *testing.T) {
 		t.Parallel()
 		service := webService(modern.URL)
-		service.HTTP.Contains = "HTTP/2.0"
-		reading := prober.Look(context.Background(), service)
+		asking(contains("HTTP/2.0"))(&service)
+		reading := lookWith(prober, service)
 		mustSucceed(t, reading)
 		if got := value(t, reading, rules.ProbeHTTPVersion); got != 2 {
 			t.Errorf("version is %v, want 2", got)
@@ -101,7 +101,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 	t.Run("an expired one is refused, and its end is still told", func(t *testing.T) {
 		t.Parallel()
 		for _, service := range []exporter.Service{webService(expired.URL), tcpService(expired.Listener.Addr().String(), true)} {
-			reading := prober.Look(context.Background(), service)
+			reading := lookWith(prober, service)
 			mustFail(t, reading, rules.ReasonCertificate)
 			if got := value(t, reading, rules.ProbeSSLExpiry); got != float64(past.Unix()) {
 				t.Errorf("earliest end is %v, want %v", got, past.Unix())
@@ -116,15 +116,15 @@ func TestCertificatesAreChecked(t *testing.T) {
 	})
 	t.Run("a stranger's and a wrong name are refused", func(t *testing.T) {
 		t.Parallel()
-		mustFail(t, prober.Look(context.Background(), webService(stranger.URL)), rules.ReasonCertificate)
-		mustFail(t, prober.Look(context.Background(), webService(wrongName.URL)), rules.ReasonCertificate)
-		mustFail(t, prober.Look(context.Background(), tcpService(wrongName.Listener.Addr().String(), true)), rules.ReasonCertificate)
+		mustFail(t, lookWith(prober, webService(stranger.URL)), rules.ReasonCertificate)
+		mustFail(t, lookWith(prober, webService(wrongName.URL)), rules.ReasonCertificate)
+		mustFail(t, lookWith(prober, tcpService(wrongName.Listener.Addr().String(), true)), rules.ReasonCertificate)
 	})
 	t.Run("unless the owner says so", func(t *testing.T) {
 		t.Parallel()
 		service := webService(stranger.URL)
-		service.HTTP.SkipTLSVerify = true
-		reading := prober.Look(context.Background(), service)
+		service.Module.Blackbox.HTTP.HTTPClientConfig.TLSConfig.InsecureSkipVerify = true
+		reading := lookWith(prober, service)
 		mustSucceed(t, reading)
 		if !has(reading, rules.ProbeSSLExpiry) || has(reading, rules.ProbeSSLChain) {
 			t.Errorf("samples are %v", reading.Samples)
@@ -133,13 +133,13 @@ func TestCertificatesAreChecked(t *testing.T) {
 	t.Run("a Host header is the name to check", func(t *testing.T) {
 		t.Parallel()
 		service := webService(wrongName.URL)
-		service.HTTP.Headers = map[string]string{"Host": "other.example"}
-		mustSucceed(t, prober.Look(context.Background(), service))
+		service.Module.Blackbox.HTTP.Headers = map[string]string{"Host": "other.example"}
+		mustSucceed(t, lookWith(prober, service))
 	})
 	t.Run("a plain server is not TLS", func(t *testing.T) {
 		t.Parallel()
 		plain := serve(t, func(http.ResponseWriter, *http.Request) {})
-		reading := prober.Look(context.Background(), webService(strings.Replace(plain.URL, "http", "https", 1)))
+		reading := lookWith(prober, webService(strings.Replace(plain.URL, "http", "https", 1)))
 		mustFail(t, reading, rules.ReasonTLS)
 	})
 	t.Run("a handshake that hangs is a timeout", func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 		service := tcpService(mute, true)
 		service.Timeout = 200 * time.Millisecond
 		for _, s := range []exporter.Service{service, webService("https://"+mute, within(200*time.Millisecond))} {
-			reading := prober.Look(context.Background(), s)
+			reading := lookWith(prober, s)
 			mustFail(t, reading, rules.ReasonTimeout)
 			if !strings.Contains(reading.Detail, "TLS handshake") {
 				t.Errorf("detail is %q", reading.Detail)
@@ -160,7 +160,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 func TestANameMustResolve(t *testing.T) {
 	t.Parallel()
 	unknown := probe.New(probe.Config{Resolver: fakeResolver{}})
-	reading := unknown.Look(context.Background(), webService("http://gone.example/"))
+	reading := lookWith(unknown, webService("http://gone.example/"))
 	mustFail(t, reading, rules.ReasonDNS)
 	if reading.Detail != "lookup gone.example: no such host" {
 		t.Errorf("detail is %q", reading.Detail)
@@ -168,10 +168,10 @@ func TestANameMustResolve(t *testing.T) {
 	if got := value(t, reading, rules.ProbeHTTPStatus); got != 0 {
 		t.Errorf("status is %v, want 0", got)
 	}
-	mustFail(t, unknown.Look(context.Background(), tcpService("gone.example:6379", false)), rules.ReasonDNS)
+	mustFail(t, lookWith(unknown, tcpService("gone.example:6379", false)), rules.ReasonDNS)
 
 	mute := probe.New(probe.Config{Resolver: fakeResolver{mute: true}})
-	reading = mute.Look(context.Background(), webService("http://slow.example/", within(100*time.Millisecond)))
+	reading = lookWith(mute, webService("http://slow.example/", within(100*time.Millisecond)))
 	mustFail(t, reading, rules.ReasonTimeout)
 	if !strings.Contains(reading.Detail, "resolving the name") {
 		t.Errorf("detail is %q", reading.Detail)
@@ -183,7 +183,7 @@ func TestAChineseNameIsAskedForInItsWireForm(t *testing.T) {
 	server := serve(t, func(http.ResponseWriter, *http.Request) {})
 	_, port, _ := net.SplitHostPort(server.Listener.Addr().String())
 	prober := probe.New(probe.Config{Resolver: fakeResolver{names: map[string][]string{"xn--fiq228c.example": {"127.0.0.1"}}}})
-	mustSucceed(t, prober.Look(context.Background(), webService("http://中文.example:"+port+"/")))
+	mustSucceed(t, lookWith(prober, webService("http://中文.example:"+port+"/")))
 }
 
 func TestABrokenFamilyDoesNotMakeAnOutage(t *testing.T) {
@@ -202,7 +202,7 @@ func TestABrokenFamilyDoesNotMakeAnOutage(t *testing.T) {
 				}
 				return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
 			}})
-			reading := prober.Look(context.Background(), webService("http://shop.example/"))
+			reading := lookWith(prober, webService("http://shop.example/"))
 			mustSucceed(t, reading)
 			if got := value(t, reading, rules.ProbeIPProtocol); got != 4 {
 				t.Errorf("protocol is %v, want the one that worked", got)
@@ -216,7 +216,7 @@ func TestALookThatWeSpoiledIsInconclusive(t *testing.T) {
 	poor := probe.New(probe.Config{Dial: func(context.Context, string, string) (net.Conn, error) {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: os.NewSyscallError("socket", syscall.EMFILE)}
 	}})
-	reading := poor.Look(context.Background(), tcpService("127.0.0.1:1", false))
+	reading := lookWith(poor, tcpService("127.0.0.1:1", false))
 	mustFail(t, reading, rules.ReasonVantage)
 	if reading.Conclusive() {
 		t.Error("running out of files says nothing about the service")
@@ -224,12 +224,12 @@ func TestALookThatWeSpoiledIsInconclusive(t *testing.T) {
 
 	ctx, cancel := context.WithCancel(context.Background())
 	mute := farm(t, func(conn net.Conn) { cancel(); hang(conn) })
-	reading = probe.New(probe.Config{}).Look(ctx, webService("http://"+mute))
+	reading = probe.New(probe.Config{}).Look(ctx, webService(""), "http://"+mute)
 	mustFail(t, reading, rules.ReasonVantage)
 
 	ctx, cancel = context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	reading = probe.New(probe.Config{}).Look(ctx, webService("http://"+farm(t, hang)))
+	reading = probe.New(probe.Config{}).Look(ctx, webService(""), "http://"+farm(t, hang))
 	mustFail(t, reading, rules.ReasonTimeout)
 }
 
@@ -249,7 +249,7 @@ func TestAGuardSeesEveryAddressThatALookDials(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, address)
 		},
 	})
-	reading := prober.Look(context.Background(), webService(outside.URL))
+	reading := lookWith(prober, webService(outside.URL))
 	mustFail(t, reading, rules.ReasonConnect)
 	if reading.Detail != "address is not allowed" {
 		t.Errorf("detail is %q, want the guard's words", reading.Detail)

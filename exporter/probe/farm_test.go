@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	blackbox "github.com/prometheus/blackbox_exporter/config"
+
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
 	"shopwatch/rules"
@@ -96,11 +98,12 @@ func closedPort(t testing.TB) string {
 	return listener.Addr().String()
 }
 
-// webService is an http service with a generous timeout.
+// webService is an http service with a generous timeout and a module that only
+// its change knows.
 func webService(target string, change ...func(*exporter.Service)) exporter.Service {
 	service := exporter.Service{
-		Shop: "card", ID: "web", Target: target, Timeout: time.Minute,
-		HTTP: &exporter.HTTPLook{FollowRedirects: true, MaxBody: 1 << 20},
+		Shop: "card", ID: "web", Targets: []string{target}, Timeout: time.Minute,
+		Module: exporter.HTTPModule(func(h *blackbox.HTTPProbe) { h.BodySizeLimit = 1 << 20 }),
 	}
 	for _, f := range change {
 		f(&service)
@@ -110,17 +113,28 @@ func webService(target string, change ...func(*exporter.Service)) exporter.Servi
 
 func tcpService(target string, overTLS bool) exporter.Service {
 	return exporter.Service{
-		Shop: "card", ID: "database", Target: target, Timeout: time.Minute,
-		TCP: &exporter.TCPLook{TLS: overTLS},
+		Shop: "card", ID: "database", Targets: []string{target}, Timeout: time.Minute,
+		Module: exporter.TCPModule(func(p *blackbox.TCPProbe) { p.TLS = overTLS }),
 	}
+}
+
+// asking changes what an http service asks for.
+func asking(change func(*blackbox.HTTPProbe)) func(*exporter.Service) {
+	return func(s *exporter.Service) { change(&s.Module.Blackbox.HTTP) }
 }
 
 func within(timeout time.Duration) func(*exporter.Service) {
 	return func(s *exporter.Service) { s.Timeout = timeout }
 }
 
+// look looks at the service's one target with a prober of no special making.
 func look(service exporter.Service) exporter.Reading {
-	return probe.New(probe.Config{}).Look(context.Background(), service)
+	return lookWith(probe.New(probe.Config{}), service)
+}
+
+// lookWith looks at the service's one target.
+func lookWith(prober *probe.Prober, service exporter.Service) exporter.Reading {
+	return prober.Look(context.Background(), service, service.Targets[0])
 }
 
 // value is the one sample of a metric with these labels.

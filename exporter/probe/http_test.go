@@ -16,6 +16,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/alecthomas/units"
+	blackbox "github.com/prometheus/blackbox_exporter/config"
+
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
 	"shopwatch/rules"
@@ -30,6 +33,37 @@ func serve(t testing.TB, handler http.HandlerFunc) *httptest.Server {
 	server.Start()
 	t.Cleanup(server.Close)
 	return server
+}
+
+// asked is what a module asks for beside the defaults.
+type asked []func(*blackbox.HTTPProbe)
+
+func statuses(valid ...int) func(*blackbox.HTTPProbe) {
+	return func(h *blackbox.HTTPProbe) { h.ValidStatusCodes = valid }
+}
+
+func contains(text string) func(*blackbox.HTTPProbe) {
+	return func(h *blackbox.HTTPProbe) {
+		h.FailIfBodyNotMatchesRegexp = append(h.FailIfBodyNotMatchesRegexp, exporter.Literal(text))
+	}
+}
+
+func lacks(text string) func(*blackbox.HTTPProbe) {
+	return func(h *blackbox.HTTPProbe) {
+		h.FailIfBodyMatchesRegexp = append(h.FailIfBodyMatchesRegexp, exporter.Literal(text))
+	}
+}
+
+func method(name string) func(*blackbox.HTTPProbe) {
+	return func(h *blackbox.HTTPProbe) { h.Method = name }
+}
+
+func headers(set map[string]string) func(*blackbox.HTTPProbe) {
+	return func(h *blackbox.HTTPProbe) { h.Headers = set }
+}
+
+func limit(bytes int64) func(*blackbox.HTTPProbe) {
+	return func(h *blackbox.HTTPProbe) { h.BodySizeLimit = units.Base2Bytes(bytes) }
 }
 
 func TestAnAnswerIsJudgedByStatusAndBody(t *testing.T) {
@@ -48,30 +82,32 @@ func TestAnAnswerIsJudgedByStatusAndBody(t *testing.T) {
 	})
 	for name, c := range map[string]struct {
 		path   string
-		look   exporter.HTTPLook
+		look   asked
 		reason rules.Reason
 		detail string
 	}{
-		"any 2xx is good":                             {"/", exporter.HTTPLook{}, "", ""},
-		"another status is bad":                       {"/teapot", exporter.HTTPLook{}, rules.ReasonStatus, "answered 418"},
-		"a listed status is good":                     {"/teapot", exporter.HTTPLook{ValidStatus: []int{200, 418}}, "", ""},
-		"a 2xx that isn't listed is bad":              {"/", exporter.HTTPLook{ValidStatus: []int{204}}, rules.ReasonStatus, "answered 200"},
-		"a text that is there is good":                {"/", exporter.HTTPLook{Contains: "立即购买"}, "", ""},
-		"a text that is missing is bad":               {"/", exporter.HTTPLook{Contains: "sold"}, rules.ReasonBody, `body lacks "sold"`},
-		"a forbidden text is bad":                     {"/", exporter.HTTPLook{NotContains: "<b>"}, rules.ReasonBody, `body holds "<b>"`},
-		"a forbidden text that is missing is good":    {"/", exporter.HTTPLook{NotContains: "error"}, "", ""},
-		"a wrong status outweighs the body":           {"/teapot", exporter.HTTPLook{Contains: "x"}, rules.ReasonStatus, "answered 418"},
-		"method, host, key and agent arrive":          {"/method", exporter.HTTPLook{Method: "POST", Headers: map[string]string{"x-key": "k1", "host": "shop.example", "user-agent": "me"}, Contains: "POST k1 shop.example me"}, "", ""},
-		"our agent is sent by default":                {"/method", exporter.HTTPLook{Contains: "shopwatch"}, "", ""},
-		"a body within the limit is searched in full": {"/long", exporter.HTTPLook{MaxBody: 3 << 20, Contains: "xneedle"}, "", ""},
-		"a body past the limit is bad":                {"/long", exporter.HTTPLook{MaxBody: 1 << 20}, rules.ReasonBody, "body is longer than 1048576 bytes"},
-		"a method that can't be is our mistake":       {"/", exporter.HTTPLook{Method: "GE T"}, rules.ReasonOther, "request can't be made of the service's method and headers"},
-		"a HEAD has no body":                          {"/", exporter.HTTPLook{Method: "HEAD"}, "", ""},
+		"any 2xx is good":                             {"/", nil, "", ""},
+		"another status is bad":                       {"/teapot", nil, rules.ReasonStatus, "answered 418"},
+		"a listed status is good":                     {"/teapot", asked{statuses(200, 418)}, "", ""},
+		"a 2xx that isn't listed is bad":              {"/", asked{statuses(204)}, rules.ReasonStatus, "answered 200"},
+		"a text that is there is good":                {"/", asked{contains("立即购买")}, "", ""},
+		"a text that is missing is bad":               {"/", asked{contains("sold")}, rules.ReasonBody, `body doesn't match "sold"`},
+		"a forbidden text is bad":                     {"/", asked{lacks("<b>")}, rules.ReasonBody, `body matches "<b>"`},
+		"a forbidden text that is missing is good":    {"/", asked{lacks("error")}, "", ""},
+		"a wrong status outweighs the body":           {"/teapot", asked{contains("x")}, rules.ReasonStatus, "answered 418"},
+		"method, host, key and agent arrive":          {"/method", asked{method("POST"), headers(map[string]string{"x-key": "k1", "host": "shop.example", "user-agent": "me"}), contains("POST k1 shop.example me")}, "", ""},
+		"our agent is sent by default":                {"/method", asked{contains("shopwatch")}, "", ""},
+		"a body within the limit is searched in full": {"/long", asked{limit(3 << 20), contains("xneedle")}, "", ""},
+		"a body past the limit is bad":                {"/long", asked{limit(1 << 20)}, rules.ReasonBody, "body is longer than 1048576 bytes"},
+		"a method that can't be is our mistake":       {"/", asked{method("GE T")}, rules.ReasonOther, "request can't be made of the service's method and headers"},
+		"a HEAD has no body":                          {"/", asked{method("HEAD")}, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			service := webService(server.URL + c.path)
-			service.HTTP = &c.look
+			for _, change := range c.look {
+				asking(change)(&service)
+			}
 			reading := look(service)
 			if c.reason == "" {
 				mustSucceed(t, reading)
@@ -82,7 +118,7 @@ func TestAnAnswerIsJudgedByStatusAndBody(t *testing.T) {
 				t.Fatalf("detail is %q, want %q", reading.Detail, c.detail)
 			}
 			mismatch := 0.0
-			if c.reason == rules.ReasonBody && (c.look.Contains != "" || c.look.NotContains != "") {
+			if strings.Contains(c.detail, "match") {
 				mismatch = 1
 			}
 			if c.reason != rules.ReasonOther {
@@ -207,7 +243,8 @@ func TestRedirectsAreFollowedOnlyAsAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			service := webService(server.URL + c.path)
-			service.HTTP.FollowRedirects, service.HTTP.ValidStatus = c.follow, c.valid
+			asking(statuses(c.valid...))(&service)
+			service.Module.Blackbox.HTTP.HTTPClientConfig.FollowRedirects = c.follow
 			reading := look(service)
 			if c.reason == "" {
 				mustSucceed(t, reading)
@@ -246,9 +283,9 @@ func TestWhatTheOwnerSetStaysWithTheTargetsHost(t *testing.T) {
 		http.Redirect(w, r, "http://localhost:"+otherURL.Port()+"/", http.StatusFound)
 	})
 	service := webService(strings.Replace(server.URL, "http://", "http://owner:pa55@", 1) + "/?key=s3cret")
-	service.HTTP.Headers = map[string]string{"x-api-key": "s3cret", "Authorization": "Bearer s3cret", "User-Agent": "s3cret"}
+	service.Module.Blackbox.HTTP.Headers = map[string]string{"x-api-key": "s3cret", "Authorization": "Bearer s3cret", "User-Agent": "s3cret"}
 	prober := probe.New(probe.Config{Resolver: fakeResolver{names: map[string][]string{"localhost": {"127.0.0.1"}}}, UserAgent: "plain"})
-	mustSucceed(t, prober.Look(context.Background(), service))
+	mustSucceed(t, lookWith(prober, service))
 
 	if len(here) != 2 || here[0].Get("X-Api-Key") != "s3cret" || here[1].Get("X-Api-Key") != "s3cret" {
 		t.Fatalf("the target's host got %v, want the key twice", here)
@@ -279,8 +316,8 @@ func TestASecretNeverReachesTheReading(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if service.HTTP != nil {
-				service.HTTP.Headers = map[string]string{"X-Key": "s3cret"}
+			if service.Module.Kind == exporter.KindHTTP {
+				service.Module.Blackbox.HTTP.Headers = map[string]string{"X-Key": "s3cret"}
 			}
 			reading := look(service)
 			if reading.Success || reading.Detail == "" {
@@ -359,7 +396,7 @@ func TestAFaultyTargetGivesAReason(t *testing.T) {
 				timeout = 400 * time.Millisecond
 			}
 			service := webService("http://"+farm(t, c.behave)+"/", within(timeout))
-			service.HTTP.MaxBody = 1 << 20
+			asking(limit(1 << 20))(&service)
 			reading := look(service)
 			mustFail(t, reading, c.reason)
 			if !strings.Contains(reading.Detail, c.detail) {
@@ -393,8 +430,8 @@ func TestACompressedBombCostsBoundedMemory(t *testing.T) {
 		_, _ = w.Write(bomb.Bytes())
 	})
 	service := webService(server.URL)
-	service.HTTP.MaxBody = 32 << 20
-	service.HTTP.Contains = "never there"
+	asking(limit(32 << 20))(&service)
+	asking(contains("never there"))(&service)
 
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -430,7 +467,7 @@ func TestNothingIsLeftAfterALook(t *testing.T) {
 	ca := newAuthority(t, time.Now().Add(time.Hour))
 	secure := serveTLS(t, ca.issue(t, time.Now().Add(time.Hour), "127.0.0.1"), true, http.NotFoundHandler())
 	insecure := webService(secure.URL)
-	insecure.HTTP.SkipTLSVerify = true
+	insecure.Module.Blackbox.HTTP.HTTPClientConfig.TLSConfig.InsecureSkipVerify = true
 	services := []exporter.Service{
 		webService(server.URL), webService(secure.URL), insecure, webService("http://" + closedPort(t)),
 		webService("http://"+farm(t, hang), within(30*time.Millisecond)),
@@ -442,12 +479,12 @@ func TestNothingIsLeftAfterALook(t *testing.T) {
 		tcpService(server.Listener.Addr().String(), false), tcpService(secure.Listener.Addr().String(), true),
 	}
 	for _, service := range services {
-		prober.Look(context.Background(), service)
+		lookWith(prober, service)
 	}
 	before := runtime.NumGoroutine()
 	for range 20 {
 		for _, service := range services {
-			prober.Look(context.Background(), service)
+			lookWith(prober, service)
 		}
 	}
 	deadline := time.Now().Add(time.Minute)
@@ -478,7 +515,7 @@ func TestTheEnvironmentsProxyIsNotUsed(t *testing.T) {
 			return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
 		},
 	})
-	mustSucceed(t, prober.Look(context.Background(), webService("http://shop.example/")))
+	mustSucceed(t, lookWith(prober, webService("http://shop.example/")))
 	if len(dialled) != 1 || dialled[0] != "192.0.2.7:80" {
 		t.Fatalf("dialled %v, want the shop's address", dialled)
 	}
