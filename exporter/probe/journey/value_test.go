@@ -120,8 +120,12 @@ func TestHeadersAndBodiesStayOnTheHostTheyWereWrittenFor(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/page", http.StatusFound) })
 	mux.HandleFunc("/home", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page", http.StatusFound) })
-	mux.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/page", http.StatusTemporaryRedirect) })
-	mux.HandleFunc("/send", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, other.URL+"/page", http.StatusTemporaryRedirect) })
+	mux.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/page", http.StatusTemporaryRedirect)
+	})
+	mux.HandleFunc("/send", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, other.URL+"/page", http.StatusTemporaryRedirect)
+	})
 	mux.HandleFunc("/page", func(_ http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		r.Body = io.NopCloser(strings.NewReader(string(body)))
@@ -161,7 +165,9 @@ func TestANextStepBeginsWhereTheFormerEnded(t *testing.T) {
 	asked := make(chan string, 10)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/", func(_ http.ResponseWriter, r *http.Request) { asked <- r.RequestURI })
-	mux.HandleFunc("/old/page", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/new/shop/", http.StatusMovedPermanently) })
+	mux.HandleFunc("/old/page", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/new/shop/", http.StatusMovedPermanently)
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	wantWell(t, walk(t, server.URL+"/old/page?a=1",
