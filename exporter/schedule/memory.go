@@ -1,6 +1,7 @@
 package schedule
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ const (
 type memory struct {
 	Version  int          `json:"version"`
 	Services []remembered `json:"services"`
+	// Anchors are those of which one has answered: they aren't walled off.
+	Anchors []string `json:"anchors,omitempty"`
 }
 
 type remembered struct {
@@ -34,13 +37,13 @@ type remembered struct {
 // recall reads the state file. A missing file is an empty memory; one that
 // can't be understood is moved aside, so that it can be looked at and a restart
 // still works. Any other error (permission, disk) is returned.
-func recall(path string, log *slog.Logger) (map[Name]remembered, error) {
+func recall(path string, log *slog.Logger) (memory, error) {
 	data, err := readBounded(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return memory{}, nil
 	}
 	if err != nil && !errors.Is(err, errTooLarge) {
-		return nil, fmt.Errorf("read state file of services: %w", err)
+		return memory{}, fmt.Errorf("read state file of services: %w", err)
 	}
 	var m memory
 	if err == nil {
@@ -52,16 +55,12 @@ func recall(path string, log *slog.Logger) (map[Name]remembered, error) {
 	if err != nil {
 		aside := path + ".unreadable"
 		if moved := os.Rename(path, aside); moved != nil {
-			return nil, fmt.Errorf("move unreadable state file of services aside: %w", moved)
+			return memory{}, fmt.Errorf("move unreadable state file of services aside: %w", moved)
 		}
 		log.Warn("state file of services is unreadable, last successes start anew", "file", path, "moved_to", aside, "err", err)
-		return nil, nil
+		return memory{}, nil
 	}
-	known := make(map[Name]remembered, len(m.Services))
-	for _, r := range m.Services {
-		known[Name{r.Shop, r.Service}] = r
-	}
-	return known, nil
+	return m, nil
 }
 
 var errTooLarge = errors.New("file is too large")
@@ -110,4 +109,58 @@ func writeSynced(path string, data []byte) error {
 	}
 	_, err = file.Write(data)
 	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// saveUntil saves the state file now and then, whenever there is something new.
+func (s *Schedule) saveUntil(ctx context.Context) {
+	ticker := time.NewTicker(saveEvery)
+	defer ticker.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		err := s.save()
+		if err != nil && !failing {
+			s.log.Error("state of services can't be saved; last successes would be lost in a restart", "err", err)
+		}
+		failing = err != nil
+	}
+}
+
+// save writes the state file, if there is one and anything in it has changed.
+func (s *Schedule) save() error {
+	s.mu.Lock()
+	if s.path == "" || !s.dirty {
+		s.mu.Unlock()
+		return nil
+	}
+	var m memory
+	for _, w := range s.watched {
+		if !w.lastSuccess.IsZero() {
+			m.Services = append(m.Services, remembered{w.service.Shop, w.service.ID, w.lastSuccess.UTC(), w.verdict.Down})
+		}
+	}
+	s.dirty = false
+	s.mu.Unlock()
+	if s.guard.credible() {
+		m.Anchors = s.guard.anchors
+	}
+
+	err := m.save(s.path)
+	if err != nil {
+		s.mu.Lock()
+		s.dirty = true
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// remember notes that there is something new to save.
+func (s *Schedule) remember() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.dirty = true
 }

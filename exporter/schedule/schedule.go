@@ -16,10 +16,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"shopwatch/exporter"
@@ -31,17 +29,13 @@ const (
 	tail = time.Minute
 	// saveEvery is the least time between two writes of the state file.
 	saveEvery = 5 * time.Second
-	// promptly bounds the time over which the first looks are spread.
-	promptly = time.Second
-
-	defaultConcurrency = 16
 )
 
 // Config is what a Schedule works with.
 type Config struct {
 	Services []exporter.Service
-	// Look is one look at one service. It must end soon after the service's
-	// Timeout, and at once when its context does.
+	// Look is one look at one target of a service. Its context ends with the
+	// service's Timeout (10 s if it names none), and it must end soon after.
 	Look func(ctx context.Context, service exporter.Service, target string) exporter.Reading
 	// Now is the clock of what is told; default time.Now, whose monotonic part
 	// keeps ages true when the wall clock is set. Intervals are timed by the
@@ -49,11 +43,22 @@ type Config struct {
 	Now func() time.Time
 	// Path is the state file; "" remembers nothing across restarts.
 	Path string
-	// Concurrency is how many looks run at once; default 16.
+	// Concurrency is how many looks run at once; default 4096.
 	Concurrency int
 	// Pace scales the 60 s for which a service stays affected; default 1.
 	Pace float64
-	// Logger hears of status changes and of trouble with the state file; default none.
+	// Anchors are what must be reachable if our own connection is, such as
+	// public resolvers: while none is, failed looks at services that are Outward
+	// are inconclusive. None switches that off.
+	Anchors []string
+	// Reach tries to reach one anchor. It must obey its context. Required with Anchors.
+	Reach func(ctx context.Context, anchor string) error
+	// Observe hears of each look at a target how much later than its slot it
+	// began. It is called from many goroutines at once. Slots that were skipped
+	// aren't told. Default none.
+	Observe func(late time.Duration)
+	// Logger hears of status changes, of our own connection, and of trouble with
+	// the state file; default none.
 	Logger *slog.Logger
 }
 
@@ -63,31 +68,55 @@ type Schedule struct {
 	now     func() time.Time
 	path    string
 	tail    time.Duration
+	observe func(time.Duration)
 	log     *slog.Logger
-	places  chan struct{}
-	started atomic.Bool
+	places  *places
+	guard   *guard
+	running sync.WaitGroup // everything that Run waits for
+	changed chan struct{}  // wakes the loop after a reload
 
-	mu      sync.Mutex // never held during a look or a write
-	watched []*watched // by shop, position, id
-	dirty   bool       // something to remember has changed since the last save
+	mu       sync.Mutex // never held during a look or a write
+	started  bool
+	start    time.Time  // of Run, on the monotonic clock; zero before
+	watched  []*watched // by shop, position, id
+	byName   map[Name]*watched
+	slots    slots
+	placed   map[time.Duration]uint64 // how many services ever had slots, by interval
+	inFlight []*look                  // handed out and not returned
+	leaving  map[Name]*occupancy      // of services that a reload took away amid a look
+	shapes   *shapes
+	dirty    bool // something to remember has changed since the last save
 }
 
-// watched is one service and what its looks gave. All but service and causes
-// is guarded by Schedule.mu.
+// watched is one service and what its looks gave. Schedule.mu guards it, but
+// for the service itself, which never changes: a reload puts another in its place.
 type watched struct {
-	service     exporter.Service
-	causes      []*watched
+	service *exporter.Service
+	causes  []*watched
+	busy    *occupancy
+	gone    bool // a reload took it away, or changed what is looked at
+
+	offset time.Duration // of its slots in its interval
+	due    time.Duration // the next slot, since the start
+	begun  bool          // its first slot has come
+	missed bool          // its last slot was skipped for being too late
+	slow   bool          // its last look was
+
 	verdict     Verdict
 	ended       time.Time // of the last outage
 	lastLook    time.Time
 	lastSuccess time.Time
-	failures    map[rules.Reason]uint64
-	reading     *exporter.Reading
+	failures    [maxReasons]uint64 // in the order of rules.Reasons
+	readings    []exporter.Reading // by target
+	history     history
 }
 
+// maxReasons is room for rules.Reasons.
+const maxReasons = 16
+
 // New makes a Schedule and reads its state file. It refuses services without
-// interval or thresholds, twins, and dependencies that don't exist or go in a
-// circle; its error names all of them.
+// target, interval or thresholds, twins, and dependencies that don't exist or go
+// in a circle; its error names all of them.
 func New(config Config) (*Schedule, error) {
 	if config.Look == nil {
 		return nil, errors.New("schedule needs a look")
@@ -98,33 +127,52 @@ func New(config Config) (*Schedule, error) {
 	if config.Concurrency < 0 {
 		return nil, fmt.Errorf("schedule: concurrency is %d, want at least 1", config.Concurrency)
 	}
+	if len(config.Anchors) > 0 && config.Reach == nil {
+		return nil, errors.New("schedule needs a way to reach its anchors")
+	}
 	s := &Schedule{
-		look: config.Look, now: config.Now, path: config.Path, log: config.Logger,
-		tail:   time.Duration(float64(tail) * cmp.Or(config.Pace, 1)),
-		places: make(chan struct{}, cmp.Or(config.Concurrency, defaultConcurrency)),
+		look: config.Look, now: config.Now, path: config.Path, observe: config.Observe, log: config.Logger,
+		tail:    time.Duration(float64(tail) * cmp.Or(config.Pace, 1)),
+		places:  newPlaces(cmp.Or(config.Concurrency, defaultConcurrency)),
+		changed: make(chan struct{}, 1),
+		byName:  map[Name]*watched{}, placed: map[time.Duration]uint64{}, leaving: map[Name]*occupancy{}, shapes: newShapes(),
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
+	if s.observe == nil {
+		s.observe = func(time.Duration) {}
+	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	causes, err := Causes(config.Services)
-	if err := errors.Join(err, valid(config.Services)); err != nil {
+	causes, err := check(config.Services)
+	if err != nil {
 		return nil, fmt.Errorf("schedule: %w", err)
 	}
-	known := map[Name]remembered{}
+	var m memory
 	if s.path != "" {
-		if known, err = recall(s.path, s.log); err != nil {
+		if m, err = recall(s.path, s.log); err != nil {
 			return nil, err
 		}
 	}
-	s.watch(config.Services, causes, known)
+	s.guard = &guard{
+		anchors: slices.Clone(config.Anchors), reach: config.Reach, log: s.log, spawn: s.running.Go, learned: s.remember,
+		known: len(config.Anchors) > 0 && slices.Equal(m.Anchors, config.Anchors),
+	}
+	s.watch(config.Services, causes)
+	for _, r := range m.Services {
+		if w, ok := s.byName[Name{r.Shop, r.Service}]; ok {
+			w.lastSuccess, w.verdict.Down = r.LastSuccess, r.Outage
+		}
+	}
 	return s, nil
 }
 
-func valid(services []exporter.Service) error {
-	var problems []error
+// check gives the causes of services, or an error that names all mistakes.
+func check(services []exporter.Service) (map[Name][]Name, error) {
+	causes, err := Causes(services)
+	problems := []error{err}
 	seen := map[Name]bool{}
 	for _, service := range services {
 		name := Name{service.Shop, service.ID}
@@ -132,6 +180,13 @@ func valid(services []exporter.Service) error {
 			problems = append(problems, fmt.Errorf("service %q is there twice", name))
 		}
 		seen[name] = true
+		if len(service.Targets) == 0 {
+			problems = append(problems, fmt.Errorf("service %q has no target", name))
+		}
+		if service.Answers < 0 || service.Answers > len(service.Targets) {
+			problems = append(problems, fmt.Errorf("service %q: answers is %d, want 0–%d, the number of its targets",
+				name, service.Answers, len(service.Targets)))
+		}
 		if service.Interval <= 0 {
 			problems = append(problems, fmt.Errorf("service %q: interval is %s, want more than 0", name, service.Interval))
 		}
@@ -140,196 +195,105 @@ func valid(services []exporter.Service) error {
 				name, service.FailureThreshold, service.SuccessThreshold))
 		}
 	}
-	return errors.Join(problems...)
-}
-
-func (s *Schedule) watch(services []exporter.Service, causes map[Name][]Name, known map[Name]remembered) {
-	byName := make(map[Name]*watched, len(services))
-	for _, service := range services {
-		name := Name{service.Shop, service.ID}
-		w := &watched{service: service, verdict: Verdict{Status: rules.Unknown}, failures: map[rules.Reason]uint64{}}
-		if r, ok := known[name]; ok {
-			w.lastSuccess, w.verdict.Down = r.LastSuccess, r.Outage
-		}
-		byName[name] = w
-		s.watched = append(s.watched, w)
-	}
-	for name, w := range byName {
-		for _, cause := range causes[name] {
-			w.causes = append(w.causes, byName[cause])
-		}
-	}
-	slices.SortStableFunc(s.watched, func(a, b *watched) int {
-		return cmp.Or(cmp.Compare(a.service.Shop, b.service.Shop),
-			cmp.Compare(a.service.Position, b.service.Position), cmp.Compare(a.service.ID, b.service.ID))
-	})
+	return causes, errors.Join(problems...)
 }
 
 // Run looks at every service until ctx ends, waits for the looks that run, and
 // saves the state file. A look that the end of ctx cut short counts nothing.
 // Its error is that of the last save, or of a second Run.
 func (s *Schedule) Run(ctx context.Context) error {
-	if !s.started.CompareAndSwap(false, true) {
+	s.mu.Lock()
+	if s.started {
+		s.mu.Unlock()
 		return errors.New("schedule has run already")
 	}
-	begin := time.Now()
-	var looking sync.WaitGroup
-	for i, w := range s.watched {
-		looking.Go(func() { s.follow(ctx, w, begin, i, len(s.watched)) })
-	}
+	s.started, s.start = true, time.Now()
+	s.mu.Unlock()
+	s.guard.start = s.start
+	s.places.run = func(l *look) { s.running.Go(func() { s.follow(ctx, l) }) }
+	s.running.Go(func() { s.guard.watch(ctx, s.outward) })
+	s.running.Go(func() { s.handOutUntil(ctx) })
 	s.saveUntil(ctx)
-	looking.Wait()
+	s.running.Wait()
 	return s.save()
 }
 
-// follow looks at one service, the i-th of n, at its slots. A slot that comes
-// while the former look runs, or waits for its place, is skipped.
-func (s *Schedule) follow(ctx context.Context, w *watched, begin time.Time, i, n int) {
-	interval := w.service.Interval
-	slot := firstSlot(interval, i, n)
-	earliest := slot + interval/2
+// handOutUntil hands out the looks whose slots come. It sleeps from group to
+// group, however many services there are.
+func (s *Schedule) handOutUntil(ctx context.Context) {
+	timer := time.NewTimer(s.untilNext())
+	defer timer.Stop()
 	for {
-		timer := time.NewTimer(slot - time.Since(begin))
 		select {
 		case <-ctx.Done():
-			timer.Stop()
 			return
+		case <-s.changed:
 		case <-timer.C:
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case s.places <- struct{}{}:
+		if group := s.takeDue(s.sinceStart()); len(group) > 0 {
+			s.places.handOut(ctx, group, step(group[0].round.service.Interval))
 		}
-		reading := s.look(ctx, w.service, w.service.Targets[0])
-		<-s.places
-		if ctx.Err() != nil {
-			return
-		}
-		s.record(w, reading)
-		slot = nextSlot(interval, i, n, max(earliest, time.Since(begin)))
+		s.expire(ctx)
+		timer.Reset(s.untilNext())
 	}
 }
 
-// firstSlot is when the i-th of n services is first looked at after the start:
-// soon, since until then nothing can be told of it, and not all in one instant.
-func firstSlot(interval time.Duration, i, n int) time.Duration {
-	return min(interval/4, promptly) * time.Duration(i) / time.Duration(n)
+// elapsed is the time since the start. Schedule.mu is held.
+func (s *Schedule) elapsed() time.Duration {
+	if s.start.IsZero() {
+		return 0
+	}
+	return time.Since(s.start)
 }
 
-// nextSlot is the first of the i-th of n services' slots after a time since
-// the start. Slots are an interval apart, and spread over it across services.
-func nextSlot(interval time.Duration, i, n int, after time.Duration) time.Duration {
-	offset := time.Duration(float64(interval) * float64(i) / float64(n))
-	if after < offset {
-		return offset
-	}
-	return offset + ((after-offset)/interval+1)*interval
-}
-
-// record takes the reading of one look.
-func (s *Schedule) record(w *watched, reading exporter.Reading) {
-	if reading.End.IsZero() {
-		reading.End = s.now()
-	}
-	if !reading.Success && reading.Reason == "" {
-		reading.Reason = rules.ReasonOther
-	}
-	before, after := s.judge(w, reading)
-	if before.Status != after.Status {
-		s.log.Info("service changed its status", "shop", w.service.Shop, "service", w.service.ID,
-			"status", after.Status, "was", before.Status, "reason", reading.Reason, "detail", reading.Detail)
-	}
-}
-
-// judge changes what is held of a service, and gives its verdicts before and after.
-func (s *Schedule) judge(w *watched, reading exporter.Reading) (before, after Verdict) {
+func (s *Schedule) sinceStart() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	before = w.verdict
-	w.verdict = Judge(before, w.service, reading)
-	w.reading = &reading
-	if !reading.Success {
-		w.failures[reading.Reason]++
-	}
-	if before.Down && !w.verdict.Down {
-		w.ended = s.now()
-	}
-	if reading.Conclusive() {
-		w.lastLook = reading.End
-		age := reading.End.Sub(w.lastSuccess) // by the monotonic clock where both have it
-		success := LastSuccess(w.lastSuccess, age, reading)
-		s.dirty = s.dirty || !success.Equal(w.lastSuccess) || before.Down != w.verdict.Down
-		w.lastSuccess = success
-	}
-	return before, w.verdict
+	return s.elapsed()
 }
 
 // States gives all services as they are judged now, by shop, position and id.
 // It never waits for a look. The caller owns what it gets, except for the
-// samples of the readings and the fields of the services, which are shared and
-// must not be changed.
+// samples and phases of the readings and the fields of the services, which are
+// shared and must not be changed.
 func (s *Schedule) States() []exporter.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
+	targets := 0
+	for _, w := range s.watched {
+		targets += len(w.readings)
+	}
+	readings := make([]exporter.Reading, 0, targets)
 	states := make([]exporter.State, len(s.watched))
 	for i, w := range s.watched {
-		state := exporter.State{
-			Service: w.service, Status: w.verdict.Status, LastLook: w.lastLook, LastSuccess: w.lastSuccess,
-			Failures: maps.Clone(w.failures),
+		state := &states[i]
+		*state = exporter.State{
+			Service: *w.service, Status: w.verdict.Status, LastLook: w.lastLook, LastSuccess: w.lastSuccess,
+			Failures: w.failed(),
 		}
 		for _, cause := range w.causes {
 			state.Affected = state.Affected || Affected(now, s.tail, Outage{cause.verdict.Down, cause.ended})
 		}
-		if w.reading != nil {
-			state.Readings = []exporter.Reading{*w.reading}
+		if first := len(readings); len(w.readings) > 0 {
+			readings = append(readings, w.readings...)
+			state.Readings = readings[first:len(readings):len(readings)]
 		}
-		states[i] = state
 	}
 	return states
 }
 
-// saveUntil saves the state file now and then, whenever there is something new.
-func (s *Schedule) saveUntil(ctx context.Context) {
-	ticker := time.NewTicker(saveEvery)
-	defer ticker.Stop()
-	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// failed is how often looks failed, by reason; nil where none did.
+func (w *watched) failed() map[rules.Reason]uint64 {
+	var failures map[rules.Reason]uint64
+	for i, reason := range rules.Reasons {
+		if w.failures[i] == 0 {
+			continue
 		}
-		err := s.save()
-		if err != nil && !failing {
-			s.log.Error("state of services can't be saved; last successes would be lost in a restart", "err", err)
+		if failures == nil {
+			failures = map[rules.Reason]uint64{}
 		}
-		failing = err != nil
+		failures[reason] = w.failures[i]
 	}
-}
-
-// save writes the state file, if there is one and anything in it has changed.
-func (s *Schedule) save() error {
-	s.mu.Lock()
-	if s.path == "" || !s.dirty {
-		s.mu.Unlock()
-		return nil
-	}
-	var m memory
-	for _, w := range s.watched {
-		if !w.lastSuccess.IsZero() {
-			m.Services = append(m.Services, remembered{w.service.Shop, w.service.ID, w.lastSuccess.UTC(), w.verdict.Down})
-		}
-	}
-	s.dirty = false
-	s.mu.Unlock()
-
-	err := m.save(s.path)
-	if err != nil {
-		s.mu.Lock()
-		s.dirty = true
-		s.mu.Unlock()
-	}
-	return err
+	return failures
 }

@@ -20,6 +20,7 @@ import (
 // world answers looks as the test says and notes when they came. In a synctest
 // bubble its clock stands still until everything waits.
 type world struct {
+	t       *testing.T
 	mu      sync.Mutex
 	broken  map[string]rules.Reason
 	lasts   map[string]time.Duration // how long a look takes
@@ -28,8 +29,8 @@ type world struct {
 	most    int // looks at once, over all services
 }
 
-func newWorld() *world {
-	return &world{broken: map[string]rules.Reason{}, lasts: map[string]time.Duration{}, looks: map[string][]time.Time{}, running: map[string]int{}}
+func newWorld(t *testing.T) *world {
+	return &world{t: t, broken: map[string]rules.Reason{}, lasts: map[string]time.Duration{}, looks: map[string][]time.Time{}, running: map[string]int{}}
 }
 
 func (w *world) breaks(service string, reason rules.Reason) {
@@ -50,7 +51,7 @@ func (w *world) look(ctx context.Context, service exporter.Service, target strin
 	w.looks[service.ID] = append(w.looks[service.ID], start)
 	w.running[service.ID]++
 	if w.running[service.ID] > 1 {
-		panic("two looks at one service at once")
+		w.t.Errorf("two looks at %s at once", service.ID)
 	}
 	at := 0
 	for _, n := range w.running {
@@ -124,7 +125,7 @@ func TestEveryServiceIsLookedAtSoonThenAtItsOwnSlots(t *testing.T) {
 		for i := range n {
 			services = append(services, service(fmt.Sprintf("s%02d", i), i+1, interval))
 		}
-		w := newWorld()
+		w := newWorld(t)
 		begin := time.Now()
 		run(t, schedule.Config{Services: services, Look: w.look})
 		pass(10*interval - time.Second)
@@ -156,10 +157,12 @@ func TestEveryServiceIsLookedAtSoonThenAtItsOwnSlots(t *testing.T) {
 
 func TestAMissedSlotIsSkippedNotQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		w.lasts["slow"] = 25 * time.Second
+		slow := service("slow", 1, 10*time.Second)
+		slow.Timeout = time.Minute
 		begin := time.Now()
-		run(t, schedule.Config{Services: []exporter.Service{service("slow", 1, 10*time.Second)}, Look: w.look})
+		run(t, schedule.Config{Services: []exporter.Service{slow}, Look: w.look})
 		pass(2 * time.Minute)
 		for i, start := range w.starts("slow") {
 			if want := time.Duration(i) * 30 * time.Second; start.Sub(begin) != want {
@@ -174,7 +177,7 @@ func TestAMissedSlotIsSkippedNotQueued(t *testing.T) {
 
 func TestLooksAtOnceAreBoundedAndNobodyStarves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		var services []exporter.Service
 		for i := range 20 {
 			s := service(fmt.Sprintf("s%02d", i), i, 10*time.Second)
@@ -196,7 +199,7 @@ func TestLooksAtOnceAreBoundedAndNobodyStarves(t *testing.T) {
 
 func TestStatesTellWhatTheLooksGave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		w.lasts["web"] = 100 * time.Millisecond
 		s, _ := run(t, schedule.Config{
 			Services: []exporter.Service{service("web", 2, 10*time.Second), service("pay", 1, 10*time.Second)}, Look: w.look,
@@ -244,9 +247,11 @@ func TestStatesTellWhatTheLooksGave(t *testing.T) {
 
 func TestStatesNeverWaitForALook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		w.lasts["web"] = time.Hour
-		s, _ := run(t, schedule.Config{Services: []exporter.Service{service("web", 1, time.Second)}, Look: w.look})
+		web := service("web", 1, time.Second)
+		web.Timeout = time.Hour
+		s, _ := run(t, schedule.Config{Services: []exporter.Service{web}, Look: w.look})
 		pass(time.Minute)
 		before := time.Now()
 		if got := state(t, s, "web"); got.Status != rules.Unknown {
@@ -263,7 +268,7 @@ func TestAServiceIsAffectedWhileItsCauseIsDownAndAMinuteAfter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tail := time.Duration(float64(time.Minute) * pace)
-				w := newWorld()
+				w := newWorld(t)
 				s, _ := run(t, schedule.Config{Look: w.look, Pace: pace, Services: []exporter.Service{
 					service("db", 1, time.Second), service("api", 2, time.Second, "db"), service("web", 3, time.Second, "api"), service("sms", 4, time.Second),
 				}})
@@ -310,7 +315,7 @@ func TestAServiceIsAffectedWhileItsCauseIsDownAndAMinuteAfter(t *testing.T) {
 func TestARestartRemembersTheLastSuccessAndTheOutage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "services.json")
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		config := schedule.Config{Look: w.look, Path: path, Services: []exporter.Service{
 			service("db", 1, 10*time.Second), service("web", 2, 10*time.Second, "db"),
 		}}
@@ -351,7 +356,7 @@ func TestARestartRemembersTheLastSuccessAndTheOutage(t *testing.T) {
 
 func TestTheFirstLookEverSeedsTheLastSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		w.breaks("web", rules.ReasonVantage)
 		s, _ := run(t, schedule.Config{Look: w.look, Services: []exporter.Service{service("web", 1, 10*time.Second)}})
 		pass(5 * time.Second)
@@ -374,7 +379,7 @@ func TestTheFirstLookEverSeedsTheLastSuccess(t *testing.T) {
 func TestTheStateFileIsWrittenWhileRunningAndNotTooOften(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "services.json")
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		run(t, schedule.Config{Look: w.look, Path: path, Services: []exporter.Service{service("web", 1, 100*time.Millisecond)}})
 		pass(4900 * time.Millisecond)
 		if _, err := os.Stat(path); err == nil {
@@ -420,7 +425,7 @@ func TestAnUnreadableStateFileIsMovedAside(t *testing.T) {
 			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			s, err := schedule.New(schedule.Config{Look: newWorld().look, Path: path, Services: []exporter.Service{service("web", 1, time.Second)}})
+			s, err := schedule.New(schedule.Config{Look: newWorld(t).look, Path: path, Services: []exporter.Service{service("web", 1, time.Second)}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -440,7 +445,7 @@ func TestAnUnreadableStateFileIsMovedAside(t *testing.T) {
 func TestAFileThatCantBeSavedIsToldAtTheEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gone", "services.json")
 	synctest.Test(t, func(t *testing.T) {
-		s, stop := run(t, schedule.Config{Look: newWorld().look, Path: path, Services: []exporter.Service{service("web", 1, time.Second)}})
+		s, stop := run(t, schedule.Config{Look: newWorld(t).look, Path: path, Services: []exporter.Service{service("web", 1, time.Second)}})
 		pass(time.Minute)
 		if got := state(t, s, "web"); got.Status != rules.Operational {
 			t.Errorf("status is %s: looks must go on", got.Status)
@@ -453,10 +458,12 @@ func TestAFileThatCantBeSavedIsToldAtTheEnd(t *testing.T) {
 
 func TestALookThatTheStopCutShortCountsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newWorld()
+		w := newWorld(t)
 		w.lasts["web"] = time.Hour
 		w.breaks("web", rules.ReasonConnect)
-		s, stop := run(t, schedule.Config{Look: w.look, Services: []exporter.Service{service("web", 1, time.Second)}})
+		web := service("web", 1, time.Second)
+		web.Timeout = time.Hour
+		s, stop := run(t, schedule.Config{Look: w.look, Services: []exporter.Service{web}})
 		pass(time.Minute)
 		before := time.Now()
 		if err := stop(); err != nil {
@@ -476,7 +483,7 @@ func TestALookThatTheStopCutShortCountsNothing(t *testing.T) {
 
 func TestWithoutServicesRunStillWaitsForItsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := schedule.New(schedule.Config{Look: newWorld().look})
+		s, err := schedule.New(schedule.Config{Look: newWorld(t).look})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -491,7 +498,7 @@ func TestWithoutServicesRunStillWaitsForItsEnd(t *testing.T) {
 
 func TestAScheduleRefusesToBeBuiltWrong(t *testing.T) {
 	t.Parallel()
-	look := newWorld().look
+	look := newWorld(t).look
 	one := service("web", 1, time.Second)
 	lazy, bold := one, one
 	lazy.Interval = 0
