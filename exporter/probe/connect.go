@@ -2,9 +2,13 @@ package probe
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/hex"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/prometheus/common/config"
@@ -23,20 +27,33 @@ const headStart = 250 * time.Millisecond
 // is not nil. Its errors are problems with reason dns, connect, tls,
 // certificate, timeout or vantage.
 func (l *Look) connect(ctx context.Context, h *hop, address string, secure *tls.Config) (net.Conn, error) {
+	return l.connectBy(ctx, h, address, route{}, secure)
+}
+
+// connectBy is connect by a route that the module prescribes.
+func (l *Look) connectBy(ctx context.Context, h *hop, address string, by route, secure *tls.Config) (net.Conn, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, Problem(rules.ReasonOther, "target has no host and port")
 	}
-	addresses, err := l.resolve(ctx, host)
+	dial, err := by.dial(l.prober.dial)
 	if err != nil {
+		return nil, err
+	}
+	addresses, err := l.resolve(ctx, host)
+	if err == nil {
+		addresses, err = by.among(host, addresses)
+	}
+	if err != nil {
+		l.mark(&h.resolved, h, h.phase) // how long it took to come to nothing
 		return nil, l.Blame(ctx, err, rules.ReasonDNS, err.Error())
 	}
 	l.mark(&h.resolved, h, "connecting")
 	l.mu.Lock()
-	h.protocol = protocol(addresses[0])
+	h.address = addresses[0]
 	l.mu.Unlock()
 
-	conn, winner, err := l.prober.race(ctx, addresses, port)
+	conn, winner, err := race(ctx, l.guarded(dial), addresses, port)
 	if err != nil {
 		return nil, l.Blame(ctx, err, rules.ReasonConnect, err.Error())
 	}
@@ -44,7 +61,7 @@ func (l *Look) connect(ctx context.Context, h *hop, address string, secure *tls.
 		return nil, l.Blame(ctx, net.ErrClosed, rules.ReasonConnect, "the look is over")
 	}
 	l.mu.Lock()
-	h.protocol = protocol(winner)
+	h.address = winner
 	l.mu.Unlock()
 	if deadline, ok := ctx.Deadline(); ok {
 		// The context would close the connection as well; this is the second belt.
@@ -111,7 +128,7 @@ func protocol(address net.IPAddr) int {
 // race dials the addresses one head start after the other and gives the first
 // connection; all others are closed. Its error is that of the first address
 // that failed.
-func (p *Prober) race(ctx context.Context, addresses []net.IPAddr, port string) (net.Conn, net.IPAddr, error) {
+func race(ctx context.Context, dial dialer, addresses []net.IPAddr, port string) (net.Conn, net.IPAddr, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type outcome struct {
@@ -121,7 +138,7 @@ func (p *Prober) race(ctx context.Context, addresses []net.IPAddr, port string) 
 	}
 	outcomes := make(chan outcome)
 	attempt := func(address net.IPAddr) {
-		conn, err := p.dial(ctx, "tcp", net.JoinHostPort(address.String(), port))
+		conn, err := dial(ctx, "tcp", net.JoinHostPort(address.String(), port))
 		select {
 		case outcomes <- outcome{conn, address, err}:
 		case <-ctx.Done(): // lost the race, or nobody waits any more
@@ -196,29 +213,19 @@ func (l *Look) TLSConfig(host string, options config.TLSConfig, protocols ...str
 // that we verified is absent where verification was off or failed.
 func certificateSamples(state *tls.ConnectionState) []exporter.Sample {
 	var samples []exporter.Sample
-	var earliest time.Time
-	for _, certificate := range state.PeerCertificates {
-		if earliest.IsZero() || certificate.NotAfter.Before(earliest) {
-			earliest = certificate.NotAfter
-		}
+	if len(state.PeerCertificates) > 0 {
+		leaf := state.PeerCertificates[0]
+		fingerprint := sha256.Sum256(leaf.Raw)
+		samples = append(samples,
+			exporter.Sample{Metric: &rules.ProbeSSLExpiry, Value: float64(earliestEnd(state.PeerCertificates).Unix())},
+			exporter.Sample{Metric: &rules.ProbeSSLInfo, Value: 1, Labels: []string{
+				hex.EncodeToString(fingerprint[:]), leaf.Subject.String(), leaf.Issuer.String(),
+				strings.Join(leaf.DNSNames, ","), hex.EncodeToString(leaf.SerialNumber.Bytes()),
+			}},
+		)
 	}
-	if !earliest.IsZero() {
-		samples = append(samples, exporter.Sample{Metric: &rules.ProbeSSLExpiry, Value: float64(earliest.Unix())})
-	}
-	var longest time.Time
-	for _, chain := range state.VerifiedChains {
-		var end time.Time
-		for _, certificate := range chain {
-			if end.IsZero() || certificate.NotAfter.Before(end) {
-				end = certificate.NotAfter
-			}
-		}
-		if end.After(longest) {
-			longest = end
-		}
-	}
-	if !longest.IsZero() {
-		samples = append(samples, exporter.Sample{Metric: &rules.ProbeSSLChain, Value: float64(longest.Unix())})
+	if end := lastChainEnd(state); !end.IsZero() {
+		samples = append(samples, exporter.Sample{Metric: &rules.ProbeSSLChain, Value: float64(end.Unix())})
 	}
 	if state.Version != 0 {
 		samples = append(samples, exporter.Sample{
@@ -226,4 +233,27 @@ func certificateSamples(state *tls.ConnectionState) []exporter.Sample {
 		})
 	}
 	return samples
+}
+
+// earliestEnd is when the first of the certificates expires, zero where there are none.
+func earliestEnd(certificates []*x509.Certificate) time.Time {
+	var earliest time.Time
+	for _, certificate := range certificates {
+		if earliest.IsZero() || certificate.NotAfter.Before(earliest) {
+			earliest = certificate.NotAfter
+		}
+	}
+	return earliest
+}
+
+// lastChainEnd is when the longest-lived of the chains that we verified
+// expires, zero where verification was off or failed.
+func lastChainEnd(state *tls.ConnectionState) time.Time {
+	var longest time.Time
+	for _, chain := range state.VerifiedChains {
+		if end := earliestEnd(chain); end.After(longest) {
+			longest = end
+		}
+	}
+	return longest
 }

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"maps"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -54,6 +55,9 @@ type Config struct {
 	// IP and a port, never a name, so that a guard that is put here sees where
 	// a redirect or a re-bound name leads in truth. It must obey its context.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Guard is asked before every address that a look would dial, a redirect's
+	// and a re-bound name's too; its error is told as it is. Default: all may be dialled.
+	Guard func(netip.AddrPort) error
 	// Resolver looks names up; default net.DefaultResolver. It must obey its context.
 	Resolver Resolver
 	// Now is the clock of all durations; default time.Now.
@@ -74,6 +78,7 @@ type Kind func(context.Context, *Look) error
 // Prober looks at services. It may be used by many goroutines at once.
 type Prober struct {
 	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	guard     func(netip.AddrPort) error // nil: none
 	resolver  Resolver
 	now       func() time.Time
 	userAgent string
@@ -85,9 +90,12 @@ type Prober struct {
 // tells how buyers reach the shop, not how this machine reaches the internet.
 func New(config Config) *Prober {
 	p := &Prober{
-		dial: config.Dial, resolver: config.Resolver, now: config.Now,
+		dial: config.Dial, guard: config.Guard, resolver: config.Resolver, now: config.Now,
 		userAgent: config.UserAgent, roots: config.RootCAs,
-		kinds: map[exporter.Kind]Kind{exporter.KindHTTP: lookHTTP, exporter.KindTCP: lookTCP},
+		kinds: map[exporter.Kind]Kind{
+			exporter.KindHTTP: lookHTTP, exporter.KindTCP: lookTCP, exporter.KindUnix: lookUnix,
+			exporter.KindDNS: lookDNS, exporter.KindICMP: lookICMP, exporter.KindGRPC: lookGRPC,
+		},
 	}
 	maps.Copy(p.kinds, config.Kinds)
 	if p.dial == nil {
@@ -174,12 +182,12 @@ type hop struct {
 	started    time.Time
 	resolved   time.Time
 	connected  time.Time
-	securing   time.Time // the TLS handshake begins, never without TLS
-	handshaken time.Time // likewise
-	ready      time.Time // the request may be written
-	answered   time.Time // first byte of the response
-	ended      time.Time // last byte of the body
-	protocol   int       // 4 or 6; 0 while no address is known
+	securing   time.Time  // the TLS handshake begins, never without TLS
+	handshaken time.Time  // likewise
+	ready      time.Time  // the request may be written
+	answered   time.Time  // first byte of the response
+	ended      time.Time  // last byte of the body
+	address    net.IPAddr // that won, or the first to be tried; empty while none is known
 	tls        *tls.ConnectionState
 }
 
@@ -260,13 +268,18 @@ func (l *Look) sampleAddress() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var lookup time.Duration
-	var protocol int
+	var family int
+	var hash float64
 	if len(l.hops) > 0 {
 		first := l.hops[0]
-		lookup, protocol = between(first.started, first.resolved), first.protocol
+		lookup = between(first.started, first.resolved)
+		if first.address.IP != nil {
+			family, hash = protocol(first.address), addressHash(first.address)
+		}
 	}
 	l.Sample(&rules.ProbeDNSLookup, lookup.Seconds())
-	l.Sample(&rules.ProbeIPProtocol, float64(protocol))
+	l.Sample(&rules.ProbeIPProtocol, float64(family))
+	l.Sample(&rules.ProbeIPHash, hash)
 }
 
 // between is the time from one moment to another, 0 unless both came.

@@ -31,20 +31,29 @@ func (l *Look) handshake(ctx context.Context, h *hop, conn net.Conn, secure *tls
 	l.mark(&h.securing, h, "in the TLS handshake")
 	session := tls.Client(conn, secure)
 	if err := session.HandshakeContext(ctx); err != nil {
-		if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-			return nil, &certificateProblem{
-				problem: problem{rules.ReasonCertificate, unverified.Err.Error()},
-				state:   tls.ConnectionState{PeerCertificates: unverified.UnverifiedCertificates},
-			}
-		}
-		return nil, l.Blame(ctx, err, rules.ReasonTLS, SafeText(err))
+		return nil, l.blameHandshake(ctx, err)
 	}
-	l.mark(&h.handshaken, h, "waiting for the answer")
-	state := session.ConnectionState()
-	l.mu.Lock()
-	h.tls = &state
-	l.mu.Unlock()
+	l.secured(h, session.ConnectionState())
 	return session, nil
+}
+
+// secured notes a hop's TLS session.
+func (l *Look) secured(h *hop, state tls.ConnectionState) {
+	l.mark(&h.handshaken, h, "waiting for the answer")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h.tls = &state
+}
+
+// blameHandshake makes a problem of a TLS handshake that failed.
+func (l *Look) blameHandshake(ctx context.Context, err error) error {
+	if unverified, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &certificateProblem{
+			problem: problem{rules.ReasonCertificate, unverified.Err.Error()},
+			state:   tls.ConnectionState{PeerCertificates: unverified.UnverifiedCertificates},
+		}
+	}
+	return l.Blame(ctx, err, rules.ReasonTLS, SafeText(err))
 }
 
 // Step says what the look is doing from now on, for the detail of a timeout:

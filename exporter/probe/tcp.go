@@ -3,35 +3,53 @@ package probe
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"net"
 
 	"shopwatch/rules"
 )
 
 // lookTCP opens a connection to host:port, and a TLS session on it if the
-// service asks for one, and sends nothing.
+// module asks for one, and holds the module's dialogue.
 func lookTCP(ctx context.Context, l *Look) error {
 	host, _, err := net.SplitHostPort(l.target)
 	if err != nil {
 		return Problem(rules.ReasonOther, "target is not host:port")
 	}
-	var secure *tls.Config
-	if l.module.Blackbox.TCP.TLS {
-		if secure, err = l.TLSConfig(host, l.module.Blackbox.TCP.TLSConfig); err != nil {
+	module := &l.module.Blackbox.TCP
+	secure := func() (*tls.Config, error) { return l.TLSConfig(host, module.TLSConfig) }
+	var first *tls.Config
+	if module.TLS {
+		if first, err = secure(); err != nil {
 			return err
 		}
 	}
-	_, err = l.connect(ctx, l.begin(), l.target, secure)
+	by := route{preferred: module.IPProtocol, strict: !module.IPProtocolFallback, source: module.SourceIPAddress}
+	conn, err := l.connectBy(ctx, l.begin(), l.target, by, first)
+	if err == nil {
+		err = l.converse(ctx, conn, module.QueryResponse, secure)
+	}
 	l.sampleAddress()
-	if err != nil {
-		if refused, ok := errors.AsType[*certificateProblem](err); ok {
-			l.samples = append(l.samples, certificateSamples(&refused.state)...)
+	l.sampleSecurity(err, true)
+	l.sumPhases()
+	return err
+}
+
+// sampleSecurity tells of the look's TLS session as blackbox_exporter's tcp,
+// unix and grpc probers do, the latter without the chain; and, what they don't,
+// of the certificates that err says we refused, since their expiry matters most
+// just then. A chain that nobody verified ends at the zero time, as theirs does.
+func (l *Look) sampleSecurity(err error, chain bool) {
+	state := l.session()
+	if state == nil {
+		l.SampleCertificates(err)
+		return
+	}
+	for _, sample := range certificateSamples(state) {
+		if sample.Metric != &rules.ProbeSSLChain {
+			l.samples = append(l.samples, sample)
 		}
-		return err
 	}
-	if state := l.session(); state != nil {
-		l.samples = append(l.samples, certificateSamples(state)...)
+	if chain {
+		l.Sample(&rules.ProbeSSLChain, float64(lastChainEnd(state).Unix()))
 	}
-	return nil
 }

@@ -1,0 +1,188 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/blackbox_exporter/prober"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"shopwatch/rules"
+)
+
+// lookGRPC asks a gRPC server's health service, by blackbox_exporter's own
+// client of it but over a connection of ours: blackbox_exporter's whole prober
+// asks without a deadline, so that a server which takes the question and never
+// answers would hold a look for ever, and it resolves the name a second time,
+// out of every guard's sight.
+func lookGRPC(ctx context.Context, l *Look) error {
+	module := &l.module.Blackbox.GRPC
+	host, address, err := grpcTarget(l.target, module.TLS)
+	if err != nil {
+		return err
+	}
+	g := &health{look: l, hop: l.begin(), by: route{
+		preferred: module.PreferredIPProtocol, strict: !module.IPProtocolFallback,
+	}}
+	if module.TLS {
+		secure, err := l.TLSConfig(host, module.TLSConfig)
+		if err != nil {
+			return err
+		}
+		g.TransportCredentials = credentials.NewTLS(secure)
+	} else {
+		g.TransportCredentials = insecure.NewCredentials()
+	}
+	err = g.check(ctx, address)
+	l.sampleAddress()
+	g.sample(err)
+	l.sumPhases()
+	return err
+}
+
+// grpcTarget makes host:port of a target, which blackbox_exporter takes as a
+// URL too, and the host of that.
+func grpcTarget(target string, secure bool) (host, address string, err error) {
+	if !strings.HasPrefix(target, "http://") && !strings.HasPrefix(target, "https://") {
+		target = "http://" + target
+	}
+	parsed, err := url.Parse(target)
+	if err != nil || parsed.Host == "" {
+		return "", "", Problem(rules.ReasonOther, "target is not host:port")
+	}
+	port := parsed.Port()
+	switch {
+	case port == "" && secure:
+		port = "443"
+	case port == "":
+		port = "80"
+	}
+	return parsed.Hostname(), net.JoinHostPort(parsed.Hostname(), port), nil
+}
+
+// health is one question to a health service, and the credentials of its connection.
+type health struct {
+	credentials.TransportCredentials
+	look *Look
+	hop  *hop
+	by   route
+
+	status  codes.Code
+	serving string // what the service answered, "" where it didn't
+
+	mu      sync.Mutex // gRPC's goroutines may outlive the question
+	problem error      // what the connection met
+}
+
+// check asks the health service; its error is a problem.
+func (g *health) check(ctx context.Context, address string) error {
+	// The address goes to our dialler as it is; nothing else resolves it. Ours
+	// is the look's context, since gRPC's own would give a connection 20 s.
+	dial := func(context.Context, string) (net.Conn, error) {
+		conn, err := g.look.connectBy(ctx, g.hop, address, g.by, nil)
+		return conn, g.met(err)
+	}
+	conn, err := grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(g), grpc.WithContextDialer(dial), grpc.WithNoProxy(),
+		grpc.WithMaxHeaderListSize(maxHeader), grpc.WithDisableServiceConfig(), grpc.WithDisableRetry(),
+		grpc.WithUserAgent(g.look.prober.userAgent))
+	if err != nil {
+		return Problem(rules.ReasonOther, "target can't be asked over gRPC")
+	}
+	defer conn.Close()
+	module := &g.look.module.Blackbox.GRPC
+	ok, status, _, serving, err := prober.NewGrpcHealthCheckClient(conn).Check(ctx, module.Service, module.Metadata)
+	g.status, g.serving = status, serving
+	switch {
+	case ok:
+		return nil
+	case err == nil:
+		return Problem(rules.ReasonStatus, "the health service answered "+serving)
+	}
+	return g.blame(ctx)
+}
+
+// blame finds the reason of a question without an answer. The status's message
+// is the far side's and is not told.
+func (g *health) blame(ctx context.Context) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.problem != nil {
+		return g.problem
+	}
+	reason, text := rules.ReasonStatus, "answered with the gRPC status "+g.status.String()
+	switch g.status {
+	case codes.Unavailable:
+		reason, text = rules.ReasonConnect, "the far side broke off, is no gRPC server, or says that it is unavailable"
+	case codes.Unimplemented:
+		text = "the server has no health service"
+	case codes.NotFound:
+		text = "the health service doesn't know the service that it is asked about"
+	case codes.Unauthenticated, codes.PermissionDenied:
+		reason = rules.ReasonAuth
+	}
+	return g.look.Blame(ctx, nil, reason, text)
+}
+
+// met remembers the first problem of the connection: what gRPC makes of it
+// loses the reason.
+func (g *health) met(err error) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.problem == nil {
+		g.problem = err
+	}
+	return err
+}
+
+// ClientHandshake implements credentials.TransportCredentials.
+func (g *health) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	if g.Info().SecurityProtocol == "tls" {
+		g.look.mark(&g.hop.securing, g.hop, "in the TLS handshake")
+	}
+	conn, info, err := g.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	if err != nil {
+		return nil, nil, g.met(g.look.blameHandshake(ctx, err))
+	}
+	if secure, ok := info.(credentials.TLSInfo); ok {
+		g.look.secured(g.hop, secure.State)
+	}
+	return conn, info, nil
+}
+
+// Clone implements credentials.TransportCredentials: there is one connection.
+func (g *health) Clone() credentials.TransportCredentials { return g }
+
+// sample gives the samples of the question, with zeros for what never came.
+// Certificates are told only of a connection that answered, or that we refused.
+func (g *health) sample(err error) {
+	l := g.look
+	l.mu.Lock()
+	resolved := g.hop.address.IP != nil
+	lookup, asking := between(g.hop.started, g.hop.resolved), l.prober.now().Sub(g.hop.resolved)
+	secure := g.hop.tls != nil && g.serving != ""
+	l.mu.Unlock()
+
+	l.Sample(&rules.ProbeGRPCSSL, truth(secure))
+	if secure || l.session() == nil {
+		l.sampleSecurity(err, false)
+	}
+	if !resolved { // no name, no question
+		l.Sample(&rules.ProbeGRPCDuration, 0, "resolve")
+		l.Sample(&rules.ProbeGRPCStatus, 0)
+		return
+	}
+	l.Sample(&rules.ProbeGRPCDuration, lookup.Seconds(), "resolve")
+	l.Sample(&rules.ProbeGRPCDuration, asking.Seconds(), "check")
+	l.Sample(&rules.ProbeGRPCStatus, float64(g.status))
+	for status := range grpc_health_v1.HealthCheckResponse_ServingStatus_value {
+		l.Sample(&rules.ProbeGRPCHealth, truth(status == g.serving), status)
+	}
+}
