@@ -215,9 +215,9 @@ type SMS struct {
 	KeyID     string // AccessKeyId, SecretId, account SID
 	KeySecret string
 	Region    string
-	AppID     string // Tencent's SmsSdkAppId
-	SignName  string // its state is asked for where the API tells
-	Template  string // likewise
+	AppID     string // Tencent's SmsSdkAppId; Twilio's account SID where KeyID is an API key
+	SignName  string // its state is asked for where the API tells; Tencent knows it by its number alone
+	Template  string // likewise; Tencent's is a number
 	// LeastBalance is in the account's currency; less is a failed look; 0 asks nothing.
 	LeastBalance float64
 	TLS          config.TLSConfig

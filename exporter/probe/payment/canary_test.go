@@ -28,7 +28,7 @@ import (
 func TestNothingThatAGatewayEchoesIsShown(t *testing.T) {
 	t.Parallel()
 	for _, s := range subjects() {
-		for _, word := range []string{"", sharedKey, apiV3Key, token} {
+		for _, word := range []string{"", s.credentials.Key, s.credentials.APIKey, s.credentials.Serial} {
 			for _, status := range []int{200, 400, 401, 404, 500} {
 				target := start(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					body, _ := io.ReadAll(r.Body)
@@ -83,7 +83,6 @@ func secured(t *testing.T, handler http.Handler, end time.Time) (string, *x509.C
 	pool.AddCert(certificate)
 	server := httptest.NewUnstartedServer(handler)
 	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	server.Config.ErrorLog = nil
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server.URL, pool
