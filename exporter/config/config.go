@@ -37,6 +37,18 @@ type Config struct {
 	Delivery map[string]exporter.Service
 	// Escalation also stands in each ledger as Late and Stuck.
 	Escalation rules.Escalation
+
+	// Modules are those that /probe knows, by name; http_2xx is always among them.
+	Modules map[string]exporter.Module
+	// Anchors are host:port of what tells whether our own connection is there;
+	// empty: nobody asks.
+	Anchors []string
+	Probe   Probe
+	// HostCollectors are node_exporter's that watch this machine; empty: none.
+	HostCollectors []string
+
+	// Warnings are what works, but hardly as it was meant: for people.
+	Warnings configfile.Mistakes
 }
 
 // String counts what there is: a Config holds data source names, which are secret.
@@ -70,9 +82,15 @@ func Load(doc *configfile.Document) (Config, error) {
 		problems.Add(configfile.Field(SectionEscalation, field), got, want)
 	})
 
-	var section sectionFields
+	section := newSection()
 	doc.Decode(Section, &section, problems)
-	build := builder{problems: problems, escalation: config.Escalation}
+	build := builder{
+		file: doc.Name(), problems: problems, escalation: config.Escalation, pushTokens: make(map[string]bool),
+	}
+	build.mods = build.modules(section)
+	config.Anchors = build.anchors(section.Anchors)
+	config.Probe = build.probe(section.Probe)
+	config.HostCollectors = build.host(section.Host)
 	shopsPath := configfile.Field(Section, "shops")
 	if len(section.Shops) == 0 {
 		problems.Add(shopsPath, configfile.Phrase("no shop"), "at least one")
@@ -90,8 +108,14 @@ func Load(doc *configfile.Document) (Config, error) {
 		}
 		config.Shops = append(config.Shops, shop)
 	}
-	if err := problems.Err(); err != nil {
+	if err := configfile.Join(append(build.mods.errors(), problems.Err())...); err != nil {
 		return Config{}, err
 	}
+	warnings := doc.Problems()
+	for i, shop := range config.Shops {
+		build.late(warnings, configfile.Field(configfile.Item(shopsPath, i), "services"), shop.Services)
+	}
+	config.Warnings = append(build.mods.warnings(), warnings.Found()...)
+	config.Modules = build.mods.known
 	return config, nil
 }

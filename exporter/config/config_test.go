@@ -5,12 +5,16 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	blackbox "github.com/prometheus/blackbox_exporter/config"
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/config"
@@ -20,8 +24,12 @@ import (
 
 var update = flag.Bool("update", false, "write the .want files of testdata")
 
-// password stands in every secret of these tests, and in no message.
-const password = "hunter2"
+// password stands in every secret of these tests, and in no message; token too,
+// where a secret must be longer.
+const (
+	password = "hunter2"
+	token    = password + "-" + password + "-" + password
+)
 
 // environment is what the files of testdata find.
 func environment(name string) (string, bool) {
@@ -29,6 +37,7 @@ func environment(name string) (string, bool) {
 		"DUJIAOKA_DSN":     "shopwatch:" + password + "@tcp(127.0.0.1:3306)/dujiaoka",
 		"DATABASE_ADDRESS": "127.0.0.1",
 		"SHOP_URL":         "https://shop.example.com",
+		"PASSWORD":         token,
 	}[name]
 	return value, set
 }
@@ -97,15 +106,22 @@ func TestAMinimalFileGetsTheDefaults(t *testing.T) {
 				Role:     rules.RoleOther,
 				Position: 1,
 				Public:   true,
-				Target:   "https://shop.example.com/",
-				HTTP:     &exporter.HTTPLook{Method: "GET", FollowRedirects: true, MaxBody: 1 << 20},
+				Module:   plainHTTP(),
+				Targets:  []string{"https://shop.example.com/"},
+				Outward:  true,
 				Interval: 15 * time.Second, Timeout: 10 * time.Second, Slow: 3 * time.Second,
 				FailureThreshold: 1, SuccessThreshold: 1,
 			}},
 		}},
-		Delivery:   map[string]exporter.Service{},
-		Escalation: rules.DefaultEscalation(),
+		Delivery:       map[string]exporter.Service{},
+		Escalation:     rules.DefaultEscalation(),
+		Anchors:        []string{"223.5.5.5:53", "119.29.29.29:53", "1.1.1.1:53", "8.8.8.8:53"},
+		HostCollectors: []string{"cpu", "meminfo", "filesystem", "loadavg", "diskstats", "netdev"},
 	}
+	if len(got.Modules) == 0 {
+		t.Error("got no module for /probe")
+	}
+	got.Modules = nil // another test's
 	equal(t, got, want)
 }
 
@@ -130,13 +146,15 @@ func TestAFullFileSaysEverything(t *testing.T) {
 				Group:    rules.Text{ZH: "购买", EN: "Buying"},
 				Role:     rules.RoleStorefront,
 				Position: 1, Critical: true, Public: false,
-				Target: "https://shop.example.com/",
-				HTTP: &exporter.HTTPLook{
-					Method:      "POST",
-					Headers:     map[string]string{"Authorization": "Bearer shopwatch:hunter2@tcp(127.0.0.1:3306)/dujiaoka"},
-					ValidStatus: []int{200, 204}, Contains: "Welcome", NotContains: "Whoops",
-					FollowRedirects: false, MaxBody: 512 << 10, SkipTLSVerify: true,
-				},
+				Targets: []string{"https://shop.example.com/", "https://www.example.com/"}, Answers: 1, Outward: true,
+				Module: exporter.HTTPModule(func(h *blackbox.HTTPProbe) {
+					h.Method, h.Headers = "POST", map[string]string{"Authorization": "Bearer shopwatch:hunter2@tcp(127.0.0.1:3306)/dujiaoka"}
+					h.ValidStatusCodes, h.BodySizeLimit = []int{200, 204}, 512<<10
+					h.FailIfBodyNotMatchesRegexp = []blackbox.Regexp{exporter.Literal("Welcome")}
+					h.FailIfBodyMatchesRegexp = []blackbox.Regexp{exporter.Literal("Whoops")}
+					h.HTTPClientConfig.FollowRedirects = false
+					h.HTTPClientConfig.TLSConfig.InsecureSkipVerify = true
+				}),
 				Interval: time.Minute, Timeout: 5 * time.Second, Slow: time.Second,
 				FailureThreshold: 3, SuccessThreshold: 2, DependsOn: []string{"database"},
 			}, {
@@ -146,8 +164,8 @@ func TestAFullFileSaysEverything(t *testing.T) {
 				Role:     rules.RoleDatabase,
 				Position: 3, // delivery is the second
 				Public:   true,
-				Target:   "[::1]:3306",
-				TCP:      &exporter.TCPLook{TLS: true},
+				Targets:  []string{"[::1]:3306"}, Outward: true, // as the file says
+				Module:   exporter.TCPModule(func(t *blackbox.TCPProbe) { t.TLS = true }),
 				Interval: 5 * time.Second,
 				Timeout:  5 * time.Second, // never longer than the interval
 				Slow:     3 * time.Second, FailureThreshold: 1, SuccessThreshold: 1,
@@ -160,8 +178,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 				Name:  rules.Text{ZH: "storefront", EN: "storefront"},
 				Group: rules.Text{ZH: "商店", EN: "Shop"},
 				Role:  rules.RoleOther, Position: 1, Public: true,
-				Target:   "http://127.0.0.1:8000/",
-				HTTP:     &exporter.HTTPLook{Method: "GET", FollowRedirects: true, MaxBody: 1 << 20},
+				Module: plainHTTP(), Targets: []string{"http://127.0.0.1:8000/"},
 				Interval: 15 * time.Second, Timeout: 10 * time.Second, Slow: 3 * time.Second,
 				FailureThreshold: 1, SuccessThreshold: 1,
 			}},
@@ -173,13 +190,40 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			Role:  rules.RoleDelivery, Position: 2,
 		}},
 		Escalation: rules.DemoEscalation(),
+		Anchors:    []string{"119.29.29.29:53"},
+		Probe: config.Probe{
+			Targets: []string{
+				"https://shop.example.com/", "shop.example.com", "shop.example.com:443", "*.example.com", "*.example.com:443",
+				"203.0.113.0/24", "2001:db8::/32:443",
+			},
+			Token: token,
+		},
+		HostCollectors: []string{"cpu", "pressure"},
 	}
+	if want := []string{"api", "banner", "books", "http_2xx", "http_post", "postgresql"}; !slices.Equal(slices.Sorted(maps.Keys(got.Modules)), want) {
+		t.Errorf("got modules %v, want %v", got.Modules, want)
+	}
+	got.Modules = nil // another test's
 	equal(t, got, want)
 }
 
-// equal compares by JSON, which a failure can show; no exporter noun hides a field from it.
+// plainHTTP is the module of a service that names no more than a URL.
+func plainHTTP() exporter.Module {
+	return exporter.HTTPModule(func(h *blackbox.HTTPProbe) { h.Method, h.BodySizeLimit = "GET", 1<<20 })
+}
+
+// equal compares; fingerprints are another test's. A failure shows JSON, where
+// a module is its name and kind.
 func equal(t *testing.T, got, want config.Config) {
 	t.Helper()
+	for _, shop := range got.Shops {
+		for i := range shop.Services {
+			if shop.Services[i].Module.Fingerprint == "" {
+				t.Errorf("service %s has no fingerprint", shop.Services[i].ID)
+			}
+			shop.Services[i].Module.Fingerprint = ""
+		}
+	}
 	if reflect.DeepEqual(got, want) {
 		return
 	}
@@ -187,6 +231,13 @@ func equal(t *testing.T, got, want config.Config) {
 	gotText, _ := json.MarshalIndent(plain(got), "", " ")
 	wantText, _ := json.MarshalIndent(plain(want), "", " ")
 	t.Errorf("got  %s\nwant %s", gotText, wantText)
+	for i, shop := range got.Shops {
+		for j, service := range shop.Services {
+			if wanted := want.Shops[i].Services[j].Module; !reflect.DeepEqual(service.Module, wanted) {
+				t.Errorf("service %s: got module %+v\nwant %+v", service.ID, service.Module.Blackbox, wanted.Blackbox)
+			}
+		}
+	}
 }
 
 func TestAShopWithBooksAloneHasDeliveryByDefault(t *testing.T) {

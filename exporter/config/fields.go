@@ -1,9 +1,7 @@
 package config
 
 import (
-	"errors"
-	"regexp"
-	"strconv"
+	"slices"
 	"time"
 
 	"shopwatch/internal/configfile"
@@ -13,7 +11,26 @@ import (
 // The fields as the file has them, each with its default.
 
 type sectionFields struct {
-	Shops []shopFields
+	ModuleFiles []configfile.Path          `yaml:"module_files"`
+	Modules     map[string]configfile.Tree // by whose rules is known when the prober is
+	Anchors     []string
+	Probe       probeFields
+	Host        hostFields
+	Shops       []shopFields
+}
+
+// newSection has the defaults.
+func newSection() sectionFields {
+	return sectionFields{Anchors: slices.Clone(defaultAnchors), Host: hostFields{slices.Clone(defaultCollectors)}}
+}
+
+type probeFields struct {
+	Targets []string
+	Token   configfile.Secret
+}
+
+type hostFields struct {
+	Collectors []string
 }
 
 type shopFields struct {
@@ -59,14 +76,18 @@ func (f *deliveryFields) SetDefaults() {
 }
 
 type serviceFields struct {
-	ID               string
-	Name             text // default: the id
-	Group            text
-	Role             rules.Role
-	Critical         bool
-	Public           bool
-	HTTP             *httpFields
-	TCP              *tcpFields
+	ID       string
+	Name     text // default: the id
+	Group    text
+	Role     rules.Role
+	Critical bool
+	Public   bool
+	Target   string
+	Targets  []string
+	Answers  *int  // default: all
+	Outward  *bool // default: by the targets
+	Module   string
+	kindFields
 	Interval         time.Duration
 	Timeout          *time.Duration // default: 10 s, less where the interval is less
 	Slow             time.Duration
@@ -86,33 +107,7 @@ func (f *serviceFields) SetDefaults() {
 	f.SuccessThreshold = 1
 }
 
-const defaultTimeout = 10 * time.Second
-
 var defaultGroup = text{ZH: "商店", EN: "Shop"}
-
-type httpFields struct {
-	URL             string
-	Method          string
-	Headers         map[string]string
-	ValidStatus     []int `yaml:"valid_status"`
-	Contains        string
-	NotContains     string `yaml:"not_contains"`
-	FollowRedirects bool   `yaml:"follow_redirects"`
-	MaxBody         size   `yaml:"max_body"`
-	SkipTLSVerify   bool   `yaml:"skip_tls_verify"`
-}
-
-// SetDefaults is called before the file's values.
-func (f *httpFields) SetDefaults() {
-	f.Method = "GET"
-	f.FollowRedirects = true
-	f.MaxBody = 1 << 20
-}
-
-type tcpFields struct {
-	Address string
-	TLS     bool
-}
 
 // text is a rules.Text that is given as {zh: …, en: …} or as one text for both languages.
 type text rules.Text
@@ -134,24 +129,4 @@ func (t text) or(fallback string) rules.Text {
 		t.EN = t.ZH
 	}
 	return rules.Text(t)
-}
-
-// size is a number of bytes.
-type size int64
-
-var sizeForm = regexp.MustCompile(`^([0-9]{1,12})(B|KiB|MiB)?$`)
-
-// UnmarshalText reads "4096", "512KiB", "1MiB".
-func (s *size) UnmarshalText(raw []byte) error {
-	parts := sizeForm.FindSubmatch(raw)
-	if parts == nil {
-		return errors.New("a size such as 512KiB or 1MiB")
-	}
-	number, err := strconv.ParseInt(string(parts[1]), 10, 64)
-	if err != nil {
-		return errors.New("a size such as 512KiB or 1MiB")
-	}
-	unit := map[string]int64{"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20}[string(parts[2])]
-	*s = size(number * unit)
-	return nil
 }

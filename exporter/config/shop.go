@@ -28,8 +28,11 @@ var (
 
 // builder makes the nouns of the fields and reports what is wrong with them.
 type builder struct {
+	file       string // the configuration's name
 	problems   *configfile.Problems
 	escalation rules.Escalation
+	mods       *modules
+	pushTokens map[string]bool // those of all services
 }
 
 // add reports a mistake in the field of the mapping at path.
@@ -164,6 +167,12 @@ func (b builder) delivery(shopPath string, shop *exporter.Shop, given *deliveryF
 func (b builder) atLeast(path, field string, got, least time.Duration) {
 	if got < least {
 		b.add(path, field, got, fmt.Sprintf("at least %s", shortest(least)))
+	}
+}
+
+func (b builder) notNegative(path, field string, got time.Duration) {
+	if got < 0 {
+		b.add(path, field, got, "0 or more")
 	}
 }
 

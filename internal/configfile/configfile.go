@@ -125,7 +125,8 @@ func (d *Document) Problems() *Problems {
 // holds before are its defaults.
 //
 // A field's name in the file is that of its tag `yaml:"name"`, or its own in
-// lower case; fields tagged "-" are skipped. A field may be a bool, a number, a
+// lower case; fields tagged "-" are skipped, and those of an embedded struct
+// stand among the others. A field may be a bool, a number, a
 // string, a time.Duration ("15s", "1d"), a [Secret] (fields name and
 // name_file), a [Path], a [Tree], a [Template], a struct, a pointer, a slice or a map by string of
 // these, or an encoding.TextUnmarshaler, which is given scalars and whose error

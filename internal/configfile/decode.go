@@ -3,6 +3,7 @@ package configfile
 import (
 	"encoding"
 	"fmt"
+	"maps"
 	"reflect"
 	"regexp"
 	"slices"
@@ -90,17 +91,12 @@ func (d decoder) structFields(path string, from *node, target reflect.Value) {
 	}
 	d.structure(path, from)
 	fields := make(map[string]reflect.Value)
-	var known []string
-	for i := range target.NumField() {
-		name := fieldName(target.Type().Field(i))
-		if name == "" {
-			continue
-		}
-		known = append(known, name)
-		fields[name] = target.Field(i)
-		if target.Field(i).Type() == secretType {
+	collectFields(target, fields)
+	known := slices.Collect(maps.Keys(fields))
+	for name, field := range fields {
+		if field.Type() == secretType {
 			known = append(known, name+fileSuffix)
-			d.secretFile(path, name, from, target.Field(i))
+			d.secretFile(path, name, from, field)
 		}
 	}
 	for _, field := range from.fields {
@@ -108,6 +104,19 @@ func (d decoder) structFields(path string, from *node, target reflect.Value) {
 			d.value(Field(path, field.key), field.value, into)
 		} else if !slices.Contains(known, field.key) {
 			d.unknown(Field(path, field.key), field, known)
+		}
+	}
+}
+
+// collectFields finds the fields of a struct by their names in the file, those
+// of embedded structs among them.
+func collectFields(target reflect.Value, found map[string]reflect.Value) {
+	for i := range target.NumField() {
+		field := target.Type().Field(i)
+		if field.Anonymous && field.Type.Kind() == reflect.Struct {
+			collectFields(target.Field(i), found)
+		} else if name := fieldName(field); name != "" {
+			found[name] = target.Field(i)
 		}
 	}
 }
@@ -137,12 +146,7 @@ func (d decoder) structure(path string, from *node) {
 
 // unknown reports a field that nobody decodes.
 func (d decoder) unknown(path string, field field, known []string) {
-	sorted := slices.Sorted(slices.Values(known))
-	want := "one of " + strings.Join(sorted, ", ")
-	if near := nearest(field.key, sorted); near != "" {
-		want += fmt.Sprintf(" (did you mean %s?)", near)
-	}
-	d.problems.put(path, field.line, "an unknown field", want)
+	d.problems.put(path, field.line, "an unknown field", OneOf(field.key, slices.Sorted(slices.Values(known))))
 }
 
 // secretFile reads the secret named by name_file.

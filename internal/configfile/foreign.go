@@ -1,6 +1,11 @@
 package configfile
 
-import "go.yaml.in/yaml/v3"
+import (
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
 
 // Limits on how much of another program's file is known by its place. Its
 // aliases could make it grow without end.
@@ -86,5 +91,24 @@ func (p *Problems) Empty(path string) bool {
 	return given && at.value.kind == null
 }
 
+// Count is how many mistakes there are so far.
+func (p *Problems) Count() int { return len(p.found) }
+
 // Found is every mistake so far, in the order of lines.
 func (p *Problems) Found() Mistakes { return p.found.sorted() }
+
+// AddAt is [Problems.Add] for a place that the file has on another line than
+// the path says, such as a key that stands there twice.
+func (p *Problems) AddAt(path string, line int, got Phrase, want string) {
+	p.put(path, line, oneLine(string(got)), want)
+}
+
+// OneOf says which names are known instead of the given one, and which may have
+// been meant.
+func OneOf(given string, known []string) string {
+	want := "one of " + strings.Join(known, ", ")
+	if near := nearest(given, known); near != "" {
+		want += fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	return want
+}

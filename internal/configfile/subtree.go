@@ -132,3 +132,11 @@ func (t Template) Expand(problems *Problems, keep func(name string) bool) string
 
 // String hides the text, which may become a secret.
 func (t Template) String() string { return t.path }
+
+// Bool is the part's truth value, if it is one.
+func (t Tree) Bool() (value, is bool) {
+	if t.from == nil || t.from.kind != scalar || !t.from.plain {
+		return false, false
+	}
+	return t.from.text == "true", t.from.text == "true" || t.from.text == "false"
+}
