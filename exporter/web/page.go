@@ -51,7 +51,11 @@ func (b base) At(at time.Time) string {
 	if at.IsZero() {
 		return b.T("从未", "never")
 	}
-	return at.In(b.zone).Format("01-02 15:04:05") + b.T("（", " (") + b.ago(at) + b.T("）", ")")
+	layout := "15:04:05"
+	if b.now.In(b.zone).Format(time.DateOnly) != at.In(b.zone).Format(time.DateOnly) {
+		layout = "01-02 " + layout
+	}
+	return at.In(b.zone).Format(layout) + b.T("（", " (") + b.ago(at) + b.T("）", ")")
 }
 
 // Zone names the zone of the page's times.
@@ -140,9 +144,9 @@ type shopView struct {
 type historyPage struct {
 	base
 	Service serviceView
-	Latest  *lookView  // the newest look if it failed, nil if it didn't
+	Latest  *lookView  // the failure that lasts, nil if none does
 	Why     rules.Text // what its reason means
-	Since   time.Time  // since when looks fail without one that succeeded between, as far as is kept
+	Since   time.Time  // since when its target fails without a good look between, as far as is kept
 	Failed  int        // of Looks
 	Looks   []lookView // newest first
 	Most    time.Duration
@@ -167,24 +171,45 @@ func (p *historyPage) fill(looks []exporter.Past) {
 	for _, look := range looks {
 		p.Most = max(p.Most, look.Took)
 	}
-	failing := true
 	for _, look := range looks {
 		if !look.Success {
 			p.Failed++
 		}
-		if failing = failing && !look.Success; failing {
-			p.Since = look.Start
-		}
 		p.Looks = append(p.Looks, lookView{Past: look, Bar: bar(look.Phases, p.Most)})
 	}
-	if len(p.Looks) > 0 && !p.Looks[0].Success {
-		p.Latest = &p.Looks[0]
-		why, ok := reasonWords[p.Latest.Reason]
-		if !ok {
-			why = reasonWords[rules.ReasonOther]
-		}
-		p.Why = why
+	p.Latest = latestFailure(p.Looks)
+	if p.Latest == nil {
+		return
 	}
+	why, ok := reasonWords[p.Latest.Reason]
+	if !ok {
+		why = reasonWords[rules.ReasonOther]
+	}
+	p.Why = why
+	for _, look := range looks {
+		if look.Target != p.Latest.Target {
+			continue
+		}
+		if look.Success {
+			break
+		}
+		p.Since = look.Start
+	}
+}
+
+// latestFailure is the newest look that failed and that no good look at the
+// same target followed; nil if there is none.
+func latestFailure(looks []lookView) *lookView {
+	newer := map[string]bool{}
+	for i := range looks {
+		if look := &looks[i]; !newer[look.Target] {
+			if !look.Success {
+				return look
+			}
+			newer[look.Target] = true
+		}
+	}
+	return nil
 }
 
 func bar(phases []exporter.Phase, most time.Duration) []segment {
