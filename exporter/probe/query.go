@@ -170,11 +170,7 @@ func (d *dialogue) expectBytes(ctx context.Context, want []byte) error {
 // startTLS changes to TLS. What the far side said in plain text and nobody has
 // heard yet is dropped: it must not pass for something said in secret.
 func (d *dialogue) startTLS(ctx context.Context) error {
-	secure, err := d.secure()
-	if err != nil {
-		return err
-	}
-	session, err := d.look.Secure(ctx, d.conn, secure)
+	session, err := d.look.secureBy(ctx, d.conn, d.secure)
 	if err != nil {
 		return err
 	}

@@ -17,14 +17,11 @@ func lookTCP(ctx context.Context, l *Look) error {
 	}
 	module := &l.module.Blackbox.TCP
 	secure := func() (*tls.Config, error) { return l.TLSConfig(host, module.TLSConfig) }
-	var first *tls.Config
-	if module.TLS {
-		if first, err = secure(); err != nil {
-			return err
-		}
-	}
 	by := route{preferred: module.IPProtocol, strict: !module.IPProtocolFallback, source: module.SourceIPAddress}
-	conn, err := l.connectBy(ctx, l.begin(), l.target, by, first)
+	conn, err := l.connectBy(ctx, l.begin(), l.target, by, nil)
+	if err == nil && module.TLS {
+		conn, err = l.secureBy(ctx, conn, secure)
+	}
 	if err == nil {
 		err = l.converse(ctx, conn, module.QueryResponse, secure)
 	}
@@ -32,6 +29,20 @@ func lookTCP(ctx context.Context, l *Look) error {
 	l.sampleSecurity(err, true)
 	l.sumPhases()
 	return err
+}
+
+// secureBy makes a TLS session of a connection, by a configuration that may be
+// impossible to make.
+func (l *Look) secureBy(ctx context.Context, conn net.Conn, secure func() (*tls.Config, error)) (net.Conn, error) {
+	config, err := secure()
+	if err != nil {
+		return nil, err
+	}
+	session, err := l.Secure(ctx, conn, config)
+	if err != nil {
+		return nil, err
+	}
+	return session, nil
 }
 
 // sampleSecurity tells of the look's TLS session as blackbox_exporter's tcp,

@@ -30,14 +30,12 @@ func lookUnix(ctx context.Context, l *Look) error {
 		}
 		return made, nil
 	}
-	var conn net.Conn
-	var first *tls.Config
-	var err error
-	if module.TLS {
-		first, err = secure()
-	}
+	conn, err := l.connectUnix(ctx)
 	if err == nil {
-		conn, err = l.connectUnix(ctx, first)
+		defer conn.Close()
+	}
+	if err == nil && module.TLS {
+		conn, err = l.secureBy(ctx, conn, secure)
 	}
 	if err == nil {
 		err = l.converse(ctx, conn, module.QueryResponse, secure)
@@ -48,7 +46,7 @@ func lookUnix(ctx context.Context, l *Look) error {
 }
 
 // connectUnix opens the target as a Unix socket; its errors are problems.
-func (l *Look) connectUnix(ctx context.Context, secure *tls.Config) (net.Conn, error) {
+func (l *Look) connectUnix(ctx context.Context) (net.Conn, error) {
 	h := l.begin()
 	l.mark(&h.resolved, h, "connecting")
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", l.target)
@@ -57,19 +55,10 @@ func (l *Look) connectUnix(ctx context.Context, secure *tls.Config) (net.Conn, e
 		return nil, Problem(rules.ReasonVantage, "we may not use the socket "+l.target)
 	case err != nil:
 		return nil, l.Blame(ctx, err, rules.ReasonConnect, err.Error())
-	case !l.keep(conn):
-		return nil, l.Blame(ctx, net.ErrClosed, rules.ReasonConnect, "the look is over")
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		_ = conn.SetDeadline(deadline)
 	}
 	l.mark(&h.connected, h, "waiting for the answer")
-	if secure == nil {
-		return conn, nil
-	}
-	session, err := l.handshake(ctx, h, conn, secure)
-	if err != nil {
-		return nil, err
-	}
-	return session, nil
+	return conn, nil
 }
