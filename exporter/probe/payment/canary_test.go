@@ -1,23 +1,18 @@
 package payment_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/json"
 	"io"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
+	"shopwatch/exporter/probe/farm"
 	"shopwatch/exporter/probe/payment"
 	"shopwatch/rules"
 )
@@ -59,53 +54,65 @@ func TestTheKeyInATargetIsNotShown(t *testing.T) {
 	want(t, look(t, "http://user:"+sharedKey+"@127.0.0.1:1/?key="+sharedKey, options), rules.ReasonConnect, "")
 }
 
-// secured serves over TLS with a certificate that ends at the time, and gives a
-// pool that trusts it.
-func secured(t *testing.T, handler http.Handler, end time.Time) (string, *x509.CertPool) {
+var fields = sync.OnceValues(func() (*farm.Farm, error) { return farm.New(farm.Config{Pace: 20 * time.Millisecond}) })
+
+// plough is the farm of all tests. It lives as long as they do.
+func plough(t *testing.T) *farm.Farm {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	f, err := fields()
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: end, IsCA: true, BasicConstraintsValid: true,
-	}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pool := x509.NewCertPool()
-	pool.AddCert(certificate)
-	server := httptest.NewUnstartedServer(handler)
-	server.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	return server.URL, pool
+	return f
 }
 
 func TestTheCertificateIsSampledGoodOrBad(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct {
-		end    time.Time
-		reason rules.Reason
-	}{
-		"good for a day":    {time.Now().Add(24 * time.Hour), ""},
-		"expired yesterday": {time.Now().Add(-24 * time.Hour), rules.ReasonCertificate},
-	} {
-		t.Run(name, func(t *testing.T) {
+	f := plough(t)
+	for _, s := range subjects() {
+		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
-			target, pool := secured(t, serveAlipay(t), c.end)
-			options := subjects()[0].options(true)
-			reading := look(t, target, options, func(config *probe.Config, _ *exporter.Service) { config.RootCAs = pool })
-			want(t, reading, c.reason, "")
-			if expiry, ok := sampled(reading, &rules.ProbeSSLExpiry); !ok || int64(expiry) != c.end.Unix() {
-				t.Errorf("expiry %v, %t; want %d", expiry, ok, c.end.Unix())
+			server := httptest.NewUnstartedServer(s.serve(t))
+			server.TLS = f.ServerTLS()
+			server.StartTLS()
+			t.Cleanup(server.Close)
+			trusting := func(config *probe.Config, _ *exporter.Service) { config.RootCAs = f.Pool() }
+			reading := look(t, server.URL+s.path, s.options(true), trusting)
+			want(t, reading, "", "")
+			if expiry, ok := sampled(reading, &rules.ProbeSSLExpiry); !ok || expiry < float64(time.Now().Unix()) {
+				t.Errorf("expiry %v, %t; want one to come", expiry, ok)
+			}
+			expired, err := f.URL(farm.Expired)
+			if err != nil {
+				t.Fatal(err)
+			}
+			reading = look(t, expired, s.options(true), trusting)
+			want(t, reading, rules.ReasonCertificate, "expired")
+			if expiry, ok := sampled(reading, &rules.ProbeSSLExpiry); !ok || expiry > float64(time.Now().Unix()) {
+				t.Errorf("expiry %v, %t; want one that is over", expiry, ok)
 			}
 		})
+	}
+}
+
+func TestNoFaultOfATargetIsTakenForAGateway(t *testing.T) {
+	t.Parallel()
+	f := plough(t)
+	for _, behaviour := range farm.Behaviours() {
+		target, err := f.URL(behaviour)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range subjects() {
+			t.Run(string(behaviour)+" "+s.name, func(t *testing.T) {
+				t.Parallel()
+				reading := look(t, target, s.options(true), func(config *probe.Config, service *exporter.Service) {
+					config.RootCAs, service.Timeout = f.Pool(), 200*time.Millisecond
+				})
+				if reading.Success || reading.Reason == "" || reading.Detail == "" || strings.Contains(reading.Detail, "unexpected way") {
+					t.Errorf("success %t, reason %q, detail %q", reading.Success, reading.Reason, reading.Detail)
+				}
+			})
+		}
 	}
 }

@@ -89,7 +89,7 @@ type talk struct {
 	options *exporter.SMS
 	base    *url.URL
 	client  *http.Client
-	skew    string // of the last answer, in words; "" where it told no time
+	clock   probe.Answer // the last one that was the provider's own
 }
 
 // ask makes a request and reads the JSON object that answers it into said. An
@@ -103,10 +103,7 @@ func (t *talk) ask(ctx context.Context, request *http.Request, said any, recogni
 	if json.Unmarshal(answer.Body, said) != nil || !recognise(answer) {
 		return answer, answer.Foreign()
 	}
-	t.skew = ""
-	if answer.Timed {
-		t.skew = ", which is about " + answer.Skew.Abs().Round(time.Second).String() + " off"
-	}
+	t.clock = answer
 	return answer, nil
 }
 
@@ -156,5 +153,13 @@ func busy(code string) error {
 
 // late is the problem of a signature that the provider refuses for its time.
 func (t *talk) late(code string) error {
-	return probe.Problem(rules.ReasonOther, "the provider refuses the time of our signature ("+t.code(code)+"): set this machine's clock"+t.skew)
+	detail := "the provider refuses the time of our signature (" + t.code(code) + ")"
+	if t.clock.Timed {
+		side := "behind" // what is ahead of us leaves us behind
+		if t.clock.Skew < 0 {
+			side = "ahead of"
+		}
+		detail += fmt.Sprintf(": our clock is %s %s the provider's", t.clock.Skew.Abs().Round(time.Second), side)
+	}
+	return probe.Problem(rules.ReasonOther, detail)
 }

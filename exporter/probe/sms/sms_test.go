@@ -37,18 +37,18 @@ func subjects() []subject {
 }
 
 // look looks once with the key, and finds no secret in what it sees.
-func look(t *testing.T, target string, options exporter.SMS, change ...func(*exporter.Service)) exporter.Reading {
+func look(t *testing.T, target string, options exporter.SMS, change ...func(*probe.Config, *exporter.Service)) exporter.Reading {
 	t.Helper()
 	if options.KeyID == "" {
 		options.KeyID, options.KeySecret = keyID, keySecret
 	}
-	prober := probe.New(probe.Config{Kinds: map[exporter.Kind]probe.Kind{exporter.KindSMS: sms.Look}})
+	config := probe.Config{Kinds: map[exporter.Kind]probe.Kind{exporter.KindSMS: sms.Look}}
 	service := exporter.Service{Shop: "main", ID: "sms", Timeout: 20 * time.Second}
 	service.Module = exporter.Module{Kind: exporter.KindSMS, SMS: &options}
 	for _, c := range change {
-		c(&service)
+		c(&config, &service)
 	}
-	reading := prober.Look(t.Context(), service, target)
+	reading := probe.New(config).Look(t.Context(), service, target)
 	seen, err := json.Marshal(reading)
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +59,12 @@ func look(t *testing.T, target string, options exporter.SMS, change ...func(*exp
 		}
 	}
 	return reading
+}
+
+// clockOf is the time of a provider in a test, which may be off.
+func clockOf(r *http.Request) time.Time {
+	off, _ := time.ParseDuration(r.Header.Get("Test-Clock"))
+	return time.Now().Add(off)
 }
 
 func start(t *testing.T, handler http.Handler) string {
@@ -187,7 +193,7 @@ func TestASlowProviderCostsItsTimeout(t *testing.T) {
 				io.Copy(io.Discard, r.Body) // or the server doesn't notice that the client has gone
 				<-r.Context().Done()
 			}))
-			reading := look(t, target, s.options, func(service *exporter.Service) { service.Timeout = 300 * time.Millisecond })
+			reading := look(t, target, s.options, func(_ *probe.Config, service *exporter.Service) { service.Timeout = 300 * time.Millisecond })
 			want(t, reading, rules.ReasonTimeout, "300ms")
 		})
 	}

@@ -52,7 +52,7 @@ func serveTencent(t *testing.T) http.Handler {
 		}
 		action := strings.Join([]string{parts[3], r.Header.Get("X-TC-Version"), r.Header.Get("X-TC-Action")}, " ")
 		switch err := json.Unmarshal(body, &asked); {
-		case time.Since(at).Abs() > 5*time.Minute || at.Format(time.DateOnly) != parts[2]:
+		case clockOf(r).Sub(at).Abs() > 5*time.Minute || at.Format(time.DateOnly) != parts[2]:
 			refuse("AuthFailure.SignatureExpire", "The provided credentials are expired")
 		case parts[1] != keyID:
 			refuse("AuthFailure.SecretIdNotFound", "The SecretId is not found: "+parts[1])
