@@ -317,8 +317,49 @@ func TestTheExamplesLoad(t *testing.T) {
 		if err := configfile.Join(doc.Only("escalation", "exporter", "notifier"), err); err != nil {
 			t.Errorf("got\n%v", err)
 		}
-		if filepath.Base(file) == "dujiaoka.yml" && (len(loaded.Shops) != 1 || len(loaded.Shops[0].Services) != 4 || len(loaded.Delivery) != 1) {
+		if len(loaded.Warnings) > 0 {
+			t.Errorf("got warnings\n%v", loaded.Warnings)
+		}
+		if filepath.Base(file) == "dujiaoka.yml" && (len(loaded.Shops) != 1 || len(loaded.Shops[0].Services) != 6 || len(loaded.Delivery) != 1) {
 			t.Errorf("got %v", loaded)
 		}
+	}
+}
+
+func TestWhatTheExampleOffersInACommentLoadsToo(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../examples/dujiaoka.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open strings.Builder
+	inside := false
+	for line := range strings.Lines(string(text)) {
+		inside = strings.HasPrefix(line, "        # - id: ") || inside && strings.HasPrefix(line, "        # ")
+		if inside {
+			line = "        " + strings.TrimPrefix(line, "        # ")
+		}
+		if module := "  # module_files: [blackbox.yml]"; strings.HasPrefix(line, module) {
+			line = strings.Replace(module, "# ", "", 1) + "\n"
+		}
+		if probe := "  # probe: {"; strings.HasPrefix(line, probe) {
+			line = strings.Replace(line, "# ", "", 1)
+		}
+		open.WriteString(line)
+	}
+	doc, err := configfile.Parse("testdata/test.yml", []byte(open.String()), sampleEnvironment(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(doc)
+	if err != nil {
+		t.Fatalf("got\n%v", err)
+	}
+	kinds := make(map[exporter.Kind]int)
+	for _, service := range loaded.Shops[0].Services {
+		kinds[service.Module.Kind]++
+	}
+	if kinds[exporter.KindJourney] != 1 || len(loaded.Probe.Targets) != 1 || loaded.Modules["banner"].Kind != exporter.KindTCP {
+		t.Errorf("got %v, %v", kinds, loaded.Probe.Targets)
 	}
 }
