@@ -1,9 +1,9 @@
 package probe
 
 import (
-	"context"
-	"net"
+	"crypto/tls"
 	"net/http"
+	"net/url"
 
 	"github.com/prometheus/common/config"
 
@@ -12,24 +12,17 @@ import (
 
 // Client is an HTTP client for this look: every request over a fresh
 // connection, its phases timed, its redirects given back as answers. Reading a
-// body is bounded by the look's timeout; how much is read is the caller's.
-// Errors of it are for [Look.Blame].
+// body is bounded by the request's context; how much is read is the caller's,
+// who closes the body and reads nothing of it after the look. Errors of it are
+// for [Look.BlameExchange].
 func (l *Look) Client(options config.TLSConfig) *http.Client {
-	e := &exchange{look: l}
-	e.transport = &http.Transport{
-		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			return e.open(ctx, address, nil)
-		},
-		DialTLSContext: func(ctx context.Context, _, address string) (net.Conn, error) {
-			secure, err := l.TLSConfig(hostOf(address), options, "h2", "http/1.1")
-			if err != nil {
-				return nil, err
-			}
-			return e.open(ctx, address, secure)
-		},
-		DisableKeepAlives: true, ForceAttemptHTTP2: true, MaxResponseHeaderBytes: maxHeader,
+	secure := func(u *url.URL) (*tls.Config, error) {
+		return l.TLSConfig(ascii(u.Hostname()), options, bothProtocols...)
 	}
-	return &http.Client{Transport: e, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return &http.Client{
+		Transport:     &wire{look: l, secure: secure},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // Phase times a part of the look that is the kind's own, such as auth or query:

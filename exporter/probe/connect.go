@@ -40,44 +40,52 @@ func (l *Look) connectBy(ctx context.Context, h *hop, address string, by route, 
 	if err != nil {
 		return nil, err
 	}
-	addresses, err := l.resolve(ctx, host)
-	if err == nil {
-		addresses, err = by.among(host, addresses)
+	if h.addresses == nil {
+		if err := l.lookup(ctx, h, host, by); err != nil {
+			return nil, err
+		}
 	}
-	if err != nil {
-		l.mark(&h.resolved, h, h.phase) // how long it took to come to nothing
-		return nil, l.Blame(ctx, err, rules.ReasonDNS, err.Error())
-	}
-	l.mark(&h.resolved, h, "connecting")
-	l.mu.Lock()
-	h.address = addresses[0]
-	l.mu.Unlock()
-
-	conn, winner, err := race(ctx, l.guarded(dial), addresses, port)
+	conn, winner, err := race(ctx, l.guarded(dial), h.addresses, port)
 	if err != nil {
 		return nil, l.Blame(ctx, err, rules.ReasonConnect, err.Error())
 	}
-	if !l.keep(conn) {
+	// A context that ends closes the connection; the deadline is the second belt.
+	if !l.keep(ctx, conn) {
 		return nil, l.Blame(ctx, net.ErrClosed, rules.ReasonConnect, "the look is over")
 	}
 	l.mu.Lock()
 	h.address = winner
 	l.mu.Unlock()
 	if deadline, ok := ctx.Deadline(); ok {
-		// The context would close the connection as well; this is the second belt.
 		_ = conn.SetDeadline(deadline)
 	}
+	l.mark(&h.connected, h, "waiting for the answer")
 	if secure == nil {
-		l.mark(&h.connected, h, "waiting for the answer")
 		return conn, nil
 	}
-
-	l.mark(&h.connected, h, "in the TLS handshake")
 	session, err := l.handshake(ctx, h, conn, secure)
 	if err != nil {
 		return nil, err
 	}
 	return session, nil
+}
+
+// lookup resolves the host of a hop and notes its addresses, those that the
+// route allows. Its errors are problems.
+func (l *Look) lookup(ctx context.Context, h *hop, host string, by route) error {
+	addresses, err := l.resolve(ctx, host)
+	if err == nil {
+		addresses, err = by.among(host, addresses)
+	}
+	if err != nil {
+		l.mark(&h.resolved, h, h.phase) // how long it took to come to nothing
+		return l.Blame(ctx, err, rules.ReasonDNS, err.Error())
+	}
+	l.mark(&h.resolved, h, "connecting")
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h.addresses, h.address = addresses, addresses[0]
+	return nil
 }
 
 // resolve gives the addresses of a host, at least one; a literal is its own address.
@@ -129,6 +137,10 @@ func protocol(address net.IPAddr) int {
 // connection; all others are closed. Its error is that of the first address
 // that failed.
 func race(ctx context.Context, dial dialer, addresses []net.IPAddr, port string) (net.Conn, net.IPAddr, error) {
+	if len(addresses) == 1 {
+		conn, err := dial(ctx, "tcp", net.JoinHostPort(addresses[0].String(), port))
+		return conn, addresses[0], err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	type outcome struct {

@@ -14,13 +14,17 @@
 package probe
 
 import (
+	"bufio"
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"time"
 
@@ -31,10 +35,16 @@ import (
 const (
 	// defaultTimeout bounds a look whose service names no timeout.
 	defaultTimeout = 10 * time.Second
-	// defaultMaxBody bounds the body of a look that names no limit.
+	// defaultMaxBody bounds what is held of a body to be matched where no limit is named.
 	defaultMaxBody = 4 << 20
 	// maxHeader bounds what is read of a response's header, 1xx answers included.
 	maxHeader = 256 << 10
+	// maxMatched bounds what is held of a body to be matched, whatever limit its module names.
+	maxMatched = 64 << 20
+	// maxPooled is the largest buffer of a body that is kept for the next look.
+	maxPooled = 64 << 10
+	// bufferSize is that of a connection's reader and writer.
+	bufferSize = 4 << 10
 	// maxRedirects is where a chain counts as a circle; blackbox_exporter's number.
 	maxRedirects = 10
 	// maxQuote is how much of a wanted text a detail repeats.
@@ -66,6 +76,10 @@ type Config struct {
 	UserAgent string
 	// RootCAs are trusted for TLS; default the system's.
 	RootCAs *x509.CertPool
+	// Handshakes bounds how many TLS handshakes are computed at once; default
+	// GOMAXPROCS. Looks that start together take turns, and what they wait for
+	// theirs is in no phase and not in probe_duration_seconds.
+	Handshakes int
 	// Kinds are the kinds of our own, which live in child rooms.
 	Kinds map[exporter.Kind]Kind
 }
@@ -83,6 +97,7 @@ type Prober struct {
 	now       func() time.Time
 	userAgent string
 	roots     *x509.CertPool
+	gate      *gate
 	kinds     map[exporter.Kind]Kind
 }
 
@@ -99,7 +114,7 @@ func New(config Config) *Prober {
 	}
 	maps.Copy(p.kinds, config.Kinds)
 	if p.dial == nil {
-		p.dial = new(net.Dialer).DialContext
+		p.dial = (&net.Dialer{KeepAlive: -1, FallbackDelay: -1}).DialContext // no look is long enough for keep-alive probes
 	}
 	if p.resolver == nil {
 		p.resolver = net.DefaultResolver
@@ -107,6 +122,11 @@ func New(config Config) *Prober {
 	if p.now == nil {
 		p.now = time.Now
 	}
+	turns := config.Handshakes
+	if turns <= 0 {
+		turns = runtime.GOMAXPROCS(0)
+	}
+	p.gate = newGate(turns)
 	if p.userAgent == "" {
 		p.userAgent = "shopwatch"
 	}
@@ -145,7 +165,7 @@ func (p *Prober) Look(ctx context.Context, service exporter.Service, target stri
 		reading.Reason, reading.Detail = explain(err)
 	}
 	l.Sample(&rules.ProbeSuccess, truth(reading.Success))
-	l.Sample(&rules.ProbeDuration, reading.End.Sub(reading.Start).Seconds())
+	l.Sample(&rules.ProbeDuration, (reading.End.Sub(reading.Start) - l.waited).Seconds())
 	reading.Samples, reading.Phases = l.samples, l.phases
 	return reading
 }
@@ -162,7 +182,10 @@ type Look struct {
 	mu     sync.Mutex // the dialling goroutine of net/http may outlive the request
 	phases []exporter.Phase
 	hops   []*hop
-	open   []net.Conn
+	open   []io.Closer
+	stops  []func() bool // of what closes connections when their context ends
+	lent   []*bufio.Reader
+	waited time.Duration // for a turn to compute a TLS handshake
 	closed bool
 }
 
@@ -182,12 +205,13 @@ type hop struct {
 	started    time.Time
 	resolved   time.Time
 	connected  time.Time
-	securing   time.Time  // the TLS handshake begins, never without TLS
-	handshaken time.Time  // likewise
-	ready      time.Time  // the request may be written
-	answered   time.Time  // first byte of the response
-	ended      time.Time  // last byte of the body
-	address    net.IPAddr // that won, or the first to be tried; empty while none is known
+	securing   time.Time    // the TLS handshake begins, never without TLS
+	handshaken time.Time    // likewise
+	ready      time.Time    // the request may be written
+	answered   time.Time    // first byte of the response
+	ended      time.Time    // last byte of the body
+	addresses  []net.IPAddr // to be tried; nil while none is known
+	address    net.IPAddr   // that won, or the first to be tried; empty while none is known
 	tls        *tls.ConnectionState
 }
 
@@ -235,9 +259,9 @@ func (l *Look) answered() bool {
 	return len(l.hops) > 0 && !l.hops[len(l.hops)-1].answered.IsZero()
 }
 
-// keep remembers a connection so that it is closed with the look; a
-// connection that comes after the end is closed at once.
-func (l *Look) keep(conn net.Conn) bool {
+// keep remembers a connection so that it is closed with the look or when ctx
+// ends; a connection that comes after the end is closed at once.
+func (l *Look) keep(ctx context.Context, conn io.Closer) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed {
@@ -245,16 +269,56 @@ func (l *Look) keep(conn net.Conn) bool {
 		return false
 	}
 	l.open = append(l.open, conn)
+	l.stops = append(l.stops, context.AfterFunc(ctx, func() { interrupt(ctx, conn) }))
 	return true
+}
+
+// interrupt ends what waits on a connection whose context ended: with a
+// timeout's error where it was one, as the connection's own deadline gives.
+func interrupt(ctx context.Context, conn io.Closer) {
+	if timed, ok := conn.(net.Conn); ok && timedOut(ctx, nil) {
+		if timed.SetDeadline(time.Unix(1, 0)) == nil {
+			return
+		}
+	}
+	conn.Close()
+}
+
+// lend remembers a buffer that is free again when the look has ended.
+func (l *Look) lend(reader *bufio.Reader) { l.lent = append(l.lent, reader) }
+
+// idle notes how long the look waited for this machine alone.
+func (l *Look) idle(waited time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waited += waited
+}
+
+// lastHop is the look's last hop, nil if there is none.
+func (l *Look) lastHop() *hop {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.hops) == 0 {
+		return nil
+	}
+	return l.hops[len(l.hops)-1]
 }
 
 func (l *Look) close() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.closed = true
+	for _, stop := range l.stops {
+		stop()
+	}
 	for _, conn := range l.open {
 		conn.Close()
 	}
+	for _, reader := range l.lent {
+		reader.Reset(nil)
+		readers.Put(reader)
+	}
+	l.lent = nil
 }
 
 // Sample adds one series to the reading. Labels are those of the metric after
@@ -281,6 +345,9 @@ func (l *Look) sampleAddress() {
 	l.Sample(&rules.ProbeIPProtocol, float64(family))
 	l.Sample(&rules.ProbeIPHash, hash)
 }
+
+// bodies are buffers for bodies that are matched.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // between is the time from one moment to another, 0 unless both came.
 func between(from, to time.Time) time.Duration {

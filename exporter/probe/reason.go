@@ -134,6 +134,9 @@ func clip(text string, most int) string {
 // and fragment, where secrets live.
 func publicTarget(target string) string {
 	if !strings.Contains(target, "://") {
+		if cut := strings.IndexAny(target, "?#"); cut >= 0 {
+			target = target[:cut]
+		}
 		return target[strings.LastIndexByte(target, '@')+1:]
 	}
 	parsed, err := url.Parse(target)

@@ -28,9 +28,18 @@ func (l *Look) Secure(ctx context.Context, conn net.Conn, secure *tls.Config) (*
 
 // handshake makes a hop's TLS session.
 func (l *Look) handshake(ctx context.Context, h *hop, conn net.Conn, secure *tls.Config) (*tls.Conn, error) {
+	waiting := l.prober.now()
+	if err := l.prober.gate.enter(ctx, false); err != nil {
+		// Nothing was asked of the far side: this machine is too busy.
+		return nil, Problem(rules.ReasonVantage, "this machine was too busy to begin a TLS handshake")
+	}
 	l.mark(&h.securing, h, "in the TLS handshake")
-	session := tls.Client(conn, secure)
-	if err := session.HandshakeContext(ctx); err != nil {
+	l.idle(h.securing.Sub(waiting))
+	gated := &gatedConn{Conn: conn, gate: l.prober.gate, ctx: ctx}
+	session := tls.Client(gated, secure)
+	err := session.HandshakeContext(ctx)
+	gated.end()
+	if err != nil {
 		return nil, l.blameHandshake(ctx, err)
 	}
 	l.secured(h, session.ConnectionState())
