@@ -199,7 +199,7 @@ type Payment struct {
 	Gateway string // alipay, wechatpay, epay, codepay, epusdt, bepusdt
 	// Merchant, Key and the others are the gateway's own credentials, with which
 	// a query that changes nothing must be answered; empty: only the protocol is tried.
-	Merchant string // app id, mch id, pid
+	Merchant string // app id, mch id, pid; epusdt: of its successor alone
 	Key      string // the signing key: PEM of an RSA key, or a shared key
 	Serial   string // of the merchant's certificate (wechatpay)
 	APIKey   string // APIv3 key (wechatpay), token (epusdt, bepusdt)
