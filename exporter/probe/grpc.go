@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/blackbox_exporter/prober"
 	"google.golang.org/grpc"
@@ -87,7 +88,12 @@ func (g *health) check(ctx context.Context, address string) error {
 	// is the look's context, since gRPC's own would give a connection 20 s.
 	dial := func(context.Context, string) (net.Conn, error) {
 		conn, err := g.look.connectBy(ctx, g.hop, address, g.by, nil)
-		return conn, g.met(err)
+		if err != nil {
+			return nil, g.met(err)
+		}
+		// The question has ctx's deadline. One of the connection's own would end
+		// it in the same moment, and look like a server that broke off.
+		return conn, conn.SetDeadline(time.Time{})
 	}
 	conn, err := grpc.NewClient("passthrough:///"+address,
 		grpc.WithTransportCredentials(g), grpc.WithContextDialer(dial), grpc.WithNoProxy(),

@@ -26,7 +26,7 @@ const (
 	// maxHeard bounds what is heard in one dialogue. A far side that talks
 	// without end as fast as it can would otherwise cost us a whole processor
 	// until the timeout.
-	maxHeard = 4 << 20
+	maxHeard = 1 << 20
 	// maxLabel is how many characters of what the far side said become a label's value.
 	maxLabel = 1000
 )
