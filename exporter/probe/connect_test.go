@@ -88,7 +88,7 @@ func TestCertificatesAreChecked(t *testing.T) {
 	t.Run("HTTP/2 is spoken where it is offered", func(t *testing.T) {
 		t.Parallel()
 		service := webService(modern.URL)
-		asking(contains("HTTP/2.0"))(&service)
+		wanting(contains("HTTP/2.0"))(&service)
 		reading := lookWith(prober, service)
 		mustSucceed(t, reading)
 		if got := value(t, reading, rules.ProbeHTTPVersion); got != 2 {

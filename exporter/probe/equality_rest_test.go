@@ -30,7 +30,7 @@ import (
 
 // probers are blackbox_exporter's own, of the kinds of this file.
 var probers = map[exporter.Kind]prober.ProbeFn{
-	exporter.KindTCP: prober.ProbeTCP, exporter.KindUnix: prober.ProbeUnix,
+	exporter.KindHTTP: prober.ProbeHTTP, exporter.KindTCP: prober.ProbeTCP, exporter.KindUnix: prober.ProbeUnix,
 	exporter.KindDNS: prober.ProbeDNS, exporter.KindICMP: prober.ProbeICMP, exporter.KindGRPC: prober.ProbeGRPC,
 }
 

@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
 	"net"
 	"net/http"
@@ -118,8 +119,8 @@ func tcpService(target string, overTLS bool) exporter.Service {
 	}
 }
 
-// asking changes what an http service asks for.
-func asking(change func(*blackbox.HTTPProbe)) func(*exporter.Service) {
+// wanting changes what an http service asks for.
+func wanting(change func(*blackbox.HTTPProbe)) func(*exporter.Service) {
 	return func(s *exporter.Service) { change(&s.Module.Blackbox.HTTP) }
 }
 
@@ -205,6 +206,11 @@ func newAuthority(t testing.TB, until time.Time) authority {
 	pool := x509.NewCertPool()
 	pool.AddCert(certificate)
 	return authority{certificate, key, pool}
+}
+
+// pem is the authority's own certificate as a file has it.
+func (a authority) pem() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
 }
 
 // issue makes a certificate for names and addresses.

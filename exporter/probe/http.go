@@ -255,6 +255,8 @@ func (e *exchange) samplePhases() {
 	l := e.look
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	// blackbox_exporter takes resolving of a redirect's host from elsewhere.
+	resolves := e.named || len(l.hops) > 1
 	phase := func(name string, given bool, ends func(*hop) (from, to time.Time)) {
 		var sum time.Duration
 		came := false
@@ -263,14 +265,14 @@ func (e *exchange) samplePhases() {
 			came = came || !from.IsZero() && !to.IsZero()
 			sum += between(from, to)
 		}
-		if given || came {
+		if given {
 			l.samples = append(l.samples, exporter.Sample{Metric: &rules.ProbeHTTPDuration, Labels: phaseLabels[name], Value: sum.Seconds()})
 		}
 		if came {
 			l.phases = append(l.phases, exporter.Phase{Name: name, Took: sum})
 		}
 	}
-	phase("resolve", e.named, func(h *hop) (time.Time, time.Time) { return h.started, h.resolved })
+	phase("resolve", resolves, func(h *hop) (time.Time, time.Time) { return h.started, h.resolved })
 	phase("connect", e.asked, func(h *hop) (time.Time, time.Time) { return h.resolved, h.connected })
 	phase("tls", e.asked, func(h *hop) (time.Time, time.Time) { return h.securing, h.handshaken })
 	phase("processing", e.asked, func(h *hop) (time.Time, time.Time) { return h.ready, h.answered })

@@ -106,7 +106,7 @@ func TestAnAnswerIsJudgedByStatusAndBody(t *testing.T) {
 			t.Parallel()
 			service := webService(server.URL + c.path)
 			for _, change := range c.look {
-				asking(change)(&service)
+				wanting(change)(&service)
 			}
 			reading := look(service)
 			if c.reason == "" {
@@ -243,7 +243,7 @@ func TestRedirectsAreFollowedOnlyAsAsked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			service := webService(server.URL + c.path)
-			asking(statuses(c.valid...))(&service)
+			wanting(statuses(c.valid...))(&service)
 			service.Module.Blackbox.HTTP.HTTPClientConfig.FollowRedirects = c.follow
 			reading := look(service)
 			if c.reason == "" {
@@ -397,7 +397,7 @@ func TestAFaultyTargetGivesAReason(t *testing.T) {
 				timeout = 400 * time.Millisecond
 			}
 			service := webService("http://"+farm(t, c.behave)+"/", within(timeout))
-			asking(limit(1 << 20))(&service)
+			wanting(limit(1 << 20))(&service)
 			reading := look(service)
 			mustFail(t, reading, c.reason)
 			if !strings.Contains(reading.Detail, c.detail) {
@@ -438,7 +438,7 @@ func TestACompressedBombCostsBoundedMemory(t *testing.T) {
 		{"a limit ends it", limit(32 << 20), rules.ReasonBody, 32 << 20, 1 << 20},
 		{"what is matched is held up to 4 MiB", func(h *blackbox.HTTPProbe) { h.BodySizeLimit = 0; contains("never there")(h) }, rules.ReasonBody, 4<<20 + 1, 20 << 20},
 	} {
-		service := webService(server.URL, asking(c.change), asking(func(h *blackbox.HTTPProbe) { h.Compression = "gzip" }))
+		service := webService(server.URL, wanting(c.change), wanting(func(h *blackbox.HTTPProbe) { h.Compression = "gzip" }))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		reading := look(service)

@@ -91,6 +91,9 @@ func (e *exchange) checkRedirect(request *http.Request, via []*http.Request) err
 	case !followable(request.URL):
 		e.stray = Problem(rules.ReasonStatus, "redirects to something that is not http or https")
 		return nil // the round trip fails
+	case request.URL.Host == "":
+		e.stray = Problem(rules.ReasonStatus, "redirects to a URL without a host")
+		return nil
 	}
 	e.left = e.left || e.leaves(request.URL)
 	if e.left {
