@@ -69,14 +69,19 @@ func check(f flags, stdout io.Writer) error {
 	return nil
 }
 
-// runExporter runs the measuring half for a Prometheus of the user's.
-func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+// readExporter reads what the measuring half needs of the configuration file.
+func readExporter(f flags) (cfg exporterconfig.Config, err error) {
 	doc, err := read(f)
 	if err != nil {
-		return err
+		return cfg, err
 	}
-	var cfg exporterconfig.Config
-	if err := load(doc, into(&cfg, exporterconfig.Load)); err != nil {
+	return cfg, load(doc, into(&cfg, exporterconfig.Load))
+}
+
+// runExporter runs the measuring half for a Prometheus of the user's.
+func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+	cfg, err := readExporter(f)
+	if err != nil {
 		return err
 	}
 	if err := f.checkWebConfig(); err != nil {
@@ -97,8 +102,21 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	operator, err := operator(f)
+	if err != nil {
+		return err
+	}
+	again := newReload(func() error {
+		next, err := readExporter(f)
+		if err != nil {
+			return err
+		}
+		return app.Reload(next)
+	}, registry, logger)
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics(registry))
+	mux.Handle("GET /metrics", app.Metrics(registry))
+	app.Mount(mux)
+	again.mount(mux, operator)
 	handler, err := private(f, l, mux, closed())
 	if err != nil {
 		return err
@@ -107,7 +125,9 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	addSignal(&group, ctx)
 	addRun(&group, app.Run)
 	addServer(&group, l, f.webConfig, handler, logger)
-	fmt.Fprintf(stdout, "shopwatch exporter: metrics at %s://%s/metrics\n", f.privateScheme(), reach(l))
+	again.add(&group)
+	at := f.privateScheme() + "://" + reach(l)
+	fmt.Fprintf(stdout, "shopwatch exporter: metrics at %s/metrics, the last looks of each service at %s/looks\n", at, at)
 	return group.Run()
 }
 

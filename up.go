@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -122,13 +123,16 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	defer telling.Close()
 
 	mux := http.NewServeMux()
-	mux.Handle("GET /metrics", metrics(e.registry, judging.Gatherer()))
+	mux.Handle("GET /metrics", measuring.Metrics(e.registry, judging.Gatherer()))
+	measuring.Mount(mux)
 	// Prometheus's API changes nothing; a query may come by POST. An alert or a
 	// silence that anybody on this machine could post would be told to everybody.
 	mux.Handle(engine.PrometheusPath+"/", http.StripPrefix(engine.PrometheusPath, judging.Prometheus()))
 	mux.Handle(engine.AlertmanagerPath+"/", e.operator.Changes(http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager())))
 	mux.Handle("/", telling.Private())
 	e.demo.mount(mux, e.operator)
+	again := newReload(func() error { return e.reload(measuring) }, e.registry, e.logger)
+	again.mount(mux, e.operator)
 	handler, err := private(e.flags, e.private, mux, judging.Ready())
 	if err != nil {
 		return err
@@ -144,6 +148,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	addServer(&group, e.inside, "", handler, e.logger)
 	addServer(&group, e.private, e.flags.webConfig, handler, e.logger)
 	addServer(&group, e.public, "", telling.Public(), e.logger)
+	again.add(&group)
 	e.demo.add(&group)
 	addRun(&group, func(ctx context.Context) error {
 		select {
@@ -155,6 +160,24 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 		return nil
 	})
 	return group.Run()
+}
+
+// reload puts the exporter's section of the configuration file into force
+// anew. The notifier's is read too, so that a mistake is told, but changes with
+// the next start only.
+func (e *everything) reload(measuring *exporterapp.App) error {
+	if e.flags.configFile == "" {
+		return errors.New("the demo shop has no configuration file")
+	}
+	doc, err := read(e.flags)
+	if err != nil {
+		return err
+	}
+	var next exporterconfig.Config
+	if err := load(doc, into(&next, exporterconfig.Load), into(new(notifierconfig.Config), notifierconfig.Load)); err != nil {
+		return err
+	}
+	return measuring.Reload(next)
 }
 
 // newEngine writes the files of the treaty for the engine, which reads them as

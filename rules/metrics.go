@@ -66,6 +66,10 @@ var (
 		"How long the last poll of the shop's order book took."}
 	LedgerUnknownStatuses = Metric{"shopwatch_ledger_unknown_statuses_total", Counter, []string{LabelShop},
 		"Orders seen with a status that the driver does not know."}
+	ConfigReloadSuccess = Metric{"shopwatch_config_last_reload_successful", Gauge, nil,
+		"1 if the configuration file was read well when it was read last."}
+	ConfigReloadTime = Metric{"shopwatch_config_last_reload_success_timestamp_seconds", Gauge, nil,
+		"When the configuration in force was read."}
 	BuildInfo = Metric{"shopwatch_build_info", Gauge, []string{"version", "revision", "goversion"},
 		"Version of this shopwatch; always 1."}
 )
@@ -171,6 +175,9 @@ func ExporterMetrics() []Metric {
 	}
 	return metrics
 }
+
+// ProcessMetrics lists what a process gives that reads its configuration anew.
+func ProcessMetrics() []Metric { return []Metric{ConfigReloadSuccess, ConfigReloadTime} }
 
 // NotifierMetrics lists what the notifier may give.
 func NotifierMetrics() []Metric {

@@ -1,30 +1,31 @@
 // Package app wires the measuring half: it looks at services from outside,
 // follows the books of shops, and gives the treaty's metrics.
 //
-// It is where the rooms of exporter meet. The app is a value: New, Run; it opens
-// no listener of its own, tells nobody, and is the only process that holds a
-// shop's database password.
+// It is where the rooms of exporter meet. The app is a value: New, Run, Reload,
+// Close; it opens no listener of its own, tells nobody, and is the only process
+// that holds a shop's database password.
 package app
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
+	"net/http"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/config"
-	"shopwatch/exporter/ledger"
-	"shopwatch/exporter/ledger/dujiaoka"
-	"shopwatch/exporter/ledger/dujiaonext"
+	"shopwatch/exporter/host"
 	"shopwatch/exporter/metric"
-	"shopwatch/exporter/probe"
+	"shopwatch/exporter/probe/push"
 	"shopwatch/exporter/schedule"
+	"shopwatch/exporter/web"
 )
 
 // Config is what an App is built of. All fields are required.
@@ -39,8 +40,16 @@ type Config struct {
 
 // App is the measuring half.
 type App struct {
-	schedule  *schedule.Schedule
-	followers []*ledger.Follower
+	config   Config
+	looking  looking
+	pushes   *push.Receiver
+	schedule *schedule.Schedule
+	books    *books
+	metrics  *metric.Gatherer
+	pages    atomic.Pointer[web.Web]
+
+	reloading sync.Mutex
+	exporter  config.Config // in force
 }
 
 // New builds every room. A service or database that is away is no reason not
@@ -49,69 +58,103 @@ func New(cfg Config) (*App, error) {
 	if cfg.Registerer == nil || cfg.Now == nil || cfg.Logger == nil {
 		return nil, errors.New("exporter: registerer, clock and logger are required")
 	}
-	a := &App{}
-	var services []exporter.Service
-	for _, shop := range cfg.Exporter.Shops {
-		services = append(services, shop.Services...)
-	}
-	prober := probe.New(probe.Config{Now: cfg.Now, UserAgent: "shopwatch/" + cfg.Version})
+	a := &App{config: cfg, exporter: cfg.Exporter}
 	var err error
-	a.schedule, err = schedule.New(schedule.Config{
-		Services: services, Look: prober.Look, Now: cfg.Now, Path: filepath.Join(cfg.DataDir, "services.json"),
-		Pace: cfg.Exporter.Escalation.Pace, Logger: cfg.Logger,
-	})
-	if err != nil {
+	if a.pushes, err = push.New(push.Config{Path: filepath.Join(cfg.DataDir, "pushes.json"), Now: cfg.Now, Logger: cfg.Logger}); err != nil {
 		return nil, err
 	}
+	a.pushes.Configure(services(cfg.Exporter))
+	a.looking = newLooking(cfg, a.pushes)
 	durations := metric.NewDurations()
-	for _, shop := range cfg.Exporter.Shops {
-		if shop.Ledger == nil {
-			continue
-		}
-		follower, err := follow(cfg, shop, durations)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("shop %s: %w", shop.ID, err), a.Close())
-		}
-		a.followers = append(a.followers, follower)
-	}
-	collector := metric.New(metric.Config{
-		States: a.schedule.States, Books: a.books, Delivery: cfg.Exporter.Delivery, Version: cfg.Version,
+	a.schedule, err = schedule.New(schedule.Config{
+		Services: services(cfg.Exporter), Look: a.looking.prober(nil).Look, Now: cfg.Now,
+		Path: filepath.Join(cfg.DataDir, "services.json"), Pace: cfg.Exporter.Escalation.Pace,
+		Anchors: cfg.Exporter.Anchors, Reach: reach, Observe: durations.Late, Logger: cfg.Logger,
 	})
-	return a, errors.Join(cfg.Registerer.Register(collector), cfg.Registerer.Register(durations))
-}
-
-func follow(cfg Config, shop exporter.Shop, observer ledger.Observer) (*ledger.Follower, error) {
-	driver, err := openDriver(*shop.Ledger)
 	if err != nil {
 		return nil, err
 	}
-	follower, err := ledger.New(ledger.Config{
-		Shop: shop.ID, Ledger: *shop.Ledger, Driver: driver, Dir: cfg.DataDir,
-		StockInterval: cfg.Exporter.Escalation.Scale(5 * time.Minute), Now: cfg.Now, Observer: observer, Logger: cfg.Logger,
+	if err := a.open(cfg.Exporter); err != nil {
+		return nil, err
+	}
+	if a.books, err = newBooks(cfg, durations); err != nil {
+		return nil, err
+	}
+	a.metrics = metric.New(metric.Config{
+		States: a.schedule.States, Books: a.books.list, Delivery: a.books.deliveryOf, Version: cfg.Version,
+	})
+	return a, errors.Join(cfg.Registerer.Register(durations), a.watchHost())
+}
+
+// watchHost adds node_exporter's metrics of this machine.
+func (a *App) watchHost() error {
+	if len(a.exporter.HostCollectors) == 0 {
+		return nil
+	}
+	machine, err := host.New(host.Config{Collectors: a.exporter.HostCollectors, Logger: a.config.Logger})
+	if err != nil {
+		return err
+	}
+	return a.config.Registerer.Register(machine)
+}
+
+// open makes the pages of the private address for a configuration.
+func (a *App) open(cfg config.Config) error {
+	guard, err := web.NewGuard(cfg.Probe.Targets)
+	if err != nil {
+		return err
+	}
+	pages, err := web.New(web.Config{
+		Module: func(name string) (exporter.Module, bool) { m, ok := cfg.Modules[name]; return m, ok },
+		Look:   a.looking.prober(guard.Check).Look, Guard: guard, Token: cfg.Probe.Token,
+		States: a.schedule.States, Past: func(shop, service string) []exporter.Past {
+			past, _ := a.schedule.History(shop, service)
+			return past
+		},
+		Now: a.config.Now, Logger: a.config.Logger,
 	})
 	if err != nil {
-		return nil, errors.Join(err, driver.Close())
+		return err
 	}
-	return follower, nil
+	a.pages.Store(pages)
+	return nil
 }
 
-// openDriver picks the driver of the shop's software.
-func openDriver(l exporter.Ledger) (ledger.Driver, error) {
-	switch l.Software {
-	case "dujiaoka":
-		return dujiaoka.Open(l)
-	case "dujiaonext":
-		return dujiaonext.Open(l)
-	}
-	return nil, fmt.Errorf("software %q has no driver, want dujiaoka or dujiaonext", l.Software)
+// Mount adds /probe, /looks and /push to the private address.
+func (a *App) Mount(mux *http.ServeMux) {
+	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.pages.Load().ServeHTTP(w, r) })
+	mux.Handle("/probe", pages)
+	mux.Handle("/looks", pages)
+	mux.Handle("/looks/", pages)
+	mux.Handle("/push/", a.pushes)
 }
 
-func (a *App) books() []exporter.Books {
-	list := make([]exporter.Books, len(a.followers))
-	for i, f := range a.followers {
-		list[i] = f.Books()
+// Metrics answers a scrape with everything that is measured, and with what the
+// others give.
+func (a *App) Metrics(others ...prometheus.Gatherer) http.Handler {
+	return metric.Handler(a.config.Logger, a.metrics, others...)
+}
+
+// Reload puts another configuration into force while Run goes on. Services and
+// books that are as before keep all that is known of them. Where the new one
+// can't be put into force, the former stays.
+func (a *App) Reload(next config.Config) error {
+	a.reloading.Lock()
+	defer a.reloading.Unlock()
+	if err := a.schedule.Reload(services(next)); err != nil {
+		return err
 	}
-	return list
+	a.pushes.Configure(services(next))
+	if err := errors.Join(a.books.reload(next), a.open(next)); err != nil {
+		a.pushes.Configure(services(a.exporter))
+		return errors.Join(err, a.schedule.Reload(services(a.exporter)))
+	}
+	before := a.exporter
+	a.exporter = next
+	if before.Escalation != next.Escalation || !slices.Equal(before.Anchors, next.Anchors) || !slices.Equal(before.HostCollectors, next.HostCollectors) {
+		a.config.Logger.Warn("escalation, anchors and host collectors change with the next start only")
+	}
+	return nil
 }
 
 // Run measures until ctx ends.
@@ -119,29 +162,40 @@ func (a *App) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var running sync.WaitGroup
-	problems := make(chan error, 1+len(a.followers))
-	start := func(run func(context.Context) error) {
+	problems := make(chan error, 1)
+	failed := func(err error) {
+		select {
+		case problems <- err:
+		default:
+		}
+		stop() // half a measuring half would look like a healthy shop
+	}
+	for _, run := range []func(context.Context) error{a.schedule.Run, a.pushes.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil && ctx.Err() == nil {
-				problems <- err
-				stop() // half a measuring half would look like a healthy shop
+				failed(err)
 			}
 		})
 	}
-	start(a.schedule.Run)
-	for _, f := range a.followers {
-		start(f.Run)
-	}
+	a.books.start(ctx, &running, failed)
+	<-ctx.Done()
+	a.books.halt()
 	running.Wait()
-	close(problems)
-	return <-problems
+	select {
+	case err := <-problems:
+		return err
+	default:
+		return nil
+	}
 }
 
 // Close closes the books; call it after Run has returned.
-func (a *App) Close() error {
-	var problems []error
-	for _, f := range a.followers {
-		problems = append(problems, f.Close())
+func (a *App) Close() error { return a.books.close() }
+
+func services(cfg config.Config) []exporter.Service {
+	var all []exporter.Service
+	for _, shop := range cfg.Shops {
+		all = append(all, shop.Services...)
 	}
-	return errors.Join(problems...)
+	return all
 }

@@ -33,9 +33,9 @@ type Config struct {
 	States func() []exporter.State
 	// Books gives the books of every shop that has some; it must not wait.
 	Books func() []exporter.Books
-	// Delivery holds, by shop, the names and place of the service
-	// rules.ServiceDelivery of a shop with books.
-	Delivery map[string]exporter.Service
+	// Delivery gives the names and place of the service rules.ServiceDelivery of
+	// a shop with books.
+	Delivery func(shop string) exporter.Service
 	// Version and Revision of this shopwatch; Revision defaults to the build's.
 	Version, Revision string
 }
@@ -46,7 +46,7 @@ type Config struct {
 type Gatherer struct {
 	states   func() []exporter.State
 	books    func() []exporter.Books
-	delivery map[string]exporter.Service
+	delivery func(shop string) exporter.Service
 	build    []string
 }
 
@@ -57,6 +57,9 @@ func New(config Config) *Gatherer {
 		build: []string{
 			cmp.Or(config.Version, "unknown"), cmp.Or(config.Revision, buildRevision(), "unknown"), runtime.Version(),
 		},
+	}
+	if g.delivery == nil {
+		g.delivery = func(string) exporter.Service { return exporter.Service{} }
 	}
 	if g.states == nil {
 		g.states = func() []exporter.State { return nil }
@@ -117,7 +120,7 @@ func (g *Gatherer) fill(s *scrape) {
 		s.service(state)
 	}
 	for _, books := range g.books() {
-		s.shop(books, g.delivery[books.Shop])
+		s.shop(books, g.delivery(books.Shop))
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"regexp"
 	"slices"
@@ -15,7 +13,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"shopwatch/exporter"
@@ -106,10 +103,12 @@ func fullBooks() []exporter.Books {
 func fullGatherer() *metric.Gatherer {
 	return metric.New(metric.Config{
 		States: fullStates, Books: fullBooks, Version: "1.2.3", Revision: "abc123",
-		Delivery: map[string]exporter.Service{"card": {
-			Shop: "card", ID: rules.ServiceDelivery, Name: rules.Text{ZH: "自动发货", EN: "Automatic delivery"},
-			Group: rules.Text{ZH: "订单", EN: "Orders"}, Position: 5, Critical: true, Public: true,
-		}},
+		Delivery: func(shop string) exporter.Service {
+			return map[string]exporter.Service{"card": {
+				Shop: "card", ID: rules.ServiceDelivery, Name: rules.Text{ZH: "自动发货", EN: "Automatic delivery"},
+				Group: rules.Text{ZH: "订单", EN: "Orders"}, Position: 5, Critical: true, Public: true,
+			}}[shop]
+		},
 	})
 }
 
@@ -131,42 +130,6 @@ func registry(t testing.TB, collectors ...prometheus.Collector) *prometheus.Regi
 		}
 	}
 	return r
-}
-
-// get is one scrape, which must succeed.
-func get(t testing.TB, handler http.Handler, header http.Header, query string) *httptest.ResponseRecorder {
-	t.Helper()
-	recorder := httptest.NewRecorder()
-	request := httptest.NewRequest(http.MethodGet, "/metrics"+query, nil)
-	request.Header = header
-	handler.ServeHTTP(recorder, request)
-	if recorder.Code != http.StatusOK {
-		t.Fatalf("scrape answered %d: %s", recorder.Code, recorder.Body)
-	}
-	return recorder
-}
-
-// strict is client_golang's own handler, which refuses a scrape that has twins,
-// wrong types or invalid text.
-func strict(gatherers ...prometheus.Gatherer) http.Handler {
-	return promhttp.HandlerFor(prometheus.Gatherers(gatherers), promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
-}
-
-// scrape is what Prometheus would read. client_golang must find no fault in
-// it, and our handler must say the same.
-func scrape(t testing.TB, own *metric.Gatherer, collectors ...prometheus.Collector) string {
-	t.Helper()
-	others := registry(t, collectors...)
-	want := get(t, strict(own, others), nil, "").Body.String()
-	got := get(t, metric.Handler(nil, own, others), nil, "").Body.String()
-	if !slices.Equal(lines(got), lines(want)) {
-		t.Errorf("our handler says\n%s\nand client_golang's\n%s", got, want)
-	}
-	return want
-}
-
-func lines(scraped string) []string {
-	return slices.Sorted(strings.SplitSeq(scraped, "\n"))
 }
 
 func TestWhatIsGatheredIsExactlyTheTreaty(t *testing.T) {

@@ -35,7 +35,7 @@ func New() Treaty {
 		"ALERTS": set("alertstate", rules.LabelAlert, rules.LabelSeverity, rules.LabelTier, rules.LabelShop,
 			rules.LabelService, rules.LabelPublic, rules.LabelIncident),
 	}
-	for _, metric := range slices.Concat(rules.ExporterMetrics(), rules.NotifierMetrics()) {
+	for _, metric := range slices.Concat(rules.ExporterMetrics(), rules.NotifierMetrics(), rules.ProcessMetrics()) {
 		names := set(append(slices.Clone(metric.Labels), scraped...)...)
 		// The scrape snippet moves target to instance.
 		delete(names, rules.LabelTarget)
