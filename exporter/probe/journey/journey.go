@@ -42,7 +42,8 @@ import (
 const (
 	// maxSteps bounds a journey: each step is two series.
 	maxSteps = 50
-	// maxBody bounds what is read of a step's answer, after decompression.
+	// maxBody bounds what is read of a step's answer. Compression is not asked
+	// for, so nothing swells.
 	maxBody = 4 << 20
 	// maxValue bounds an extracted value.
 	maxValue = 1 << 10
