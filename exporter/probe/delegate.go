@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -46,8 +45,8 @@ type delegation struct {
 func (d *delegation) run(ctx context.Context, host string, port uint16, target func(ip string) string) error {
 	l := d.look
 	h := l.begin()
-	address, err := l.choose(ctx, host, d.preferred, d.fallback)
-	l.mark(&h.resolved, h, "waiting for the answer")
+	// One address, of IPv6 where no family is named, as blackbox_exporter does it.
+	err := l.lookup(ctx, h, host, route{preferred: cmp.Or(d.preferred, "ip6"), strict: !d.fallback})
 	lookup := between(h.started, h.resolved)
 	if err != nil {
 		// Nothing resolves to nothing, without asking anybody: the prober gives
@@ -55,10 +54,11 @@ func (d *delegation) run(ctx context.Context, host string, port uint16, target f
 		d.sample(d.start(ctx, target("")), lookup, false)
 		return err
 	}
+	address := h.addresses[0]
 	if err := l.allow(address, port); err != nil {
 		return err
 	}
-
+	l.Step("waiting for the answer")
 	asked := d.start(ctx, target(address.String()))
 	select {
 	case <-asked.done:
@@ -172,20 +172,6 @@ func probeMetric(name string) *rules.Metric {
 		}
 	}
 	return nil
-}
-
-// choose resolves a host and gives the one address that blackbox_exporter
-// would look at: of the preferred family (IPv6 if none is named) or, with
-// fallback, of the other. Its errors are problems.
-func (l *Look) choose(ctx context.Context, host, preferred string, fallback bool) (net.IPAddr, error) {
-	addresses, err := l.resolve(ctx, host)
-	if err == nil {
-		addresses, err = route{preferred: cmp.Or(preferred, "ip6"), strict: !fallback}.among(host, addresses)
-	}
-	if err != nil {
-		return net.IPAddr{}, l.Blame(ctx, err, rules.ReasonDNS, err.Error())
-	}
-	return addresses[0], nil
 }
 
 // record is a log line of a prober: constant words, and what went wrong.

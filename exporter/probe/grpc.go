@@ -125,6 +125,10 @@ func (g *health) blame(ctx context.Context) error {
 	}
 	reason, text := rules.ReasonStatus, "answered with the gRPC status "+g.status.String()
 	switch g.status {
+	case codes.DeadlineExceeded: // the server knows our deadline, and may tell us first that it has come
+		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < grace {
+			return g.look.Blame(ctx, context.DeadlineExceeded, rules.ReasonTimeout, "")
+		}
 	case codes.Unavailable:
 		reason, text = rules.ReasonConnect, "the far side broke off, is no gRPC server, or says that it is unavailable"
 	case codes.Unimplemented:
