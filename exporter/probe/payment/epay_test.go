@@ -46,6 +46,7 @@ func TestEachAnswerOfEpayHasItsReason(t *testing.T) {
 		{`{"code":1,"pid":1000}`, "", ""},
 		{`{"code":1,"pid":1000,"active":0}`, rules.ReasonAuth, "closed"},
 		{`{"code":1,"pid":1000,"active":"0"}`, rules.ReasonAuth, "closed"},
+		{`{"code":-3,"msg":"拒绝访问"}`, rules.ReasonAuth, "-3"},
 		{`{"code":-2,"msg":"KEY校验失败"}`, rules.ReasonAuth, "-2"},
 		{`{"code":-1,"msg":"商户密钥错误"}`, rules.ReasonAuth, "-1"},
 		{`{"code":-3,"msg":"该商户只能使用RSA签名类型"}`, rules.ReasonAuth, "RSA"},

@@ -85,7 +85,7 @@ type aliyunBalance struct{ AvailableAmount, Currency string }
 // that a RAM user needs for it.
 func (t *talk) callAliyun(ctx context.Context, host, version, action, right string, query url.Values) (aliyunAnswer, error) {
 	where := t.where(host)
-	where.RawQuery = strings.ReplaceAll(query.Encode(), "+", "%20")
+	where.RawQuery = query.Encode()
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, where.String(), nil)
 	if err != nil {
 		return aliyunAnswer{}, probe.Problem(rules.ReasonOther, "no request can be made of the target")
