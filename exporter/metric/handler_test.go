@@ -8,13 +8,16 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	blackbox "github.com/prometheus/blackbox_exporter/config"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
@@ -22,6 +25,42 @@ import (
 	"shopwatch/exporter/metric"
 	"shopwatch/rules"
 )
+
+// get is one scrape, which must succeed.
+func get(t testing.TB, handler http.Handler, header http.Header, query string) *httptest.ResponseRecorder {
+	t.Helper()
+	recorder := httptest.NewRecorder()
+	request := httptest.NewRequest(http.MethodGet, "/metrics"+query, nil)
+	request.Header = header
+	handler.ServeHTTP(recorder, request)
+	if recorder.Code != http.StatusOK {
+		t.Fatalf("scrape answered %d: %s", recorder.Code, recorder.Body)
+	}
+	return recorder
+}
+
+// strict is client_golang's own handler, which refuses a scrape that has twins,
+// wrong types or invalid text.
+func strict(gatherers ...prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(prometheus.Gatherers(gatherers), promhttp.HandlerOpts{ErrorHandling: promhttp.HTTPErrorOnError})
+}
+
+// scrape is what Prometheus would read. client_golang must find no fault in
+// it, and our handler must say the same.
+func scrape(t testing.TB, own *metric.Gatherer, collectors ...prometheus.Collector) string {
+	t.Helper()
+	others := registry(t, collectors...)
+	want := get(t, strict(own, others), nil, "").Body.String()
+	got := get(t, metric.Handler(nil, own, others), nil, "").Body.String()
+	if !slices.Equal(lines(got), lines(want)) {
+		t.Errorf("our handler says\n%s\nand client_golang's\n%s", got, want)
+	}
+	return want
+}
+
+func lines(scraped string) []string {
+	return slices.Sorted(strings.SplitSeq(scraped, "\n"))
+}
 
 func TestAScrapeIsCompressedOnlyForWhoAsks(t *testing.T) {
 	t.Parallel()
@@ -221,6 +260,8 @@ func TestEveryKindCountsItsReasonsFromTheStart(t *testing.T) {
 		"tcp":            {exporter.TCPModule(nil), "body connect dns other timeout vantage"},
 		"tcp with TLS":   {secure, "body certificate connect dns other timeout tls vantage"},
 		"mysql":          {exporter.Module{Kind: exporter.KindMySQL, MySQL: &exporter.Database{}}, "auth connect dns other query timeout vantage"},
+		"dns":            {exporter.Module{Kind: exporter.KindDNS, Blackbox: &blackbox.Module{}}, "body connect dns other query status timeout vantage"},
+		"a heartbeat":    {exporter.Module{Kind: exporter.KindPush}, "other status timeout vantage"},
 		"sms":            {exporter.Module{Kind: exporter.KindSMS}, "auth body certificate connect dns other query status timeout tls vantage"},
 		"an unheard one": {exporter.Module{Kind: "stranger"}, "connect dns other timeout vantage"},
 	} {

@@ -78,7 +78,7 @@ func httpSamples(took func(time.Duration) float64, secure bool, host string) []e
 		add(&rules.ProbeHTTPSSL, 0)
 		return samples
 	}
-	expiry := float64(noon.Add(time.Duration(took(90*24*time.Hour)*1e9)).Unix())
+	expiry := float64(noon.Add(time.Duration(took(90*24*time.Hour) * 1e9)).Unix())
 	add(&rules.ProbeHTTPSSL, 1)
 	add(&rules.ProbeSSLExpiry, expiry)
 	add(&rules.ProbeSSLChain, expiry)

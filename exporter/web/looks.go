@@ -15,8 +15,8 @@ import (
 	"shopwatch/rules"
 )
 
-// maxLooks is how many looks of a service a page shows.
-const maxLooks = 50
+// maxLooks bounds the looks of a page: fifty a target are kept of each service.
+const maxLooks = 500
 
 //go:embed templates style.css
 var files embed.FS
@@ -47,15 +47,16 @@ func (w *Web) index(out http.ResponseWriter, r *http.Request) {
 // history answers GET /looks/{shop}/{service}: why is it red?
 func (w *Web) history(out http.ResponseWriter, r *http.Request) {
 	states := w.States()
+	kept, known := w.History(r.PathValue("shop"), r.PathValue("service"))
 	i := slices.IndexFunc(states, func(s exporter.State) bool {
 		return s.Service.Shop == r.PathValue("shop") && s.Service.ID == r.PathValue("service")
 	})
-	if i < 0 {
+	if i < 0 || !known {
 		http.Error(out, "there is no such service", http.StatusNotFound)
 		return
 	}
 	state := states[i]
-	looks := slices.Clone(w.Past(state.Service.Shop, state.Service.ID))
+	looks := slices.Clone(kept)
 	slices.SortStableFunc(looks, func(a, b exporter.Past) int { return b.Start.Compare(a.Start) })
 	looks = looks[:min(len(looks), maxLooks)]
 	if wantsJSON(r) {

@@ -36,8 +36,9 @@ type Config struct {
 
 	// States gives the services as they are judged now; it must not wait.
 	States func() []exporter.State
-	// Past gives the last looks at a service, in any order; it must not wait.
-	Past func(shop, service string) []exporter.Past
+	// History gives the last looks at a service, in any order, and false if there
+	// is no such service; it must not wait.
+	History func(shop, service string) ([]exporter.Past, bool)
 
 	// Zone is that of times on the pages; default UTC.
 	Zone *time.Location
@@ -60,8 +61,8 @@ type Web struct {
 
 // New makes a Web. Module, Look, Guard, States and Past are required.
 func New(config Config) (*Web, error) {
-	if config.Module == nil || config.Look == nil || config.Guard == nil || config.States == nil || config.Past == nil {
-		return nil, errors.New("exporter's pages need modules, a look, a guard, states and past looks")
+	if config.Module == nil || config.Look == nil || config.Guard == nil || config.States == nil || config.History == nil {
+		return nil, errors.New("exporter's pages need modules, a look, a guard, states and a history")
 	}
 	config.Concurrency = cmp.Or(config.Concurrency, defaultConcurrency)
 	config.Zone = cmp.Or(config.Zone, time.UTC)

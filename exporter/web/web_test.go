@@ -35,8 +35,8 @@ func made(t *testing.T, config web.Config, listed ...string) *web.Web {
 	if config.States == nil {
 		config.States = func() []exporter.State { return nil }
 	}
-	if config.Past == nil {
-		config.Past = func(string, string) []exporter.Past { return nil }
+	if config.History == nil {
+		config.History = func(string, string) ([]exporter.Past, bool) { return nil, true }
 	}
 	config.Now = func() time.Time { return noon }
 	w, err := web.New(config)
