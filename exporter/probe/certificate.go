@@ -3,6 +3,7 @@ package probe
 import (
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"strings"
 
@@ -21,10 +22,14 @@ func (l *Look) sampleTLS(state *tls.ConnectionState) {
 		return
 	}
 	l.Sample(&rules.ProbeSSLExpiry, float64(earliestEnd(state.PeerCertificates).Unix()))
-	leaf := state.PeerCertificates[0]
+	l.samples = append(l.samples, leafSample(state.PeerCertificates[0]))
+}
+
+// leafSample tells of a server's own certificate.
+func leafSample(leaf *x509.Certificate) exporter.Sample {
 	fingerprint := sha256.Sum256(leaf.Raw)
-	l.samples = append(l.samples, exporter.Sample{Metric: &rules.ProbeSSLInfo, Value: 1, Labels: []string{
+	return exporter.Sample{Metric: &rules.ProbeSSLInfo, Value: 1, Labels: []string{
 		hex.EncodeToString(fingerprint[:]), leaf.Subject.String(), leaf.Issuer.String(),
 		strings.Join(leaf.DNSNames, ","), hex.EncodeToString(leaf.SerialNumber.Bytes()),
-	}})
+	}}
 }

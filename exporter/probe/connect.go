@@ -2,13 +2,10 @@ package probe
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/hex"
 	"net"
 	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/config"
@@ -226,14 +223,9 @@ func (l *Look) TLSConfig(host string, options config.TLSConfig, protocols ...str
 func certificateSamples(state *tls.ConnectionState) []exporter.Sample {
 	var samples []exporter.Sample
 	if len(state.PeerCertificates) > 0 {
-		leaf := state.PeerCertificates[0]
-		fingerprint := sha256.Sum256(leaf.Raw)
 		samples = append(samples,
 			exporter.Sample{Metric: &rules.ProbeSSLExpiry, Value: float64(earliestEnd(state.PeerCertificates).Unix())},
-			exporter.Sample{Metric: &rules.ProbeSSLInfo, Value: 1, Labels: []string{
-				hex.EncodeToString(fingerprint[:]), leaf.Subject.String(), leaf.Issuer.String(),
-				strings.Join(leaf.DNSNames, ","), hex.EncodeToString(leaf.SerialNumber.Bytes()),
-			}},
+			leafSample(state.PeerCertificates[0]),
 		)
 	}
 	if end := lastChainEnd(state); !end.IsZero() {
