@@ -151,6 +151,9 @@ func TestHistoryClipsDetailsAndForgetsThem(t *testing.T) {
 				t.Fatalf("place %d: detail is %q, want %s…", i, p.Detail, begin)
 			}
 		}
+		if causes := s.Causes("card", "web"); causes > 61 {
+			t.Errorf("%d details are held for %d looks", causes, len(past))
+		}
 	})
 }
 
