@@ -9,11 +9,19 @@ import (
 	"time"
 )
 
-// patience is how long a handshake keeps its turn while it waits for the far
-// side. One that is near answers within it, and so the handshakes that share a
-// machine with their servers don't queue for its processors; one that is far
-// gives its turn back and computes on when the answer came.
-const patience = 2 * time.Millisecond
+// patience is how long a handshake with a server on this very machine keeps
+// its turn while it waits: the answer is being computed by the processors that
+// the turns are for, and others that began meanwhile would only queue for them.
+// Any other server computes elsewhere: the turn is given back at once, and
+// taken again when the answer came.
+const patience = 10 * time.Millisecond
+
+// near reports whether the far side of a connection is this machine.
+func near(conn net.Conn) bool {
+	local, here := conn.LocalAddr().(*net.TCPAddr)
+	remote, there := conn.RemoteAddr().(*net.TCPAddr)
+	return here && there && (remote.IP.IsLoopback() || remote.IP.Equal(local.IP))
+}
 
 // gate bounds how many TLS handshakes this process computes at once, so that
 // looks that start together don't queue for the processors inside the phase
@@ -79,6 +87,7 @@ type gatedConn struct {
 	net.Conn
 	gate *gate
 	ctx  context.Context
+	near bool // the far side answers soon, if at all
 	over bool // the handshake is
 }
 
@@ -88,18 +97,16 @@ func (c *gatedConn) Read(p []byte) (int, error) {
 		return c.Conn.Read(p)
 	}
 	deadline, bounded := c.ctx.Deadline()
-	soon := time.Now().Add(patience)
-	if bounded && deadline.Before(soon) {
-		return c.Conn.Read(p)
-	}
-	c.until(soon)
-	n, err := c.Conn.Read(p)
-	if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.ctx.Err() != nil {
-		return n, err
+	if soon := time.Now().Add(patience); c.near && (!bounded || soon.Before(deadline)) {
+		c.until(soon)
+		n, err := c.Conn.Read(p)
+		if n > 0 || !errors.Is(err, os.ErrDeadlineExceeded) || c.ctx.Err() != nil {
+			return n, err
+		}
+		c.until(deadline)
 	}
 	c.gate.leave()
-	c.until(deadline)
-	n, err = c.Conn.Read(p)
+	n, err := c.Conn.Read(p)
 	// Whoever holds a turn gives it back within patience: this wait is short.
 	_ = c.gate.enter(context.WithoutCancel(c.ctx), true)
 	return n, err

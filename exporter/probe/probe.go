@@ -77,7 +77,7 @@ type Config struct {
 	// RootCAs are trusted for TLS; default the system's.
 	RootCAs *x509.CertPool
 	// Handshakes bounds how many TLS handshakes are computed at once; default
-	// GOMAXPROCS. Looks that start together take turns, and what they wait for
+	// half of GOMAXPROCS, at least one. Looks that start together take turns, and what they wait for
 	// theirs is in no phase and not in probe_duration_seconds.
 	Handshakes int
 	// Kinds are the kinds of our own, which live in child rooms.
@@ -124,7 +124,7 @@ func New(config Config) *Prober {
 	}
 	turns := config.Handshakes
 	if turns <= 0 {
-		turns = runtime.GOMAXPROCS(0)
+		turns = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	p.gate = newGate(turns)
 	if p.userAgent == "" {

@@ -35,7 +35,7 @@ func (l *Look) handshake(ctx context.Context, h *hop, conn net.Conn, secure *tls
 	}
 	l.mark(&h.securing, h, "in the TLS handshake")
 	l.idle(h.securing.Sub(waiting))
-	gated := &gatedConn{Conn: conn, gate: l.prober.gate, ctx: ctx}
+	gated := &gatedConn{Conn: conn, gate: l.prober.gate, ctx: ctx, near: near(conn)}
 	session := tls.Client(gated, secure)
 	err := session.HandshakeContext(ctx)
 	gated.end()
