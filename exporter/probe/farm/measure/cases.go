@@ -47,7 +47,7 @@ func (m measured) tell(w io.Writer, name string, peer measured) {
 // configure writes a shopwatch.yml for the targets.
 func (o options) configure(targets []string, ca string) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "exporter:\n  anchors: []\n  host: {collectors: []}\n  modules:\n    look:\n      prober: http\n      timeout: 5s\n      http:\n        preferred_ip_protocol: ip4\n")
+	fmt.Fprintf(&b, "exporter:\n  anchors: []\n  host: {collectors: []}\n  modules:\n    look:\n      prober: http\n      timeout: %s\n      http:\n        preferred_ip_protocol: ip4\n", min(5*time.Second, o.interval))
 	if ca != "" {
 		fmt.Fprintf(&b, "        tls_config: {ca_file: %s}\n", ca)
 	}
