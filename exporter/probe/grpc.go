@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"net/url"
 	"strings"
@@ -29,19 +30,17 @@ func lookGRPC(ctx context.Context, l *Look) error {
 	if err != nil {
 		return err
 	}
-	g := &health{look: l, hop: l.begin(), by: route{
-		preferred: module.PreferredIPProtocol, strict: !module.IPProtocolFallback,
-	}}
+	g := &health{
+		TransportCredentials: insecure.NewCredentials(), ctx: ctx, look: l, hop: l.begin(),
+		by: route{preferred: module.PreferredIPProtocol, strict: !module.IPProtocolFallback},
+	}
 	if module.TLS {
-		secure, err := l.TLSConfig(host, module.TLSConfig)
-		if err != nil {
+		if g.secure, err = l.TLSConfig(host, module.TLSConfig, "h2"); err != nil {
 			return err
 		}
-		g.TransportCredentials = credentials.NewTLS(secure)
-	} else {
-		g.TransportCredentials = insecure.NewCredentials()
+		g.TransportCredentials = credentials.NewTLS(g.secure)
 	}
-	err = g.check(ctx, address)
+	err = g.check(address)
 	l.sampleAddress()
 	g.sample(err)
 	l.sumPhases()
@@ -71,9 +70,11 @@ func grpcTarget(target string, secure bool) (host, address string, err error) {
 // health is one question to a health service, and the credentials of its connection.
 type health struct {
 	credentials.TransportCredentials
-	look *Look
-	hop  *hop
-	by   route
+	ctx    context.Context // the look's: gRPC's own would give a connection 20 s
+	look   *Look
+	hop    *hop
+	by     route
+	secure *tls.Config // nil: without TLS
 
 	status  codes.Code
 	serving string // what the service answered, "" where it didn't
@@ -83,15 +84,14 @@ type health struct {
 }
 
 // check asks the health service; its error is a problem.
-func (g *health) check(ctx context.Context, address string) error {
-	// The address goes to our dialler as it is; nothing else resolves it. Ours
-	// is the look's context, since gRPC's own would give a connection 20 s.
+func (g *health) check(address string) error {
+	// The address goes to our dialler as it is; nothing else resolves it.
 	dial := func(context.Context, string) (net.Conn, error) {
-		conn, err := g.look.connectBy(ctx, g.hop, address, g.by, nil)
+		conn, err := g.look.connectBy(g.ctx, g.hop, address, g.by, nil)
 		if err != nil {
 			return nil, g.met(err)
 		}
-		// The question has ctx's deadline. One of the connection's own would end
+		// The question has a deadline. One of the connection's own would end
 		// it in the same moment, and look like a server that broke off.
 		return conn, conn.SetDeadline(time.Time{})
 	}
@@ -104,7 +104,7 @@ func (g *health) check(ctx context.Context, address string) error {
 	}
 	defer conn.Close()
 	module := &g.look.module.Blackbox.GRPC
-	ok, status, _, serving, err := prober.NewGrpcHealthCheckClient(conn).Check(ctx, module.Service, module.Metadata)
+	ok, status, _, serving, err := prober.NewGrpcHealthCheckClient(conn).Check(g.ctx, module.Service, module.Metadata)
 	g.status, g.serving = status, serving
 	switch {
 	case ok:
@@ -112,12 +112,12 @@ func (g *health) check(ctx context.Context, address string) error {
 	case err == nil:
 		return Problem(rules.ReasonStatus, "the health service answered "+serving)
 	}
-	return g.blame(ctx)
+	return g.blame()
 }
 
 // blame finds the reason of a question without an answer. The status's message
 // is the far side's and is not told.
-func (g *health) blame(ctx context.Context) error {
+func (g *health) blame() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.problem != nil {
@@ -126,8 +126,8 @@ func (g *health) blame(ctx context.Context) error {
 	reason, text := rules.ReasonStatus, "answered with the gRPC status "+g.status.String()
 	switch g.status {
 	case codes.DeadlineExceeded: // the server knows our deadline, and may tell us first that it has come
-		if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) < grace {
-			return g.look.Blame(ctx, context.DeadlineExceeded, rules.ReasonTimeout, "")
+		if deadline, ok := g.ctx.Deadline(); ok && time.Until(deadline) < grace {
+			return g.look.Blame(g.ctx, context.DeadlineExceeded, rules.ReasonTimeout, "")
 		}
 	case codes.Unavailable:
 		reason, text = rules.ReasonConnect, "the far side broke off, is no gRPC server, or says that it is unavailable"
@@ -138,7 +138,7 @@ func (g *health) blame(ctx context.Context) error {
 	case codes.Unauthenticated, codes.PermissionDenied:
 		reason = rules.ReasonAuth
 	}
-	return g.look.Blame(ctx, nil, reason, text)
+	return g.look.Blame(g.ctx, nil, reason, text)
 }
 
 // met remembers the first problem of the connection: what gRPC makes of it
@@ -152,19 +152,22 @@ func (g *health) met(err error) error {
 	return err
 }
 
-// ClientHandshake implements credentials.TransportCredentials.
+// ClientHandshake implements credentials.TransportCredentials. The look's own
+// handshake takes its turn among the others and keeps the reason.
 func (g *health) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
-	if g.Info().SecurityProtocol == "tls" {
-		g.look.mark(&g.hop.securing, g.hop, "in the TLS handshake")
+	if g.secure == nil {
+		return g.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	}
-	conn, info, err := g.TransportCredentials.ClientHandshake(ctx, authority, raw)
+	session, err := g.look.handshake(g.ctx, g.hop, raw, g.secure)
 	if err != nil {
-		return nil, nil, g.met(g.look.blameHandshake(ctx, err))
+		return nil, nil, g.met(err)
 	}
-	if secure, ok := info.(credentials.TLSInfo); ok {
-		g.look.secured(g.hop, secure.State)
+	state := session.ConnectionState()
+	if state.NegotiatedProtocol != "h2" {
+		return nil, nil, g.met(Problem(rules.ReasonTLS, "the server doesn't offer HTTP/2"))
 	}
-	return conn, info, nil
+	info := credentials.TLSInfo{State: state, CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity}}
+	return session, info, session.SetDeadline(time.Time{})
 }
 
 // Clone implements credentials.TransportCredentials: there is one connection.
