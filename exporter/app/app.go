@@ -107,11 +107,7 @@ func (a *App) open(cfg config.Config) error {
 	pages, err := web.New(web.Config{
 		Module: func(name string) (exporter.Module, bool) { m, ok := cfg.Modules[name]; return m, ok },
 		Look:   a.looking.prober(guard.Check).Look, Guard: guard, Token: cfg.Probe.Token,
-		States: a.schedule.States, Past: func(shop, service string) []exporter.Past {
-			past, _ := a.schedule.History(shop, service)
-			return past
-		},
-		Now: a.config.Now, Logger: a.config.Logger,
+		States: a.schedule.States, History: a.schedule.History, Now: a.config.Now, Logger: a.config.Logger,
 	})
 	if err != nil {
 		return err
