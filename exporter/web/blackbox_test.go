@@ -129,7 +129,7 @@ func TestRequestsAreAnsweredAsByBlackboxExporter(t *testing.T) {
 		if x, y := slices.Sorted(maps.Keys(a)), slices.Sorted(maps.Keys(b)); !slices.Equal(x, y) {
 			t.Errorf("%s: got\n%s\nblackbox_exporter gives\n%s", c.about, strings.Join(x, "\n"), strings.Join(y, "\n"))
 		}
-		for _, name := range []string{"probe_success", "probe_http_status_code"} {
+		for _, name := range []string{"probe_success", "probe_http_status_code", "probe_http_redirects"} {
 			if a[name] != b[name] {
 				t.Errorf("%s: %s is %v, blackbox_exporter's %v", c.about, name, a[name], b[name])
 			}
