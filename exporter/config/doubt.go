@@ -104,12 +104,12 @@ func (d *doubter) block(kind exporter.Kind, module *blackbox.Module) {
 	case exporter.KindTCP:
 		d.protocol("tcp", module.TCP.IPProtocol)
 		d.source("tcp", module.TCP.SourceIPAddress)
-		d.tls("tcp", &module.TCP.TLSConfig)
+		d.tls("tcp.tls_config", &module.TCP.TLSConfig)
 	case exporter.KindUnix:
-		d.tls("unix", &module.Unix.TLSConfig)
+		d.tls("unix.tls_config", &module.Unix.TLSConfig)
 	case exporter.KindGRPC:
 		d.protocol("grpc", module.GRPC.PreferredIPProtocol)
-		d.tls("grpc", &module.GRPC.TLSConfig)
+		d.tls("grpc.tls_config", &module.GRPC.TLSConfig)
 	case exporter.KindICMP:
 		d.protocol("icmp", module.ICMP.IPProtocol)
 		d.source("icmp", module.ICMP.SourceIPAddress)
@@ -136,13 +136,13 @@ func (d *doubter) source(block, address string) {
 	}
 }
 
-func (d *doubter) tls(block string, options *promconfig.TLSConfig) {
+func (d *doubter) tls(field string, options *promconfig.TLSConfig) {
 	if options.MinVersion != 0 && options.MaxVersion != 0 && options.MaxVersion < options.MinVersion {
-		d.add(never, block+".tls_config.max_version", configfile.Phrase("less than min_version"), "at least min_version")
+		d.add(never, field+".max_version", configfile.Phrase("less than min_version"), "at least min_version")
 	}
 	for _, by := range []struct{ field, name string }{{"ca_ref", options.CARef}, {"cert_ref", options.CertRef}, {"key_ref", options.KeyRef}} {
 		if by.name != "" {
-			d.add(never, block+".tls_config."+by.field, by.name, "a file or the text itself: there is no secret manager")
+			d.add(never, field+"."+by.field, by.name, "a file or the text itself: there is no secret manager")
 		}
 	}
 }
@@ -152,7 +152,7 @@ var compressions = []string{"", "br", "deflate", "gzip", "identity"}
 
 func (d *doubter) http(probe *blackbox.HTTPProbe) {
 	d.protocol("http", probe.IPProtocol)
-	d.tls("http", &probe.HTTPClientConfig.TLSConfig)
+	d.tls("http.tls_config", &probe.HTTPClientConfig.TLSConfig)
 	if probe.Method != "" && !httpguts.ValidHeaderFieldName(probe.Method) { // both are tokens
 		d.add(never, "http.method", probe.Method, "a method such as GET")
 	}
@@ -181,7 +181,7 @@ func (d *doubter) http(probe *blackbox.HTTPProbe) {
 func (d *doubter) dns(probe *blackbox.DNSProbe) {
 	d.protocol("dns", probe.IPProtocol)
 	d.source("dns", probe.SourceIPAddress)
-	d.tls("dns", &probe.TLSConfig)
+	d.tls("dns.tls_config", &probe.TLSConfig)
 	switch transport := probe.TransportProtocol; {
 	case transport != "" && transport != "udp" && transport != "tcp":
 		d.add(never, "dns.transport_protocol", transport, "udp or tcp")

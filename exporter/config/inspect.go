@@ -26,6 +26,9 @@ const mostLooksAround = 200_000
 // mostExplained bounds how many mistakes of one tree are told.
 const mostExplained = 100
 
+// deepest bounds how deep values may stand in one another: theirs go to 8.
+const deepest = 40
+
 // strictly decodes a node as blackbox_exporter decodes its file: unknown fields
 // are errors. [yaml.Node.Decode] alone would let them pass.
 func strictly(node *yaml.Node, into any) error {
@@ -46,13 +49,14 @@ type inspector struct {
 	problems *configfile.Problems
 	left     int // values to inspect before it gives up
 	most     int // mistakes to have before it does
+	depth    int
 }
 
 // explain reports every mistake below path that keeps node from becoming an
 // into, and err itself where it finds none.
 func explain(problems *configfile.Problems, path string, node *yaml.Node, into reflect.Type, err error) {
 	before := problems.Count()
-	inspector := inspector{problems, mostLooksAround, before + mostExplained}
+	inspector := inspector{problems: problems, left: mostLooksAround, most: before + mostExplained}
 	inspector.value(path, node, into)
 	if problems.Count() > before {
 		return
@@ -70,6 +74,10 @@ var (
 )
 
 func (i *inspector) value(path string, node *yaml.Node, of reflect.Type) {
+	if i.depth++; i.depth > deepest {
+		i.left = 0
+	}
+	defer func() { i.depth-- }()
 	for node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
@@ -186,8 +194,10 @@ func (i *inspector) merged(path string, from *yaml.Node, typeOf func(key string)
 		for source.Kind == yaml.AliasNode {
 			source = source.Alias
 		}
-		if i.left--; i.left >= 0 && source.Kind == yaml.MappingNode {
+		if i.left--; i.left >= 0 && source.Kind == yaml.MappingNode && i.depth < deepest {
+			i.depth++
 			i.pairs(path, source, typeOf, known)
+			i.depth--
 		}
 	}
 }

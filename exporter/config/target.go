@@ -57,7 +57,11 @@ func formOf(module exporter.Module) form {
 	case exporter.KindSMS:
 		return form{want: wantURL, ok: isURL, none: true}
 	case exporter.KindPayment:
-		return form{want: wantURL, ok: isURL, none: module.Payment != nil && gateways[module.Payment.Gateway].single}
+		if module.Payment == nil {
+			return form{none: true}
+		}
+		known, ok := gateways[module.Payment.Gateway]
+		return form{want: wantURL, ok: isURL, none: known.single || !ok} // that it is unknown is a mistake already
 	default:
 		return form{want: wantAddress, ok: isAddress}
 	}
@@ -118,7 +122,7 @@ func (b builder) targets(path string, fields serviceFields, module exporter.Modu
 
 func (b builder) answers(path string, fields serviceFields, targets int) {
 	if fields.Answers != nil && (*fields.Answers < 1 || *fields.Answers > targets) && targets > 0 {
-		b.add(path, "answers", *fields.Answers, "1–"+strconv.Itoa(targets)+", of as many targets")
+		b.add(path, "answers", *fields.Answers, "1–"+strconv.Itoa(targets)+", as many as there are targets")
 	}
 }
 

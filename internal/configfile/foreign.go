@@ -20,14 +20,16 @@ const (
 // their places; there is nothing in it to decode.
 func Foreign(name string, root *yaml.Node) *Document {
 	doc := &Document{name: name, root: &node{}, index: make(map[string]*entry), foreign: true}
-	doc.enterForeign("", 1, root, 0)
+	visits := mostPlaces
+	doc.enterForeign("", 1, root, deepestPlace, &visits)
 	return doc
 }
 
 // enterForeign writes the value and all below it into the index. What stands
 // there twice counts where it stands first, so that what is merged in comes last.
-func (d *Document) enterForeign(path string, line int, value *yaml.Node, depth int) {
-	if value == nil || len(d.index) >= mostPlaces || depth > deepestPlace {
+// Depth and visits are how much further it may go.
+func (d *Document) enterForeign(path string, line int, value *yaml.Node, depth int, visits *int) {
+	if *visits--; value == nil || *visits < 0 || depth < 0 {
 		return
 	}
 	if value.Kind == yaml.AliasNode || value.Kind == yaml.DocumentNode && len(value.Content) > 0 {
@@ -35,7 +37,7 @@ func (d *Document) enterForeign(path string, line int, value *yaml.Node, depth i
 		if value.Kind == yaml.DocumentNode {
 			below = value.Content[0]
 		}
-		d.enterForeign(path, line, below, depth+1)
+		d.enterForeign(path, line, below, depth-1, visits)
 		return
 	}
 	if _, again := d.index[path]; !again {
@@ -47,15 +49,15 @@ func (d *Document) enterForeign(path string, line int, value *yaml.Node, depth i
 	}
 	switch value.Kind {
 	case yaml.MappingNode:
-		d.enterForeignFields(path, value, depth)
+		d.enterForeignFields(path, value, depth, visits)
 	case yaml.SequenceNode:
 		for i, item := range value.Content {
-			d.enterForeign(Item(path, i), item.Line, item, depth+1)
+			d.enterForeign(Item(path, i), item.Line, item, depth-1, visits)
 		}
 	}
 }
 
-func (d *Document) enterForeignFields(path string, value *yaml.Node, depth int) {
+func (d *Document) enterForeignFields(path string, value *yaml.Node, depth int, visits *int) {
 	var merged []*yaml.Node
 	for i := 0; i+1 < len(value.Content); i += 2 {
 		key, field := value.Content[i], value.Content[i+1]
@@ -63,7 +65,7 @@ func (d *Document) enterForeignFields(path string, value *yaml.Node, depth int) 
 			merged = append(merged, field)
 			continue
 		}
-		d.enterForeign(Field(path, key.Value), key.Line, field, depth+1)
+		d.enterForeign(Field(path, key.Value), key.Line, field, depth-1, visits)
 	}
 	for _, from := range merged {
 		if from.Kind == yaml.AliasNode {
@@ -74,7 +76,7 @@ func (d *Document) enterForeignFields(path string, value *yaml.Node, depth int) 
 			sources = from.Content
 		}
 		for _, source := range sources {
-			d.enterForeign(path, source.Line, source, depth+1)
+			d.enterForeign(path, source.Line, source, depth-1, visits)
 		}
 	}
 }
