@@ -111,17 +111,19 @@ func writeSynced(path string, data []byte) error {
 	return errors.Join(err, file.Sync(), file.Close())
 }
 
+// saveEvery is the least time between two writes of the state file. It is longer
+// for thousands of services, whose file takes its time: what is at stake is that
+// after a crash an outage seems older by as much.
+func (s *Schedule) saveEvery() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return min(30*time.Second, 5*time.Second*time.Duration(1+len(s.watched)/1000))
+}
+
 // saveUntil saves the state file now and then, whenever there is something new.
 func (s *Schedule) saveUntil(ctx context.Context) {
-	ticker := time.NewTicker(saveEvery)
-	defer ticker.Stop()
 	failing := false
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
+	for sleep(ctx, s.saveEvery()) {
 		err := s.save()
 		if err != nil && !failing {
 			s.log.Error("state of services can't be saved; last successes would be lost in a restart", "err", err)

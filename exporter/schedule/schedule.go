@@ -2,12 +2,17 @@
 // looks mean (hysteresis, dependency), and remembers across restarts when each
 // service last worked.
 //
+// Looks are handed out in groups once a second, from one loop: a service that
+// isn't looked at costs no goroutine and no timer. A group is begun a few looks
+// at a time, so that none measures the others. A slot that can't be kept is
+// skipped, never caught up with.
+//
 // The room opens no connection and exports no metric: the look is given to it,
-// and its States are for others to show. What it promises is what the rules
-// build on (RULES: "service tiers"): a successful look sets last look and last
-// success to the same instant; a look that says nothing moves neither; last
-// success is seeded at the first look ever and outlives the process; last look
-// is zero until this process has looked.
+// as is the way to reach an anchor, and its States are for others to show. What
+// it promises is what the rules build on (RULES: "service tiers"): a successful
+// look sets last look and last success to the same instant; a look that says
+// nothing moves neither; last success is seeded at the first look ever and
+// outlives the process; last look is zero until this process has looked.
 package schedule
 
 import (
@@ -24,12 +29,8 @@ import (
 	"shopwatch/rules"
 )
 
-const (
-	// tail is how long a service counts as affected after its cause healed, at pace 1.
-	tail = time.Minute
-	// saveEvery is the least time between two writes of the state file.
-	saveEvery = 5 * time.Second
-)
+// tail is how long a service counts as affected after its cause healed, at pace 1.
+const tail = time.Minute
 
 // Config is what a Schedule works with.
 type Config struct {
