@@ -78,7 +78,6 @@ var (
 var (
 	ProbeSuccess       = probe("probe_success", "Whether the look succeeded.")
 	ProbeDuration      = probe("probe_duration_seconds", "How long the look took.")
-	ProbeTimeout       = probe("probe_timeout_seconds", "How long the look might have taken.")
 	ProbeDNSLookup     = probe("probe_dns_lookup_time_seconds", "How long the name took to resolve.")
 	ProbeIPProtocol    = probe("probe_ip_protocol", "4 or 6.")
 	ProbeIPHash        = probe("probe_ip_addr_hash", "Hash of the address, which tells whether it changed.")
@@ -133,7 +132,7 @@ func probe(name, help string, labels ...string) Metric {
 // ProbeMetrics lists what one look may give.
 func ProbeMetrics() []*Metric {
 	return []*Metric{
-		&ProbeSuccess, &ProbeDuration, &ProbeTimeout, &ProbeDNSLookup, &ProbeIPProtocol, &ProbeIPHash,
+		&ProbeSuccess, &ProbeDuration, &ProbeDNSLookup, &ProbeIPProtocol, &ProbeIPHash,
 		&ProbeHTTPStatus, &ProbeHTTPDuration, &ProbeHTTPSSL, &ProbeHTTPRedirects, &ProbeHTTPLength, &ProbeHTTPBody,
 		&ProbeHTTPVersion, &ProbeHTTPModified, &ProbeFailedRegex, &ProbeFailedCEL, &ProbeFailedBytes,
 		&ProbeSSLExpiry, &ProbeSSLChain, &ProbeSSLInfo, &ProbeTLSVersion, &ProbeTLSCipher, &ProbeExpectInfo,

@@ -59,7 +59,6 @@ func httpSamples(took func(time.Duration) float64, secure bool, host string) []e
 	add(&rules.ProbeDNSLookup, took(5*time.Millisecond))
 	add(&rules.ProbeIPProtocol, 4)
 	add(&rules.ProbeIPHash, 2.7e9+float64(len(host)))
-	add(&rules.ProbeTimeout, 10)
 	add(&rules.ProbeHTTPStatus, 200)
 	for phase, most := range map[string]time.Duration{
 		"resolve": 5 * time.Millisecond, "connect": 30 * time.Millisecond, "tls": 60 * time.Millisecond,

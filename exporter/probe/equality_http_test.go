@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/andybalholm/brotli"
+	"github.com/quic-go/quic-go/http3"
 
 	targets "shopwatch/exporter/probe/farm"
 	"shopwatch/rules"
@@ -120,9 +121,9 @@ func raw(t testing.TB, text string) string {
 // stage is what the table of http looks is played on.
 type stage struct {
 	grounds
-	plain, secure, modern, old string // URLs
-	ca                         string // file
-	body                       string // file
+	plain, secure, modern, old, quic string // URLs
+	ca                               string // file
+	body                             string // file
 }
 
 func newStage(t testing.TB) stage {
@@ -145,6 +146,14 @@ func newStage(t testing.TB) stage {
 	t.Cleanup(old.Close)
 	s.old = old.URL
 	s.plain = serve(t, mirror(t, s.secure)).URL
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quic := &http3.Server{Handler: mirror(t, s.secure), TLSConfig: &tls.Config{Certificates: []tls.Certificate{leaf}}}
+	go func() { _ = quic.Serve(socket) }()
+	t.Cleanup(func() { quic.Close(); socket.Close() })
+	s.quic = "https://" + socket.LocalAddr().String()
 	return s
 }
 
@@ -225,6 +234,13 @@ func TestHTTPLooksAreBlackboxExporters(t *testing.T) {
 		"fail_if_ssl, without":   {module: `fail_if_ssl: true`, target: s.plain},
 		"fail_if_not_ssl":        {module: `fail_if_not_ssl: true`, target: s.plain, reason: rules.ReasonTLS},
 		"fail_if_not_ssl, with":  {module: `{fail_if_not_ssl: true, tls_config: {ca_file: CA}}`, target: s.plain + "/secure"},
+		"HTTP/3":                 {module: `{enable_http3: true, enable_http2: false, tls_config: {ca_file: CA}, fail_if_body_not_matches_regexp: [立即购买]}`, target: s.quic},
+		"HTTP/3, no scheme":      {module: `{enable_http3: true, enable_http2: false, valid_http_versions: [HTTP/3.0], tls_config: {ca_file: CA}}`, target: strings.TrimPrefix(s.quic, "https://")},
+		"HTTP/3, redirect":       {module: `{enable_http3: true, enable_http2: false, tls_config: {ca_file: CA}}`, target: s.quic + "/redirect/json"},
+		"HTTP/3, not found":      {module: `{enable_http3: true, enable_http2: false, tls_config: {ca_file: CA}}`, target: s.quic + "/status/404", reason: rules.ReasonStatus},
+		"HTTP/3, stranger":       {module: `{enable_http3: true, enable_http2: false}`, target: s.quic, reason: rules.ReasonCertificate, extra: ends},
+		"HTTP/3, HEAD":           {module: `{enable_http3: true, enable_http2: false, method: HEAD, tls_config: {ca_file: CA}}`, target: s.quic + "/long"},
+		"HTTP/3 to plain":        {module: `{enable_http3: true, enable_http2: false, tls_config: {ca_file: CA}}`, target: s.quic + "/location/refused", reason: rules.ReasonStatus},
 		"HTTP/3 from nobody":     {module: `{enable_http3: true, enable_http2: false, tls_config: {ca_file: CA}}`, target: s.secure, within: short, reason: rules.ReasonTimeout},
 	})
 }
