@@ -92,6 +92,10 @@ func (a *App) watchHost() error {
 		return nil
 	}
 	machine, err := host.New(host.Config{Collectors: a.exporter.HostCollectors, Logger: a.config.Logger})
+	if errors.Is(err, errors.ErrUnsupported) { // the default names some wherever it runs
+		a.config.Logger.Warn("this machine itself is not watched", "err", err)
+		return nil
+	}
 	if err != nil {
 		return err
 	}

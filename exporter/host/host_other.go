@@ -4,6 +4,7 @@ package host
 
 import (
 	"errors"
+	"fmt"
 	"runtime"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -12,9 +13,10 @@ import (
 // Host measures nothing on this system.
 type Host struct{}
 
-// New says that the host can be measured on Linux only.
+// New says that the host can be measured on Linux only; its error is
+// errors.ErrUnsupported.
 func New(Config) (*Host, error) {
-	return nil, errors.New("the host can be measured on Linux only, not on " + runtime.GOOS + ": set exporter.host.collectors to []")
+	return nil, fmt.Errorf("measure the host: %w on %s; set exporter.host.collectors to []", errors.ErrUnsupported, runtime.GOOS)
 }
 
 // Describe implements prometheus.Collector.

@@ -219,12 +219,12 @@ func follows(module exporter.Module) bool {
 }
 
 // bears reports whether a request carries the token, as a bearer's or, where
-// exporter-toolkit's basic_auth_users take that header, as X-Shopwatch-Probe-Token.
+// exporter-toolkit's basic_auth_users take that header, as X-Shopwatch-Token.
 func (w *Web) bears(r *http.Request) bool {
 	if w.Token == "" {
 		return false
 	}
-	given := r.Header.Get("X-Shopwatch-Probe-Token")
+	given := r.Header.Get("X-Shopwatch-Token")
 	if scheme, bearer, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		given = strings.TrimSpace(bearer)
 	}

@@ -118,7 +118,7 @@ func TestWhoMayProbeWhat(t *testing.T) {
 			t.Errorf("%s: tells a secret: %s", c.about, answer.Body)
 		}
 	}
-	if got := get(handler, "/probe?target=evil.test", "Authorization", "Basic b3duZXI6eA==", "X-Shopwatch-Probe-Token", token).Code; got != 200 {
+	if got := get(handler, "/probe?target=evil.test", "Authorization", "Basic b3duZXI6eA==", "X-Shopwatch-Token", token).Code; got != 200 {
 		t.Errorf("the token beside a basic login: got %d", got)
 	}
 	if got := get(made(t, web.Config{}), "/probe?target=evil.test", "Authorization", "Bearer ").Code; got != 403 {
