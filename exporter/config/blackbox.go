@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	blackbox "github.com/prometheus/blackbox_exporter/config"
 	promconfig "github.com/prometheus/common/config"
@@ -52,6 +51,11 @@ func (b builder) readModules(at, path string) (modulesFile, bool) {
 	}
 	doc := configfile.Foreign(path, &root)
 	read := modulesFile{problems: doc.Problems(), warnings: doc.Problems()}
+	values := mostValues
+	if line, what := beyond(&root, &values); line > 0 {
+		read.problems.AddAt("", line, configfile.Phrase(what), "fewer, in several files")
+		return read, true
+	}
 	var config blackbox.Config
 	err := guarded(func() error {
 		decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -63,6 +67,30 @@ func (b builder) readModules(at, path string) (modulesFile, bool) {
 	}
 	read.modules = config.Modules
 	return read, true
+}
+
+const (
+	// mostKeys bounds a mapping: the library compares each key with each other.
+	mostKeys = 5000
+	// mostValues bounds a file: each takes a few hundred bytes while it is read.
+	mostValues = 500_000
+)
+
+// beyond is the line of what the library would take minutes for, and what it
+// is; 0 where there is none. Values are how many more there may be.
+func beyond(node *yaml.Node, values *int) (line int, what string) {
+	switch *values--; {
+	case *values < 0:
+		return max(1, node.Line), fmt.Sprintf("more than %d values", mostValues)
+	case node.Kind == yaml.MappingNode && len(node.Content) > 2*mostKeys:
+		return max(1, node.Line), fmt.Sprintf("a mapping of more than %d keys", mostKeys)
+	}
+	for _, below := range node.Content {
+		if line, what := beyond(below, values); line > 0 {
+			return line, what
+		}
+	}
+	return 0, ""
 }
 
 // readBounded reads a regular file, or says in a few words why it can't.
@@ -195,6 +223,6 @@ func (b builder) doubted(doubts []doubt) {
 func ofBlackbox(name string, module blackbox.Module) exporter.Module {
 	// There a timeout of 0 or less counts as none.
 	return exporter.Module{
-		Name: name, Kind: exporter.Kind(module.Prober), Timeout: max(0, time.Duration(module.Timeout)), Blackbox: &module,
+		Name: name, Kind: exporter.Kind(module.Prober), Timeout: max(0, module.Timeout), Blackbox: &module,
 	}
 }
