@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"shopwatch/rules"
 )
@@ -36,6 +37,14 @@ func (l *Look) BlameExchange(ctx context.Context, err error) error {
 		return l.Blame(ctx, err, rules.ReasonConnect, SafeText(err))
 	}
 	return l.Blame(ctx, err, rules.ReasonOther, SafeText(err))
+}
+
+// Waited is how long the look has waited so far for a turn on this machine,
+// which is no time of the target's: a kind that times its own steps leaves it out.
+func (l *Look) Waited() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.waited
 }
 
 // UserAgent is what a request of ours calls itself where its service doesn't say.

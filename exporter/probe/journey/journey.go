@@ -68,21 +68,24 @@ func Look(ctx context.Context, l *probe.Look) error {
 		return err
 	}
 	begin := l.Now()
+	// spent is the journey's time so far, without that for which this machine
+	// made it wait for a turn.
+	spent := func() time.Duration { return l.Now().Sub(begin) - l.Waited() }
 	var met, failure error
 	for i := range plan.Steps {
 		step := &plan.Steps[i]
-		stepBegin, end := l.Now(), l.Phase(step.Name)
+		before, end := spent(), l.Phase(step.Name)
 		met = t.take(ctx, step)
 		end()
-		now := l.Now()
-		took := now.Sub(stepBegin)
+		total := spent()
+		took := total - before
 
 		failure = met
 		if failure == nil {
 			failure = overBudget("", took, step.Budget)
 		}
 		if failure == nil {
-			failure = overBudget("the journey ", now.Sub(begin), plan.Budget)
+			failure = overBudget("the journey ", total, plan.Budget)
 		}
 		l.Sample(&rules.StepDuration, took.Seconds(), step.Name)
 		if failure != nil {
