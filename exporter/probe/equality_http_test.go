@@ -348,6 +348,7 @@ func TestHTTPAnswersAreJudgedAsBlackboxExporterDoes(t *testing.T) {
 		"early hints":     {module: ``, target: raw(t, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")},
 		"hangs":           {module: ``, target: "http://" + farm(t, hang), within: short, reason: rules.ReasonTimeout},
 		"hangs in a body": {module: ``, target: "http://" + farm(t, func(conn net.Conn) {
+			readRequest(conn)
 			_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
 			hang(conn)
 		}), within: short, reason: rules.ReasonTimeout},

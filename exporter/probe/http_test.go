@@ -436,7 +436,7 @@ func TestACompressedBombCostsBoundedMemory(t *testing.T) {
 	}{
 		{"what nothing is matched against is thrown away", func(h *blackbox.HTTPProbe) { h.BodySizeLimit = 0 }, "", 64 << 20, 1 << 20},
 		{"a limit ends it", limit(32 << 20), rules.ReasonBody, 32 << 20, 1 << 20},
-		{"what is matched is held up to 4 MiB", func(h *blackbox.HTTPProbe) { h.BodySizeLimit = 0; contains("never there")(h) }, rules.ReasonBody, 4<<20 + 1, 20 << 20},
+		{"what is matched is held up to 4 MiB", func(h *blackbox.HTTPProbe) { h.BodySizeLimit = 0; contains("never there")(h) }, rules.ReasonBody, 4<<20 + 1, 16 << 20},
 	} {
 		service := webService(server.URL, wanting(c.change), wanting(func(h *blackbox.HTTPProbe) { h.Compression = "gzip" }))
 		var before, after runtime.MemStats

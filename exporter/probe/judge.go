@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bytes"
 	"compress/flate"
 	"compress/gzip"
 	"context"
@@ -125,23 +124,20 @@ func (e *exchange) matches() bool {
 func (e *exchange) judgeBody(ctx context.Context, reader io.Reader) error {
 	m := e.module
 	patterns := len(m.FailIfBodyMatchesRegexp)+len(m.FailIfBodyNotMatchesRegexp) > 0
-	buffer := bodies.Get().(*bytes.Buffer)
-	defer func() {
-		if buffer.Cap() <= maxPooled {
-			buffer.Reset()
-			bodies.Put(buffer)
-		}
-	}()
+	held := bodies.Get().(*[]byte)
 	most := int64(defaultMaxBody)
 	if limit := int64(m.BodySizeLimit); limit > 0 {
 		most = min(limit, maxMatched)
 	}
-	_, err := buffer.ReadFrom(io.LimitReader(reader, most+1))
-	if err == nil && int64(buffer.Len()) > most {
-		err = &excess{most}
-	}
+	body, err := readBounded(reader, (*held)[:0], most)
+	defer func() {
+		if cap(body) <= maxPooled {
+			*held = body
+			bodies.Put(held)
+		}
+	}()
 	if err == nil {
-		err = e.judgePatterns(buffer.Bytes())
+		err = e.judgePatterns(body)
 	} else {
 		err = e.blameBody(ctx, err)
 	}
@@ -150,10 +146,33 @@ func (e *exchange) judgeBody(ctx context.Context, reader io.Reader) error {
 		return err
 	}
 	if m.FailIfBodyJsonMatchesCEL != nil || m.FailIfBodyJsonNotMatchesCEL != nil {
-		err = e.judgeJSON(ctx, buffer.Bytes())
+		err = e.judgeJSON(ctx, body)
 		e.cel = err != nil
 	}
 	return err
+}
+
+// readBounded appends what is read to the buffer, which never grows beyond one
+// byte more than most; a body that fills it is an excess.
+func readBounded(reader io.Reader, buffer []byte, most int64) ([]byte, error) {
+	for {
+		if len(buffer) == cap(buffer) {
+			grown := make([]byte, len(buffer), min(max(2*int64(cap(buffer)), bufferSize), most+1))
+			copy(grown, buffer)
+			buffer = grown
+		}
+		// A buffer that was used before may be larger than this body may be.
+		n, err := reader.Read(buffer[len(buffer):min(int64(cap(buffer)), most+1)])
+		buffer = buffer[:len(buffer)+n]
+		switch {
+		case int64(len(buffer)) > most:
+			return buffer, &excess{most}
+		case errors.Is(err, io.EOF):
+			return buffer, nil
+		case err != nil:
+			return buffer, err
+		}
+	}
 }
 
 func (e *exchange) judgePatterns(body []byte) error {

@@ -4,9 +4,33 @@
 //
 // The room judges nothing (hysteresis is exporter/schedule's), repeats nothing
 // and remembers nothing between looks. Its samples carry blackbox_exporter's
-// names and meanings, so that boards made for blackbox_exporter work; the code
-// is our own because blackbox_exporter has no dial hook, and without one
-// neither redirects nor re-bound names can be kept from private addresses.
+// names, labels and meanings, and are there exactly when blackbox_exporter
+// gives them, so that boards made for it work. Kinds http and tcp are code of
+// our own because blackbox_exporter has no dial hook, and without one neither
+// redirects nor re-bound names can be kept from private addresses; and because
+// a client that serves a single request costs a fraction of one that could
+// serve thousands. Tests look at the same targets with both.
+//
+// An http look departs from blackbox_exporter on purpose in this:
+//   - Where preferred_ip_protocol is not set, all addresses of a name take part
+//     in a race (RFC 8305), which tells what a browser would meet. Where it is
+//     set, or ip_protocol_fallback is off, only that family's are dialled.
+//   - A body is held to be matched up to 4 MiB where body_size_limit sets no
+//     other bound, and never beyond 64 MiB; a longer one is reason body.
+//   - Patterns and CEL expressions of one module judge the same body;
+//     blackbox_exporter has nothing left for the second.
+//   - What a module's headers, basic_auth, authorization, oauth2 and
+//     http_headers say is sent to the target's own host alone, and to nobody
+//     any more once a redirect led away from it.
+//   - The target's name stays in the URL (blackbox_exporter puts the address
+//     there), so that cookies and Authorization outlast a redirect to the full
+//     name, and no_proxy can name it. no_proxy is asked about the name.
+//   - A target that answers 101 is not waited for: what follows is not HTTP.
+//   - A certificate that was refused still gives its expiry and its subject,
+//     since they matter most just then.
+//   - HTTP/3 sends credentials too, and checks a redirect's certificate for the
+//     redirect's host.
+//   - The process's proxy variables count only with proxy_from_environment.
 //
 // Whatever a target does (hang, trickle, answer without end, answer with a
 // compressed bomb, redirect in a circle), a look costs at most its Timeout and
@@ -15,7 +39,6 @@ package probe
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -347,7 +370,7 @@ func (l *Look) sampleAddress() {
 }
 
 // bodies are buffers for bodies that are matched.
-var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
 
 // between is the time from one moment to another, 0 unless both came.
 func between(from, to time.Time) time.Duration {

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"errors"
 	"io"
@@ -12,8 +13,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-
-	"golang.org/x/net/http2"
 
 	"shopwatch/rules"
 )
@@ -32,8 +31,21 @@ type wire struct {
 	pooled bool
 }
 
-// http2Client holds no connection: each look gives it one.
-var http2Client = &http2.Transport{DisableCompression: true, MaxHeaderListSize: maxHeader}
+// http2Client holds no connection: each request gives it one, through its context.
+var http2Client = &http.Transport{
+	DialTLSContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return ctx.Value(connKey{}).(net.Conn), nil
+	},
+	Protocols: http2Only(), DisableCompression: true, MaxResponseHeaderBytes: maxHeader,
+}
+
+type connKey struct{}
+
+func http2Only() *http.Protocols {
+	var only http.Protocols
+	only.SetHTTP2(true)
+	return &only
+}
 
 var (
 	readers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, bufferSize) }}
@@ -77,14 +89,15 @@ func (w *wire) hop(request *http.Request) (*http.Response, error) {
 	}
 	w.look.mark(&h.ready, h, "waiting for the answer")
 	if h.tls != nil && h.tls.NegotiatedProtocol == "h2" {
-		return w.http2(conn, h, request)
+		return w.http2(conn, h, address, request)
 	}
 	return w.http1(conn, h, request)
 }
 
 // http2 makes a request over a connection whose far side chose HTTP/2.
-func (w *wire) http2(conn net.Conn, h *hop, request *http.Request) (*http.Response, error) {
-	client, err := http2Client.NewClientConn(conn)
+func (w *wire) http2(conn net.Conn, h *hop, address string, request *http.Request) (*http.Response, error) {
+	ctx := context.WithValue(request.Context(), connKey{}, conn)
+	client, err := http2Client.NewClientConn(ctx, "https", address)
 	if err != nil {
 		return nil, err
 	}
