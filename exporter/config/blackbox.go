@@ -73,7 +73,7 @@ const (
 	// mostKeys bounds a mapping: the library compares each key with each other.
 	mostKeys = 5000
 	// mostValues bounds a file: each takes a few hundred bytes while it is read.
-	mostValues = 500_000
+	mostValues = 200_000
 )
 
 // beyond is the line of what the library would take minutes for, and what it

@@ -6,8 +6,15 @@
 // so that whoever gets a Config needs to doubt nothing in it. The room opens no
 // connection: whether a host answers and a password is right is for the looks
 // to find out. It never reads the notifier's section, so this process needs
-// none of its secrets; the one secret it holds, a shop's data source name,
-// stands in no mistake and no printed Config.
+// none of its secrets; those that it holds, of data sources and modules, stand
+// in no mistake and no printed Config.
+//
+// Modules of blackbox_exporter are read by blackbox_exporter's own types, so that
+// their meaning and their defaults are its own; this room only explains what
+// they refuse, and says at start what else would first be found by a look. In a
+// file of module_files all is as there: no environment, and relative paths start
+// at the working directory. What stands in shopwatch.yml itself is as everywhere
+// in it: ${NAME} is of the environment, and relative paths start at its folder.
 package config
 
 import (

@@ -193,8 +193,8 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		Anchors:    []string{"119.29.29.29:53"},
 		Probe: config.Probe{
 			Targets: []string{
-				"https://shop.example.com/", "shop.example.com", "shop.example.com:443", "*.example.com", "*.example.com:443",
-				"203.0.113.0/24", "2001:db8::/32:443",
+				"shop.example.com", "shop.example.com:443", "*.example.com", "*.example.com:443",
+				"203.0.113.0/24", "[2001:db8::/32]:443",
 			},
 			Token: token,
 		},

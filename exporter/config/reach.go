@@ -41,13 +41,13 @@ func (b builder) anchors(anchors []string) []string {
 
 // Probe says who may have /probe look at what. Nobody may where it is empty.
 type Probe struct {
-	// Targets are those that anybody who reaches /probe may ask for:
+	// Targets are those that whoever reaches /probe may ask for, on any port
+	// unless a port follows:
 	//
-	//	https://shop.example.com/login   that URL alone, letter by letter
-	//	shop.example.com                 the host, on any port
-	//	shop.example.com:443             the host, on that port
-	//	*.example.com                    every host below it, on any port; :443 may follow
-	//	203.0.113.0/24                   every address in it; :443 may follow
+	//	shop.example.com      the host            shop.example.com:443
+	//	*.example.com         every host below    *.example.com:443
+	//	203.0.113.7           the address         203.0.113.7:443, [2001:db8::1]:443
+	//	203.0.113.0/24        the network         203.0.113.0/24:443, [2001:db8::/32]:443
 	Targets []string
 	// Token lets who has it ask for every target. It is secret.
 	Token string
@@ -67,7 +67,7 @@ func (b builder) probe(fields probeFields) Probe {
 		case userinfo.MatchString(target):
 			b.problems.Add(where, configfile.Phrase("a URL with a user name or password"), "one without: they belong into a module")
 		case !isAllowed(target):
-			b.problems.Add(where, target, "a URL, host, host:port, *.domain or network such as 203.0.113.0/24")
+			b.problems.Add(where, target, "a host, *.domain, address or network such as 203.0.113.0/24, with or without :port")
 		case seen[target]:
 			b.problems.Add(where, configfile.Phrase("a target a second time"), "each once")
 		}
@@ -81,24 +81,24 @@ func (b builder) probe(fields probeFields) Probe {
 
 // isAllowed reports whether an entry of the allow-list has one of its forms.
 func isAllowed(entry string) bool {
-	if strings.Contains(entry, "://") {
-		return isURL(entry)
-	}
-	if address, length, isNetwork := strings.Cut(entry, "/"); isNetwork {
-		if bits, port, ok := strings.Cut(length, ":"); ok {
-			if !portForm(port) {
-				return false
-			}
-			length = bits
+	host := entry
+	if strings.HasPrefix(entry, "[") || strings.Count(entry, ":") == 1 {
+		var port string
+		var err error
+		if host, port, err = net.SplitHostPort(entry); err != nil || !portForm(port) || port[0] == '0' {
+			return false
 		}
-		prefix, err := netip.ParsePrefix(address + "/" + length)
-		return err == nil && prefix == prefix.Masked()
 	}
-	entry = strings.TrimPrefix(entry, "*.")
-	if host, port, err := net.SplitHostPort(entry); err == nil {
-		return portForm(port) && isHost(host)
+	if address, err := netip.ParseAddr(host); err == nil {
+		return address.Zone() == ""
 	}
-	return isHost(entry)
+	if strings.Contains(host, "/") {
+		prefix, err := netip.ParsePrefix(host)
+		return err == nil && prefix == prefix.Masked() && !prefix.Addr().Is4In6()
+	}
+	name := strings.TrimSuffix(strings.TrimPrefix(host, "*."), ".")
+	last := name[strings.LastIndexByte(name, '.')+1:]
+	return isHost(name) && !strings.Contains(name, "..") && strings.Trim(last, "0123456789") != "" // 10.0.0.256 is no name
 }
 
 // defaultCollectors are those whose metrics the rules and boards use.
