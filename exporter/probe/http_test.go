@@ -195,8 +195,8 @@ func TestPhasesAreSummedOverRedirects(t *testing.T) {
 	if got := value(t, reading, rules.ProbeHTTPDuration, "processing"); got < 2*pause.Seconds() {
 		t.Errorf("processing is %v, want at least two pauses", got)
 	}
-	if got := value(t, reading, rules.ProbeHTTPDuration, "transfer"); got < 0.9*pause.Seconds() {
-		t.Errorf("transfer is %v, want at least one pause", got)
+	if got := value(t, reading, rules.ProbeHTTPDuration, "transfer"); got < pause.Seconds()/2 {
+		t.Errorf("transfer is %v, want most of one pause", got)
 	}
 }
 
