@@ -19,12 +19,15 @@ import (
 
 	"shopwatch/exporter/ledger/dujiaoka/dujiaokatest"
 	"shopwatch/exporter/ledger/ledgertest"
+	"shopwatch/exporter/probe/server/servertest"
 	"shopwatch/notifier/sandbox"
 )
 
 const (
 	dujiaokaExample  = "examples/dujiaoka.yml"
 	dujiaokaPassword = "s3cret-of-the-shop"
+	watchPassword    = "s3cret-of-the-watch"
+	workerToken      = "s3cret-of-the-worker"
 )
 
 var (
@@ -41,13 +44,18 @@ func TestDujiaokaExampleCountsTellsAndCannotReadCardKeys(t *testing.T) {
 	fixture := dujiaokatest.New(t, server, began)
 	dsn := accountOfExample(t, server, fixture)
 	cannotReadSecrets(t, dsn)
+	queue := servertest.Redis(t)
+	behind := behindTheShop{dsn: dsn, database: server.Addr(), redis: queue.Addr, redisPassword: queue.Password}
+	if _, err := fixture.DB().Exec("CREATE USER 'watch'@'127.0.0.1' IDENTIFIED BY '" + watchPassword + "'"); err != nil {
+		t.Fatal(err)
+	}
 	box := mailbox(t)
 
 	file := "--config.file=" + dujiaokaExample
-	if said := printed(t, dujiaokaShop(t, box, dsn, "check", file)); said != dujiaokaExample+": no mistakes\n" {
+	if said := printed(t, dujiaokaShop(t, box, behind, "check", file)); said != dujiaokaExample+": no mistakes\n" {
 		t.Errorf("check says %q", said)
 	}
-	up := start(t, "shopwatch", dujiaokaShop(t, box, dsn, "up", file, "--data.dir="+t.TempDir(),
+	up := start(t, "shopwatch", dujiaokaShop(t, box, behind, "up", file, "--data.dir="+t.TempDir(),
 		"--web.listen-address=127.0.0.1:0", "--private.listen-address=127.0.0.1:0"))
 	page, private := up.says(t, saysPage)[1], up.says(t, saysConsole)[1]
 	eventually(t, "the books are read", exposes(private, `shopwatch_ledger_up{shop="main"} 1`), up)
@@ -65,6 +73,12 @@ func TestDujiaokaExampleCountsTellsAndCannotReadCardKeys(t *testing.T) {
 		if err := exposes(private, series)(); err != nil {
 			t.Error(err)
 		}
+	}
+	if got := answers(t, http.StatusOK, http.MethodGet, private+"/push/"+workerToken, ""); got != "ok\n" {
+		t.Errorf("the worker's call was answered %q", got)
+	}
+	for _, service := range []string{"storefront", "orders", "alipay", "database", "redis", "worker"} {
+		eventually(t, service+" is looked at", exposes(private, `shopwatch_service_status{service="`+service+`",shop="main",status="operational"} 1`), up)
 	}
 	if age := time.Since(began); age > 3*time.Minute {
 		t.Fatalf("the machine is too busy: the fixture's youngest order was 2 minutes old %s ago", age)
@@ -91,7 +105,7 @@ func TestDujiaokaExampleCountsTellsAndCannotReadCardKeys(t *testing.T) {
 		return err
 	}, up)
 
-	up.keeps(t, dujiaokaPassword, box.Credentials().TelegramToken, box.Credentials().SMTPPassword)
+	up.keeps(t, dujiaokaPassword, watchPassword, workerToken, queue.Password, box.Credentials().TelegramToken, box.Credentials().SMTPPassword)
 	up.stop(t)
 	if err := heard(box, everybody)(); err != nil {
 		t.Errorf("in the end: %v", err)
@@ -101,8 +115,11 @@ func TestDujiaokaExampleCountsTellsAndCannotReadCardKeys(t *testing.T) {
 func TestShopwatchStartsThoughTheShopsDatabaseDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	box := mailbox(t)
-	dsn := "shopwatch:" + dujiaokaPassword + "@tcp(" + freeAddress(t) + ")/dujiaoka"
-	up := start(t, "shopwatch", dujiaokaShop(t, box, dsn, "up", "--config.file="+dujiaokaExample, "--data.dir="+t.TempDir(),
+	database := freeAddress(t)
+	behind := behindTheShop{
+		dsn: "shopwatch:" + dujiaokaPassword + "@tcp(" + database + ")/dujiaoka", database: database, redis: freeAddress(t),
+	}
+	up := start(t, "shopwatch", dujiaokaShop(t, box, behind, "up", "--config.file="+dujiaokaExample, "--data.dir="+t.TempDir(),
 		"--web.listen-address=127.0.0.1:0", "--private.listen-address=127.0.0.1:0"))
 	page, private := up.says(t, saysPage)[1], up.says(t, saysConsole)[1]
 	eventually(t, "the books are known as unread", exposes(private, `shopwatch_ledger_up{shop="main"} 0`), up)
@@ -118,11 +135,18 @@ func TestShopwatchStartsThoughTheShopsDatabaseDoesNotAnswer(t *testing.T) {
 	up.stop(t)
 }
 
+// behindTheShop is what stands behind a shop's pages.
+type behindTheShop struct{ dsn, database, redis, redisPassword string }
+
 // dujiaokaShop is the program on the example's configuration: the tiers of
 // production, all other clocks 5 times faster, told through the sandbox.
-func dujiaokaShop(t *testing.T, box *sandbox.Sandbox, dsn string, args ...string) *exec.Cmd {
+func dujiaokaShop(t *testing.T, box *sandbox.Sandbox, behind behindTheShop, args ...string) *exec.Cmd {
 	t.Helper()
-	front := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	front := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/gateway" { // as Alipay's answers who doesn't say who asks
+			fmt.Fprint(w, `{"error_response":{"code":"40001","msg":"Missing Required Arguments","sub_code":"isv.missing-app-id"}}`)
+		}
+	}))
 	t.Cleanup(front.Close)
 	_, port, err := net.SplitHostPort(box.SMTPAddr())
 	if err != nil {
@@ -132,7 +156,8 @@ func dujiaokaShop(t *testing.T, box *sandbox.Sandbox, dsn string, args ...string
 	set := map[string]string{
 		"TELL_OPS_AFTER": "5m", "TELL_MANAGEMENT_AFTER": "30m", "PACE": "0.2", "LOOK_INTERVAL": "1s",
 		"SHOP_URL": front.URL, "ALIPAY_URL": front.URL + "/gateway", "STATUS_URL": "https://status.example.com",
-		"DATABASE_ADDRESS": front.Listener.Addr().String(), "DUJIAOKA_DSN": dsn,
+		"DATABASE_ADDRESS": behind.database, "DATABASE_USER": "watch", "DATABASE_PASSWORD": watchPassword, "DUJIAOKA_DSN": behind.dsn,
+		"REDIS_ADDRESS": behind.redis, "REDIS_PASSWORD": behind.redisPassword, "WORKER_TOKEN": workerToken,
 		"TELEGRAM_TOKEN": credentials.TelegramToken, "TELEGRAM_API_URL": box.TelegramURL(), "OPS_CHAT": "-100777", "MANAGEMENT_CHAT": "-100888",
 		"SMTP_HOST": "127.0.0.1", "SMTP_PORT": port, "SMTP_TLS": "none", "SMTP_USERNAME": credentials.SMTPUsername, "SMTP_PASSWORD": credentials.SMTPPassword,
 		"MAIL_FROM": "My shop <alerts@kiosk.example>", "OPS_EMAIL": "ops@kiosk.example", "MANAGEMENT_EMAIL": "boss@kiosk.example",

@@ -88,7 +88,7 @@ func TestEachStartUpErrorIsALineThatSaysWhatToDo(t *testing.T) {
 }
 
 var threeMistakes = []string{
-	"testdata/three-mistakes.yml:6: exporter.shops[0].services[0].http.url: got shop.example.com, want http://… or https://… with a host",
+	"testdata/three-mistakes.yml:6: exporter.shops[0].services[0].target: got shop.example.com, want http://… or https://… with a host, or host:port; for anything else a module or the block of a kind",
 	"testdata/three-mistakes.yml:7: exporter.shops[0].services[0].interval: got 15, want a duration such as 15s, 5m or 1d",
 	"testdata/three-mistakes.yml:12: notifier.email.port: got 99999, want 1–65535",
 }

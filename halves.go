@@ -55,15 +55,19 @@ func check(f flags, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var measuring exporterconfig.Config
 	var halves []func(*configfile.Document) error
 	if doc.Has(exporterconfig.Section) || !doc.Has(notifierconfig.Section) {
-		halves = append(halves, into(new(exporterconfig.Config), exporterconfig.Load))
+		halves = append(halves, into(&measuring, exporterconfig.Load))
 	}
 	if doc.Has(notifierconfig.Section) {
 		halves = append(halves, into(new(notifierconfig.Config), notifierconfig.Load))
 	}
 	if err := load(doc, halves...); err != nil {
 		return err
+	}
+	for _, warning := range measuring.Warnings {
+		fmt.Fprintf(stdout, "warning: %v\n", warning)
 	}
 	fmt.Fprintf(stdout, "%s: no mistakes\n", f.configFile)
 	return nil
@@ -127,7 +131,7 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	addServer(&group, l, f.webConfig, handler, logger)
 	again.add(&group)
 	at := f.privateScheme() + "://" + reach(l)
-	fmt.Fprintf(stdout, "shopwatch exporter: metrics at %s/metrics, the last looks of each service at %s/looks\n", at, at)
+	fmt.Fprintf(stdout, "shopwatch exporter: metrics at %s/metrics\n  why a service is red: %s/looks\n", at, at)
 	return group.Run()
 }
 

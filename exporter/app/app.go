@@ -58,6 +58,7 @@ func New(cfg Config) (*App, error) {
 	if cfg.Registerer == nil || cfg.Now == nil || cfg.Logger == nil {
 		return nil, errors.New("exporter: registerer, clock and logger are required")
 	}
+	warn(cfg.Logger, cfg.Exporter)
 	a := &App{config: cfg, exporter: cfg.Exporter}
 	var err error
 	if a.pushes, err = push.New(push.Config{Path: filepath.Join(cfg.DataDir, "pushes.json"), Now: cfg.Now, Logger: cfg.Logger}); err != nil {
@@ -149,6 +150,7 @@ func (a *App) Reload(next config.Config) error {
 		a.pushes.Configure(services(a.exporter))
 		return errors.Join(err, a.schedule.Reload(services(a.exporter)))
 	}
+	warn(a.config.Logger, next)
 	before := a.exporter
 	a.exporter = next
 	if before.Escalation != next.Escalation || !slices.Equal(before.Anchors, next.Anchors) || !slices.Equal(before.HostCollectors, next.HostCollectors) {
@@ -191,6 +193,13 @@ func (a *App) Run(ctx context.Context) error {
 
 // Close closes the books; call it after Run has returned.
 func (a *App) Close() error { return a.books.close() }
+
+// warn tells the log what works, but hardly as it was meant.
+func warn(log *slog.Logger, cfg config.Config) {
+	for _, warning := range cfg.Warnings {
+		log.Warn("configuration", "warning", warning.Error())
+	}
+}
 
 func services(cfg config.Config) []exporter.Service {
 	var all []exporter.Service
