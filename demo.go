@@ -71,7 +71,13 @@ func (d *demoWorld) exporter() exporterconfig.Config {
 	return exporterconfig.Config{
 		Shops: []exporter.Shop{shop}, Escalation: rules.DemoEscalation(),
 		Delivery: map[string]exporter.Service{shop.ID: d.shop.Delivery()},
+		Modules:  exporterconfig.ShippedModules(), Probe: exporterconfig.Probe{Targets: []string{d.host()}},
 	}
+}
+
+// host is host:port of the shop's pages.
+func (d *demoWorld) host() string {
+	return strings.TrimSuffix(strings.TrimPrefix(d.shop.URL(), "http://"), "/")
 }
 
 // notifier is what the configuration file would say of the sandbox.

@@ -105,15 +105,24 @@ func (m *modules) addFile(path string, read modulesFile) {
 }
 
 func (m *modules) addShipped() {
+	for name, module := range ShippedModules() {
+		if _, given := m.known[name]; !given {
+			m.known[name] = module
+		}
+	}
+}
+
+// ShippedModules are those that are known where nobody configures http_2xx.
+func ShippedModules() map[string]exporter.Module {
 	var config blackbox.Config
 	if err := yaml.Unmarshal(shipped, &config); err != nil {
 		panic("config: the shipped modules: " + err.Error())
 	}
+	modules := make(map[string]exporter.Module, len(config.Modules))
 	for name, module := range config.Modules {
-		if _, given := m.known[name]; !given {
-			m.known[name] = ofBlackbox(name, module)
-		}
+		modules[name] = ofBlackbox(name, module)
 	}
+	return modules
 }
 
 // module makes a module that stands in shopwatch.yml: of blackbox_exporter's
