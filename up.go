@@ -240,6 +240,7 @@ func (e *everything) shown() string { return e.flags.privateScheme() + "://" + r
 func (e *everything) links() []console.Link {
 	links := []console.Link{
 		{Name: rules.Text{ZH: "状态页", EN: "Public page"}, URL: "http://" + reach(e.public) + "/"},
+		{Name: rules.Text{ZH: "探测记录：为什么变红", EN: "Last looks: why it is red"}, URL: "/looks"},
 		{Name: rules.Text{ZH: "Prometheus 告警", EN: "Prometheus alerts"}, URL: engine.PrometheusPath + "/api/v1/alerts"},
 		{Name: rules.Text{ZH: "Alertmanager 告警", EN: "Alertmanager alerts"}, URL: engine.AlertmanagerPath + "/api/v2/alerts"},
 	}

@@ -112,13 +112,24 @@ func (a *App) open(cfg config.Config) error {
 	pages, err := web.New(web.Config{
 		Module: func(name string) (exporter.Module, bool) { m, ok := cfg.Modules[name]; return m, ok },
 		Look:   a.looking.prober(guard.Check).Look, Guard: guard, Token: cfg.Probe.Token,
-		States: a.schedule.States, History: a.schedule.History, Now: a.config.Now, Logger: a.config.Logger,
+		States: a.schedule.States, History: a.schedule.History,
+		Zone: zone(cfg), Now: a.config.Now, Logger: a.config.Logger,
 	})
 	if err != nil {
 		return err
 	}
 	a.pages.Store(pages)
 	return nil
+}
+
+// zone is that of the first shop with books, and Shanghai's otherwise.
+func zone(cfg config.Config) *time.Location {
+	for _, shop := range cfg.Shops {
+		if shop.Ledger != nil && shop.Ledger.Zone != nil {
+			return shop.Ledger.Zone
+		}
+	}
+	return time.FixedZone("Asia/Shanghai", 8*60*60)
 }
 
 // Mount adds /probe, /looks and /push to the private address.
