@@ -70,8 +70,8 @@ var reasonWords = map[rules.Reason]rules.Text{
 		EN: "It let us in, but the query did not give what it must.",
 	},
 	rules.ReasonVantage: {
-		ZH: "我们自己的网络断了，所以什么都不能断定；没有通知任何人。",
-		EN: "Our own connection is gone, so this says nothing about the service; nobody was told.",
+		ZH: "这次没能看成，所以不能断定服务的好坏，也没有因此通知任何人。可能是我们自己的网络断了，具体看下面的说明。",
+		EN: "We could not look, so this says nothing about the service, and nobody was told of it. Our own connection may be gone; see the detail below.",
 	},
 	rules.ReasonOther: {
 		ZH: "以其他方式失败，详见下面的说明。",
