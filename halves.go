@@ -84,6 +84,7 @@ func readExporter(f flags) (cfg exporterconfig.Config, err error) {
 
 // runExporter runs the measuring half for a Prometheus of the user's.
 func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+	hangups := hearHangups()
 	cfg, err := readExporter(f)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	addSignal(&group, ctx)
 	addRun(&group, app.Run)
 	addServer(&group, l, f.webConfig, handler, logger)
-	again.add(&group)
+	again.add(&group, hangups)
 	at := f.privateScheme() + "://" + reach(l)
 	fmt.Fprintf(stdout, "shopwatch exporter: metrics at %s/metrics\n  why a service is red: %s/looks\n", at, at)
 	return group.Run()

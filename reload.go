@@ -67,12 +67,19 @@ func (r *reload) mount(mux *http.ServeMux, operator *guard.Operator) {
 	})))
 }
 
-// add reloads on every SIGHUP, as one actor of the group.
-func (r *reload) add(group *run.Group) {
+// hearHangups hears every SIGHUP for as long as the process lives. A command that
+// reloads calls it first: a SIGHUP that comes while the parts start is heeded
+// once they run, and none ends the process while it stops and writes down what
+// it knows.
+func hearHangups() <-chan os.Signal {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
+	return hangups
+}
+
+// add reloads on every SIGHUP, as one actor of the group.
+func (r *reload) add(group *run.Group, hangups <-chan os.Signal) {
 	addRun(group, func(ctx context.Context) error {
-		defer signal.Stop(hangups)
 		for {
 			select {
 			case <-hangups:

@@ -37,6 +37,7 @@ type everything struct {
 
 	private, public net.Listener
 	inside          *inside // the private address within this process
+	hangups         <-chan os.Signal
 	operator        *guard.Operator
 	webhookToken    string
 	registry        *prometheus.Registry
@@ -44,13 +45,14 @@ type everything struct {
 
 // up runs everything in one process until ctx ends.
 func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
+	hangups := hearHangups()
 	if err := f.checkWebConfig(); err != nil {
 		return err
 	}
 	if err := prepare(f.dataDir); err != nil {
 		return err
 	}
-	e := &everything{flags: f, logger: f.logger(stderr), registry: newRegistry()}
+	e := &everything{flags: f, logger: f.logger(stderr), registry: newRegistry(), hangups: hangups}
 	if e.private, err = listen("private.listen-address", f.privateOr("127.0.0.1:9816")); err != nil {
 		return err
 	}
@@ -148,7 +150,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	addServer(&group, e.inside, "", handler, e.logger)
 	addServer(&group, e.private, e.flags.webConfig, handler, e.logger)
 	addServer(&group, e.public, "", telling.Public(), e.logger)
-	again.add(&group)
+	again.add(&group, e.hangups)
 	e.demo.add(&group)
 	addRun(&group, func(ctx context.Context) error {
 		select {
