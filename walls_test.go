@@ -50,7 +50,9 @@ func mayImport(from, to string) bool {
 			"notifier", "notifier/app", "notifier/config", "notifier/console", "notifier/sandbox",
 		}, to)
 	case to == "rules":
-		return from != "internal/configfile" && from != "internal/guard"
+		return half != "internal"
+	case to == "internal/statefile":
+		return half == "exporter"
 	case strings.HasPrefix(from, to+"/"): // a child may import its parent
 		return true
 	case from == "exporter/app":

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"shopwatch/exporter"
+	"shopwatch/internal/statefile"
 )
 
 const (
@@ -134,7 +135,7 @@ func (f *Follower) open(dir string) error {
 	loaded, damaged, err := load(f.path, f.shop, f.ledger.Software, f.now())
 	if err != nil {
 		held.Close()
-		return fmt.Errorf("state file: %w", err)
+		return err
 	}
 	if damaged != nil {
 		f.logger.Error("books are read anew", "err", damaged)
@@ -219,7 +220,7 @@ func (f *Follower) save(now time.Time, good bool) error {
 	}
 	data, err := s.encode(f.shop, f.ledger.Software, now)
 	if err == nil {
-		err = replace(f.path, data)
+		err = statefile.Replace(f.path, data)
 	}
 	if err != nil {
 		return fmt.Errorf("save the state: %w", err)

@@ -3,16 +3,13 @@ package ledger
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"shopwatch/exporter"
+	"shopwatch/internal/statefile"
 	"shopwatch/rules"
 )
 
@@ -185,47 +182,20 @@ func decode(data []byte, shop, software string) (*state, error) {
 
 // load reads the state file. No file is a fresh state. A file that can't be
 // understood is moved aside, and its new place is in damaged with the reason.
-func load(path, shop, software string, now time.Time) (s *state, damaged error, err error) {
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return newState(), nil, nil
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	s, reason := decode(data, shop, software)
-	if reason == nil {
-		return s, nil, nil
-	}
+func load(path, shop, software string, now time.Time) (s *state, damaged, err error) {
 	aside := fmt.Sprintf("%s.damaged-%d", path, now.Unix())
-	if err := os.Rename(path, aside); err != nil {
+	reason, err := statefile.Load(path, aside, func(data []byte) (err error) {
+		s, err = decode(data, shop, software)
+		return err
+	})
+	if err != nil {
 		return nil, nil, err
 	}
-	return newState(), fmt.Errorf("state file moved to %q: %w", aside, reason), nil
-}
-
-// replace writes a file so that a reader, or a crash, finds the old one or the new one whole.
-func replace(path string, data []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
-	if err != nil {
-		return err
+	if reason != nil {
+		damaged = fmt.Errorf("state file moved to %q: %w", aside, reason)
 	}
-	defer os.Remove(temporary.Name()) // fails after the rename, as it should
-	_, err = temporary.Write(data)
-	if err == nil {
-		err = temporary.Sync()
+	if s == nil {
+		s = newState()
 	}
-	if err = errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	if err := os.Rename(temporary.Name(), path); err != nil {
-		return err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	// Not every file system syncs a directory; the rename is in place either way.
-	_ = dir.Sync()
-	return dir.Close()
+	return s, damaged, nil
 }

@@ -4,22 +4,16 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"shopwatch/internal/statefile"
 )
 
-const (
-	memoryVersion = 1
-	// maxMemory bounds the state file, at less than 2 kB a service.
-	maxMemory = 16 << 20
-)
+const memoryVersion = 1
 
 // memory is the state file: what must outlive a restart, so that a job that
 // runs once a day isn't late for it, and a failure that was reported stays told.
@@ -99,28 +93,20 @@ func (r *Receiver) remember() memory {
 }
 
 // recall reads the state file. A missing file is an empty memory; one that
-// can't be understood is moved aside, so that it can be looked at and a restart
-// still works. Any other error (permission, disk) is returned. A moment that is
-// still to come, since the clock was put back, is taken for now.
-func recall(path string, now time.Time, log *slog.Logger) (map[digest]heartbeat, error) {
-	data, err := readBounded(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil && !errors.Is(err, errTooLarge) {
-		return nil, fmt.Errorf("read state file of heartbeats: %w", err)
-	}
-	var known map[digest]heartbeat
-	if err == nil {
+// can't be understood is moved aside. Any other error (permission, disk) is
+// returned. A moment that is still to come, since the clock was put back, is
+// taken for now.
+func recall(path string, now time.Time, log *slog.Logger) (known map[digest]heartbeat, err error) {
+	aside := path + ".unreadable"
+	damaged, err := statefile.Load(path, aside, func(data []byte) (err error) {
 		known, err = decode(data, now)
-	}
+		return err
+	})
 	if err != nil {
-		aside := path + ".unreadable"
-		if moved := os.Rename(path, aside); moved != nil {
-			return nil, fmt.Errorf("move unreadable state file of heartbeats aside: %w", moved)
-		}
-		log.Warn("state file of heartbeats is unreadable, they start anew", "file", path, "moved_to", aside, "err", err)
-		return nil, nil
+		return nil, fmt.Errorf("heartbeats: %w", err)
+	}
+	if damaged != nil {
+		log.Warn("state file of heartbeats is unreadable, they start anew", "file", path, "moved_to", aside, "err", damaged)
 	}
 	return known, nil
 }
@@ -153,49 +139,14 @@ func decode(data []byte, now time.Time) (map[digest]heartbeat, error) {
 	return known, nil
 }
 
-var errTooLarge = errors.New("file is too large")
-
-func readBounded(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxMemory+1))
-	if err == nil && len(data) > maxMemory {
-		err = errTooLarge
-	}
-	return data, err
-}
-
-// save replaces the state file: whoever reads it finds the old one or the new
-// one, whole, also after a power cut.
+// save replaces the state file.
 func (m memory) save(path string) error {
 	data, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode state of heartbeats: %w", err)
 	}
-	temporary := path + ".tmp"
-	if err := writeSynced(temporary, append(data, '\n')); err != nil {
-		_ = os.Remove(temporary)
-		return fmt.Errorf("write state file of heartbeats: %w", err)
-	}
-	if err := os.Rename(temporary, path); err != nil {
-		_ = os.Remove(temporary)
-		return fmt.Errorf("replace state file of heartbeats: %w", err)
-	}
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync() // some file systems can't; the rename stands either way
-		_ = dir.Close()
+	if err := statefile.Replace(path, append(data, '\n')); err != nil {
+		return fmt.Errorf("heartbeats: %w", err)
 	}
 	return nil
-}
-
-func writeSynced(path string, data []byte) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = file.Write(data)
-	return errors.Join(err, file.Sync(), file.Close())
 }

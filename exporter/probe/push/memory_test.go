@@ -238,7 +238,7 @@ func TestAFileThatCannotBeWrittenIsToldOnceAndTriedAgain(t *testing.T) {
 	gone := receiver(t, push.Config{Path: filepath.Join(t.TempDir(), "no", "push.json")}, service("worker", token))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := gone.Run(ctx); err == nil || !strings.Contains(fmt.Sprint(err), "write state file of heartbeats") {
+	if err := gone.Run(ctx); err == nil || !strings.Contains(fmt.Sprint(err), "heartbeats: write state file") {
 		t.Errorf("at the end a lost state is told as %v", err)
 	}
 }
