@@ -1,0 +1,29 @@
+package main_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"shopwatch/notifier/sandbox"
+)
+
+const (
+	everythingProbe  = "token-of-whoever-probes"
+	everythingWorker = "token-of-the-worker"
+)
+
+// everythingOps are who is told of the page of testdata/everything.yml.
+var everythingOps = readers("商店首页暂时打不开", [2]string{sandbox.Telegram, "-1001"})
+
+// everythingOf is `shopwatch up` on a folder, telling through a sandbox.
+func everythingOf(t testing.TB, dir, shop string, box *sandbox.Sandbox, args ...string) *exec.Cmd {
+	t.Helper()
+	command := shopwatch(t, append([]string{
+		"up", "--config.file=" + filepath.Join(dir, "shopwatch.yml"), "--data.dir=" + filepath.Join(dir, "data"),
+		"--web.listen-address=127.0.0.1:0", "--private.listen-address=127.0.0.1:0",
+	}, args...)...)
+	command.Env = append(command.Env, "SHOP_URL="+shop, "PROBE_TOKEN="+everythingProbe, "WORKER_TOKEN="+everythingWorker,
+		"TELEGRAM_TOKEN="+box.Credentials().TelegramToken, "TELEGRAM_API_URL="+box.TelegramURL())
+	return command
+}
