@@ -75,9 +75,11 @@ func New(cfg Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := a.open(cfg.Exporter); err != nil {
+	pages, err := a.newPages(cfg.Exporter)
+	if err != nil {
 		return nil, err
 	}
+	a.pages.Store(pages)
 	if a.books, err = newBooks(cfg, durations); err != nil {
 		return nil, err
 	}
@@ -103,23 +105,18 @@ func (a *App) watchHost() error {
 	return a.config.Registerer.Register(machine)
 }
 
-// open makes the pages of the private address for a configuration.
-func (a *App) open(cfg config.Config) error {
+// newPages makes the pages of the private address for a configuration.
+func (a *App) newPages(cfg config.Config) (*web.Web, error) {
 	guard, err := web.NewGuard(cfg.Probe.Targets)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	pages, err := web.New(web.Config{
+	return web.New(web.Config{
 		Module: func(name string) (exporter.Module, bool) { m, ok := cfg.Modules[name]; return m, ok },
 		Look:   a.looking.prober(guard.Check).Look, Guard: guard, Token: cfg.Probe.Token,
 		States: a.schedule.States, History: a.schedule.History,
 		Zone: zone(cfg), Now: a.config.Now, Logger: a.config.Logger,
 	})
-	if err != nil {
-		return err
-	}
-	a.pages.Store(pages)
-	return nil
 }
 
 // zone is that of the first shop with books, and Shanghai's otherwise.
@@ -153,14 +150,21 @@ func (a *App) Metrics(others ...prometheus.Gatherer) http.Handler {
 func (a *App) Reload(next config.Config) error {
 	a.reloading.Lock()
 	defer a.reloading.Unlock()
-	if err := a.schedule.Reload(services(next)); err != nil {
+	pages, err := a.newPages(next)
+	if err != nil {
 		return err
 	}
-	a.pushes.Configure(services(next))
-	if err := errors.Join(a.books.reload(next), a.open(next)); err != nil {
-		a.pushes.Configure(services(a.exporter))
-		return errors.Join(err, a.schedule.Reload(services(a.exporter)))
+	// Books may fail on the way, and can be taken up again where they were left.
+	// What services have been is forgotten with them: they change last, and
+	// where they can't, nothing of them has changed.
+	if err = a.books.reload(next); err == nil {
+		err = a.schedule.Reload(services(next))
 	}
+	if err != nil {
+		return errors.Join(err, a.books.reload(a.exporter))
+	}
+	a.pushes.Configure(services(next))
+	a.pages.Store(pages)
 	warn(a.config.Logger, next)
 	before := a.exporter
 	a.exporter = next

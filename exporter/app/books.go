@@ -109,7 +109,8 @@ func (b *books) halt() {
 
 // reload follows the shops of another configuration. Books that are read as
 // before go on undisturbed. The drivers of all others are opened first: where
-// one can't be, nothing changes.
+// one can't be, nothing changes. After any other error some books may be
+// followed and some not; another reload puts that right.
 func (b *books) reload(next config.Config) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -124,7 +125,7 @@ func (b *books) reload(next config.Config) error {
 		if shop.Ledger == nil {
 			continue
 		}
-		if slices.ContainsFunc(b.shops, func(f *following) bool { return f.shop == shop.ID && f.ledger == *shop.Ledger }) {
+		if slices.ContainsFunc(b.shops, func(f *following) bool { return f.shop == shop.ID && alike(f.ledger, *shop.Ledger) }) {
 			kept[shop.ID] = true
 			continue
 		}
@@ -154,6 +155,14 @@ func (b *books) reload(next config.Config) error {
 	}
 	b.delivery = next.Delivery
 	return errors.Join(problems...)
+}
+
+// alike reports whether two ledgers say the same. A zone is read anew with each
+// configuration, so that one of the same name is another pointer.
+func alike(a, b exporter.Ledger) bool {
+	same := a.Zone.String() == b.Zone.String() // of nil: UTC
+	a.Zone, b.Zone = nil, nil
+	return same && a == b
 }
 
 // end stops a follower and gives its books back.
