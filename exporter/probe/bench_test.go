@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -53,20 +55,32 @@ func unverified(h *blackbox.HTTPProbe) { h.HTTPClientConfig.TLSConfig.InsecureSk
 
 func secureServer(b *testing.B, http2 bool) string {
 	b.Helper()
-	authority := newAuthority(b, time.Now().Add(time.Hour))
-	return serveTLS(b, authority.issue(b, time.Now().Add(time.Hour), "127.0.0.1"), http2, page).URL
+	address, _ := knownServer(b, http2)
+	return address
 }
 
-func benchmarkOurs(b *testing.B, target string) {
+// knownServer is one whose authority stands in a file, which a module names.
+func knownServer(b *testing.B, http2 bool) (string, func(*blackbox.HTTPProbe)) {
 	b.Helper()
-	service := webService(target, wanting(unverified), wanting(limit(0)))
+	authority := newAuthority(b, time.Now().Add(time.Hour))
+	file := filepath.Join(b.TempDir(), "ca.pem")
+	if err := os.WriteFile(file, authority.pem(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	server := serveTLS(b, authority.issue(b, time.Now().Add(time.Hour), "127.0.0.1"), http2, page)
+	return server.URL, func(h *blackbox.HTTPProbe) { h.HTTPClientConfig.TLSConfig.CAFile = file }
+}
+
+func benchmarkOurs(b *testing.B, target string, change func(*blackbox.HTTPProbe)) {
+	b.Helper()
+	service := webService(target, wanting(change), wanting(limit(0)))
 	p := probe.New(probe.Config{})
 	measure(b, func() bool { return lookWith(p, service).Success })
 }
 
-func benchmarkBlackbox(b *testing.B, target string) {
+func benchmarkBlackbox(b *testing.B, target string, change func(*blackbox.HTTPProbe)) {
 	b.Helper()
-	module := *exporter.HTTPModule(unverified).Blackbox
+	module := *exporter.HTTPModule(change).Blackbox
 	quietly := slog.New(slog.DiscardHandler)
 	measure(b, func() bool {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -78,12 +92,28 @@ func benchmarkBlackbox(b *testing.B, target string) {
 	})
 }
 
-func BenchmarkLookHTTP(b *testing.B)          { benchmarkOurs(b, serve(b, page).URL) }
-func BenchmarkLookHTTPBlackbox(b *testing.B)  { benchmarkBlackbox(b, serve(b, page).URL) }
-func BenchmarkLookHTTPS(b *testing.B)         { benchmarkOurs(b, secureServer(b, false)) }
-func BenchmarkLookHTTPSBlackbox(b *testing.B) { benchmarkBlackbox(b, secureServer(b, false)) }
-func BenchmarkLookHTTP2(b *testing.B)         { benchmarkOurs(b, secureServer(b, true)) }
-func BenchmarkLookHTTP2Blackbox(b *testing.B) { benchmarkBlackbox(b, secureServer(b, true)) }
+func BenchmarkLookHTTP(b *testing.B)         { benchmarkOurs(b, serve(b, page).URL, unverified) }
+func BenchmarkLookHTTPBlackbox(b *testing.B) { benchmarkBlackbox(b, serve(b, page).URL, unverified) }
+func BenchmarkLookHTTPS(b *testing.B)        { benchmarkOurs(b, secureServer(b, false), unverified) }
+func BenchmarkLookHTTPSBlackbox(b *testing.B) {
+	benchmarkBlackbox(b, secureServer(b, false), unverified)
+}
+func BenchmarkLookHTTP2(b *testing.B) { benchmarkOurs(b, secureServer(b, true), unverified) }
+func BenchmarkLookHTTP2Blackbox(b *testing.B) {
+	benchmarkBlackbox(b, secureServer(b, true), unverified)
+}
+
+// The certificates are checked against an authority in a file.
+
+func BenchmarkLookHTTPSVerified(b *testing.B) {
+	address, trusting := knownServer(b, false)
+	benchmarkOurs(b, address, trusting)
+}
+
+func BenchmarkLookHTTPSVerifiedBlackbox(b *testing.B) {
+	address, trusting := knownServer(b, false)
+	benchmarkBlackbox(b, address, trusting)
+}
 
 // BenchmarkServerAlone is the server's part, with a client that does nothing.
 func BenchmarkServerAlone(b *testing.B) {

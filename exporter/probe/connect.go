@@ -204,7 +204,7 @@ func (l *Look) Connect(ctx context.Context, address string, secure *tls.Config) 
 // TLSConfig makes the configuration of one connection to the host of what its
 // module says. Its error names the file that can't be read.
 func (l *Look) TLSConfig(host string, options config.TLSConfig, protocols ...string) (*tls.Config, error) {
-	secure, err := config.NewTLSConfig(&options)
+	secure, err := l.prober.trust.tlsConfig(options)
 	if err != nil {
 		return nil, Problem(rules.ReasonOther, err.Error())
 	}

@@ -2,8 +2,10 @@
 // one Reading. There is one file per kind that blackbox_exporter has too; the
 // kinds of our own are child rooms, which look through a [Look].
 //
-// The room judges nothing (hysteresis is exporter/schedule's), repeats nothing
-// and remembers nothing between looks. Its samples carry blackbox_exporter's
+// The room judges nothing (hysteresis is exporter/schedule's) and repeats
+// nothing. Between looks it remembers work alone, never an outcome: what
+// authorities a file holds, and which chains of what a server shows lead to
+// them; connection, handshake and proof of the key are each look's own. Its samples carry blackbox_exporter's
 // names, labels and meanings, and are there exactly when blackbox_exporter
 // gives them, so that boards made for it work. Kinds http and tcp are code of
 // our own because blackbox_exporter has no dial hook, and without one neither
@@ -120,6 +122,7 @@ type Prober struct {
 	now       func() time.Time
 	userAgent string
 	roots     *x509.CertPool
+	trust     *trust
 	gate      *gate
 	kinds     map[exporter.Kind]Kind
 }
@@ -129,7 +132,7 @@ type Prober struct {
 func New(config Config) *Prober {
 	p := &Prober{
 		dial: config.Dial, guard: config.Guard, resolver: config.Resolver, now: config.Now,
-		userAgent: config.UserAgent, roots: config.RootCAs,
+		userAgent: config.UserAgent, roots: config.RootCAs, trust: newTrust(),
 		kinds: map[exporter.Kind]Kind{
 			exporter.KindHTTP: lookHTTP, exporter.KindTCP: lookTCP, exporter.KindUnix: lookUnix,
 			exporter.KindDNS: lookDNS, exporter.KindICMP: lookICMP, exporter.KindGRPC: lookGRPC,

@@ -83,7 +83,10 @@ func (w *wire) hop(request *http.Request) (*http.Response, error) {
 			return nil, err
 		}
 	}
-	conn, err := w.look.connectBy(request.Context(), h, address, w.by, secure)
+	conn, err := w.look.connectBy(request.Context(), h, address, w.by, nil)
+	if err == nil && secure != nil {
+		conn, err = w.look.prober.trust.handshake(request.Context(), w.look, h, conn, secure)
+	}
 	if err != nil {
 		return nil, err
 	}
