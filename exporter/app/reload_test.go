@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -172,4 +174,54 @@ func TestReloadThatFailsLeavesEverythingAsItWas(t *testing.T) {
 	if status, _ := h.get("/probe?target=127.0.0.2:1"); status != http.StatusForbidden {
 		t.Errorf("a target that didn't come into force was answered %d", status)
 	}
+}
+
+// TestReloadsInARowDisturbNeitherLooksNorScrapes is for the race detector, and
+// holds that what is there at the end is the last configuration and no more.
+func TestReloadsInARowDisturbNeitherLooksNorScrapes(t *testing.T) {
+	t.Parallel()
+	shop := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "open") }))
+	defer shop.Close()
+	file := books(t)
+	// Every configuration has other services, modules, books and guards.
+	text := func(i int) string {
+		text := fmt.Sprintf(followed, file, []string{"127.0.0.1", "127.0.0.0/8"}[i%2], []string{"1h", "2h"}[i%2])
+		for n := range 1 + i%7 {
+			text += fmt.Sprintf("        - {id: page%d, target: %q, interval: 1s, timeout: 900ms, http: {contains: open, not_contains: closed%d}}\n", n, shop.URL, i%3)
+		}
+		return text
+	}
+	h := newHalf(t, text(0))
+	done := make(chan struct{})
+	var asking sync.WaitGroup
+	for _, path := range []string{"/metrics", "/looks", "/looks/main/page0", "/push/abcdefghijklmnop", "/probe?target=" + shop.URL} {
+		asking.Go(func() {
+			for {
+				if status, body := h.get(path); status != http.StatusOK {
+					t.Errorf("%s was answered %d: %.200s", path, status, body)
+					return
+				}
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	const reloads = 30
+	for i := range reloads {
+		if err := h.Reload(load(t, text(i))); err != nil {
+			t.Errorf("reload %d: %v", i, err)
+		}
+	}
+	close(done)
+	asking.Wait()
+	last := 1 + (reloads-1)%7
+	for n := range 8 {
+		if shown := h.shows(fmt.Sprintf(`shopwatch_service_status{service="page%d",shop="main",status="outage"} 0`, n)); shown != (n < last) {
+			t.Errorf("page%d is shown: %t, want %t", n, shown, n < last)
+		}
+	}
+	h.waits(t, `shopwatch_ledger_up{shop="main"} 1`)
 }
