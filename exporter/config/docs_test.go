@@ -242,8 +242,13 @@ func TestTheReferenceIsTheSameInBothLanguages(t *testing.T) {
 	if !slices.Equal(levels, otherLevels) {
 		t.Errorf("headings: got %v in English and %v in Chinese", levels, otherLevels)
 	}
-	if !reflect.DeepEqual(blocks, otherBlocks) {
-		t.Errorf("examples: got %v in English and %v in Chinese", blocks, otherBlocks)
+	if len(blocks) != len(otherBlocks) {
+		t.Fatalf("got %d examples in English and %d in Chinese", len(blocks), len(otherBlocks))
+	}
+	for i, block := range blocks {
+		if !reflect.DeepEqual(block, otherBlocks[i]) {
+			t.Errorf("example %d: got %v in English and %v in Chinese", i+1, block, otherBlocks[i])
+		}
 	}
 }
 
