@@ -25,11 +25,17 @@ func (l *Look) sampleTLS(state *tls.ConnectionState) {
 	l.samples = append(l.samples, leafSample(state.PeerCertificates[0]))
 }
 
+// maxNames is how many characters of a certificate's alternative names become a
+// label's value: the longest lists of certificate authorities, a hundred names,
+// have about so many. Who is looked at makes his certificate, and one label of
+// hundreds of kilobytes may cost the scrape as a whole.
+const maxNames = 4000
+
 // leafSample tells of a server's own certificate.
 func leafSample(leaf *x509.Certificate) exporter.Sample {
 	fingerprint := sha256.Sum256(leaf.Raw)
 	return exporter.Sample{Metric: &rules.ProbeSSLInfo, Value: 1, Labels: []string{
-		hex.EncodeToString(fingerprint[:]), leaf.Subject.String(), leaf.Issuer.String(),
-		strings.Join(leaf.DNSNames, ","), hex.EncodeToString(leaf.SerialNumber.Bytes()),
+		hex.EncodeToString(fingerprint[:]), clip(leaf.Subject.String(), maxLabel), clip(leaf.Issuer.String(), maxLabel),
+		clip(strings.Join(leaf.DNSNames, ","), maxNames), clip(hex.EncodeToString(leaf.SerialNumber.Bytes()), maxLabel),
 	}}
 }
