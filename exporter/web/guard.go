@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/http/httpguts"
 )
 
 // Guard says what /probe may look at. It holds the entries of
@@ -99,8 +101,14 @@ func isName(text string) bool {
 	return strings.Trim(last, "0123456789") != "" // 10.0.0 and 10.0.0.256 are no names
 }
 
-// canonical is how names are compared.
-func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+// canonical is how names are compared: as they stand on the wire. Lower case
+// alone would take the Kelvin sign for a k, and its name is another one.
+func canonical(name string) string {
+	if wired, err := httpguts.PunycodeHostPort(name); err == nil {
+		name = wired
+	}
+	return strings.ToLower(strings.TrimSuffix(name, "."))
+}
 
 // lists reports whether an entry names the host and port of a target. A port of
 // "" is unknown: then only entries without one do.

@@ -51,7 +51,7 @@ func modules(name string) (exporter.Module, bool) {
 func TestWhoMayProbeWhat(t *testing.T) {
 	t.Parallel()
 	handler := made(t, web.Config{Module: modules, Token: token},
-		"shop.example", "api.example:443", "*.cdn.example", "10.0.0.0/8:3306", "192.168.1.9", "db.internal:3306")
+		"shop.example", "api.example:443", "*.cdn.example", "10.0.0.0/8:3306", "192.168.1.9", "db.internal:3306", "kiosk.example", "bücher.example")
 	const bearer = "Bearer " + token
 	for _, c := range []struct {
 		about, query, authorization string
@@ -59,6 +59,8 @@ func TestWhoMayProbeWhat(t *testing.T) {
 	}{
 		{"a listed host", "target=https://shop.example/x", "", 200},
 		{"a listed host, whatever its case and dot", "target=https://SHOP.example./x", "", 200},
+		{"a listed host as it stands on the wire", "target=https://xn--bcher-kva.example/", "", 200},
+		{"a host whose lower case looks listed", "target=https://\u212Aiosk.example/", "", 403},
 		{"a listed host without scheme", "target=shop.example", "", 200},
 		{"a listed host at another port", "target=http://shop.example:8080/", "", 200},
 		{"a host that only looks listed", "target=https://shop.example.evil.test/", "", 403},
