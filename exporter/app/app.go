@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -91,10 +92,10 @@ func New(cfg Config) (*App, error) {
 
 // watchHost adds node_exporter's metrics of this machine.
 func (a *App) watchHost() error {
-	if len(a.exporter.HostCollectors) == 0 {
+	if len(a.exporter.Host.Collectors) == 0 {
 		return nil
 	}
-	machine, err := host.New(host.Config{Collectors: a.exporter.HostCollectors, Logger: a.config.Logger})
+	machine, err := host.New(host.Config{Collectors: a.exporter.Host.Collectors, Root: a.exporter.Host.Root, Logger: a.config.Logger})
 	if errors.Is(err, errors.ErrUnsupported) { // the default names some wherever it runs
 		a.config.Logger.Warn("this machine itself is not watched", "err", err)
 		return nil
@@ -168,8 +169,8 @@ func (a *App) Reload(next config.Config) error {
 	warn(a.config.Logger, next)
 	before := a.exporter
 	a.exporter = next
-	if before.Escalation != next.Escalation || !slices.Equal(before.Anchors, next.Anchors) || !slices.Equal(before.HostCollectors, next.HostCollectors) {
-		a.config.Logger.Warn("escalation, anchors and host collectors change with the next start only")
+	if before.Escalation != next.Escalation || !slices.Equal(before.Anchors, next.Anchors) || !reflect.DeepEqual(before.Host, next.Host) {
+		a.config.Logger.Warn("escalation, anchors and host change with the next start only")
 	}
 	return nil
 }

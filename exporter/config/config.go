@@ -51,8 +51,7 @@ type Config struct {
 	// empty: nobody asks.
 	Anchors []string
 	Probe   Probe
-	// HostCollectors are node_exporter's that watch this machine; empty: none.
-	HostCollectors []string
+	Host    Host
 
 	// Warnings are what works, but hardly as it was meant: for people.
 	Warnings configfile.Mistakes
@@ -97,7 +96,7 @@ func Load(doc *configfile.Document) (Config, error) {
 	build.mods = build.modules(section)
 	config.Anchors = build.anchors(section.Anchors)
 	config.Probe = build.probe(section.Probe)
-	config.HostCollectors = build.host(section.Host)
+	config.Host = build.host(section.Host)
 	shopsPath := configfile.Field(Section, "shops")
 	if len(section.Shops) == 0 {
 		problems.Add(shopsPath, configfile.Phrase("no shop"), "at least one")

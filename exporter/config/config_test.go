@@ -113,10 +113,10 @@ func TestAMinimalFileGetsTheDefaults(t *testing.T) {
 				FailureThreshold: 1, SuccessThreshold: 1,
 			}},
 		}},
-		Delivery:       map[string]exporter.Service{},
-		Escalation:     rules.DefaultEscalation(),
-		Anchors:        []string{"223.5.5.5:53", "119.29.29.29:53", "1.1.1.1:53", "8.8.8.8:53"},
-		HostCollectors: []string{"cpu", "meminfo", "filesystem", "loadavg", "diskstats", "netdev"},
+		Delivery:   map[string]exporter.Service{},
+		Escalation: rules.DefaultEscalation(),
+		Anchors:    []string{"223.5.5.5:53", "119.29.29.29:53", "1.1.1.1:53", "8.8.8.8:53"},
+		Host:       config.Host{Collectors: []string{"cpu", "meminfo", "filesystem", "loadavg", "diskstats", "netdev"}},
 	}
 	if len(got.Modules) == 0 {
 		t.Error("got no module for /probe")
@@ -198,7 +198,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			},
 			Token: token,
 		},
-		HostCollectors: []string{"cpu", "pressure"},
+		Host: config.Host{Root: "/host", Collectors: []string{"cpu", "pressure"}},
 	}
 	if want := []string{"api", "banner", "books", "http_2xx", "http_post", "postgresql"}; !slices.Equal(slices.Sorted(maps.Keys(got.Modules)), want) {
 		t.Errorf("got modules %v, want %v", got.Modules, want)

@@ -293,7 +293,7 @@ func TestTheReferenceNamesEveryMetricReasonAndDefault(t *testing.T) {
 	for _, anchor := range loaded.Anchors {
 		want = append(want, "`"+anchor+"`")
 	}
-	want = append(want, loaded.HostCollectors...)
+	want = append(want, loaded.Host.Collectors...)
 	for word, value := range map[string]any{
 		"interval": service.Interval, "timeout": service.Timeout, "slow": service.Slow, "failure_threshold": service.FailureThreshold,
 		"success_threshold": service.SuccessThreshold, "critical": service.Critical, "public": service.Public, "role": service.Role,

@@ -21,7 +21,7 @@ type sectionFields struct {
 
 // newSection has the defaults.
 func newSection() sectionFields {
-	return sectionFields{Anchors: slices.Clone(defaultAnchors), Host: hostFields{slices.Clone(defaultCollectors)}}
+	return sectionFields{Anchors: slices.Clone(defaultAnchors), Host: hostFields{Collectors: slices.Clone(defaultCollectors)}}
 }
 
 type probeFields struct {
@@ -30,6 +30,7 @@ type probeFields struct {
 }
 
 type hostFields struct {
+	Root       string
 	Collectors []string
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -112,8 +113,18 @@ var collectors = []string{
 	"thermal_zone", "time", "timex", "udp_queues", "uname", "vmstat",
 }
 
-func (b builder) host(fields hostFields) []string {
-	path := configfile.Field(configfile.Field(Section, "host"), "collectors")
+// Host says how this machine itself is measured.
+type Host struct {
+	Root       string   // where its file system is mounted, for a shopwatch in a container; "" is /
+	Collectors []string // node_exporter's; empty: it is not measured
+}
+
+func (b builder) host(fields hostFields) Host {
+	host := configfile.Field(Section, "host")
+	if fields.Root != "" && !filepath.IsAbs(fields.Root) {
+		b.add(host, "root", fields.Root, "an absolute path such as /host")
+	}
+	path := configfile.Field(host, "collectors")
 	for i, collector := range fields.Collectors {
 		switch first := slices.Index(fields.Collectors, collector); {
 		case !slices.Contains(collectors, collector):
@@ -122,5 +133,5 @@ func (b builder) host(fields hostFields) []string {
 			b.problems.Add(configfile.Item(path, i), configfile.Phrase("a collector a second time"), "each once")
 		}
 	}
-	return fields.Collectors
+	return Host(fields)
 }

@@ -169,7 +169,7 @@ func TestTheIndexLinksEveryService(t *testing.T) {
 	handler := canned(t)
 	answer := get(handler, "/looks", "Accept-Language", "zh-TW,zh;q=0.9,en;q=0.5")
 	seen := text(t, answer.Header(), answer.Body.String())
-	for _, part := range []string{"商城首页", "✕ 故障", "▲ 变慢", "受它所依赖的服务影响", "? 未知", "从未", "9 秒前", "第二家店"} {
+	for _, part := range []string{"商城首页", "✕ 故障", "▲ 偏慢", "受它所依赖的服务影响", "? 未知", "从未", "9 秒前", "第二家店"} {
 		if !strings.Contains(seen, part) {
 			t.Errorf("%q is not there:\n%s", part, seen)
 		}

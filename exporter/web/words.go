@@ -26,7 +26,7 @@ func languageOf(r *http.Request) string {
 // statusWords name a status, with a sign so that no reader depends on colour.
 var statusWords = map[rules.Status]rules.Text{
 	rules.Operational: {ZH: "✓ 正常", EN: "✓ operational"},
-	rules.Degraded:    {ZH: "▲ 变慢", EN: "▲ degraded"},
+	rules.Degraded:    {ZH: "▲ 偏慢", EN: "▲ degraded"},
 	rules.Outage:      {ZH: "✕ 故障", EN: "✕ outage"},
 	rules.Unknown:     {ZH: "? 未知", EN: "? unknown"},
 }
