@@ -26,6 +26,8 @@ const (
 	// longest bounds a look whatever the scraper says; also its default, as
 	// blackbox_exporter has it.
 	longest = 120 * time.Second
+	// answerWithin is how long whoever asked may take to read the answer.
+	answerWithin = 10 * time.Second
 	// maxQuery bounds the query of a request, in bytes.
 	maxQuery = 8 << 10
 )
@@ -86,6 +88,7 @@ func (w *Web) probe(out http.ResponseWriter, r *http.Request) {
 		http.Error(out, fmt.Sprintf("%d looks are under way; try again later", cap(w.places)), http.StatusServiceUnavailable)
 		return
 	}
+	w.grant(out, look.timeout)
 	ctx, cancel := context.WithTimeout(r.Context(), look.timeout)
 	defer cancel()
 	reading := w.Look(ctx, exporter.Service{
@@ -96,6 +99,18 @@ func (w *Web) probe(out http.ResponseWriter, r *http.Request) {
 		return // nobody is there to be told
 	}
 	answer(out, r, look, reading)
+}
+
+// grant lets a request take as long as its look may, whatever the server gives
+// to others: its reading has ended, but a deadline of that would call it off too.
+func (w *Web) grant(out http.ResponseWriter, timeout time.Duration) {
+	control := http.NewResponseController(out)
+	deadline := time.Now().Add(timeout + answerWithin) // of the machine's clock, as connections have it
+	for _, set := range []func(time.Time) error{control.SetReadDeadline, control.SetWriteDeadline} {
+		if err := set(deadline); err != nil && !errors.Is(err, http.ErrNotSupported) {
+			w.Logger.Debug("a look of /probe may be cut short", "err", err)
+		}
+	}
 }
 
 // read takes the parameters of a request.

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -309,5 +310,29 @@ func TestTheAnswerKnowsNoShop(t *testing.T) {
 	protobuf := get(handler, "/probe?target=shop.example", "Accept", "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited")
 	if !strings.Contains(protobuf.Header().Get("Content-Type"), "protobuf") {
 		t.Errorf("protobuf was asked for, got %s", protobuf.Header())
+	}
+}
+
+func TestALookMayTakeLongerThanItsServerGivesToOthers(t *testing.T) {
+	t.Parallel()
+	handler := made(t, web.Config{Module: modules, Look: func(ctx context.Context, service exporter.Service, target string) exporter.Reading {
+		select { // much longer than the server's deadlines; cut short where they end it
+		case <-ctx.Done():
+		case <-time.After(300 * time.Millisecond):
+		}
+		return succeed(ctx, service, target)
+	}}, "shop.example")
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ReadTimeout, server.Config.WriteTimeout = 50*time.Millisecond, 100*time.Millisecond
+	server.Start()
+	t.Cleanup(server.Close)
+	response, err := http.Get(server.URL + "/probe?target=shop.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil || !strings.Contains(string(body), "probe_success 1") {
+		t.Errorf("got %d %q (%v)", response.StatusCode, body, err)
 	}
 }
