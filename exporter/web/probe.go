@@ -247,8 +247,12 @@ func (w *Web) bears(r *http.Request) bool {
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
-// place is the host and port that a target names; "" where it names none.
+// place is the host and port that a target names, read as its prober reads it;
+// "" where it names none.
 func place(look asked) (host, port string) {
+	if look.module.Kind == exporter.KindGRPC {
+		return placeOfGRPC(look)
+	}
 	if strings.Contains(look.target, "://") && ofURL(look.module.Kind) {
 		parsed, err := url.Parse(look.target)
 		if err != nil {
@@ -272,10 +276,31 @@ func place(look asked) (host, port string) {
 	return strings.Trim(look.target, "[]"), port
 }
 
+// placeOfGRPC is place for gRPC, which takes every target but http:// and
+// https:// for host:port, also evil.example://shop.example; and whose port
+// depends on the module alone.
+func placeOfGRPC(look asked) (host, port string) {
+	target := look.target
+	if !strings.HasPrefix(target, "http://") && !strings.HasPrefix(target, "https://") {
+		target = "http://" + target
+	}
+	parsed, err := url.Parse(target)
+	if err != nil {
+		return "", ""
+	}
+	if port = parsed.Port(); port == "" {
+		port = "80"
+		if look.module.Blackbox != nil && look.module.Blackbox.GRPC.TLS {
+			port = "443"
+		}
+	}
+	return parsed.Hostname(), port
+}
+
 // ofURL reports whether targets of a kind may be URLs.
 func ofURL(kind exporter.Kind) bool {
 	switch kind {
-	case exporter.KindHTTP, exporter.KindGRPC, exporter.KindJourney, exporter.KindPayment, exporter.KindSMS:
+	case exporter.KindHTTP, exporter.KindJourney, exporter.KindPayment, exporter.KindSMS:
 		return true
 	}
 	return false

@@ -37,6 +37,7 @@ func modules(name string) (exporter.Module, bool) {
 			p.QueryResponse = []blackbox.QueryResponse{{Send: "PASS s3cret-line"}}
 		}),
 		"mysql":       {Kind: exporter.KindMySQL, MySQL: &exporter.Database{User: "root", Password: "s3cret-db"}},
+		"grpc":        {Kind: exporter.KindGRPC, Blackbox: &blackbox.Module{}},
 		"mysql_open":  {Kind: exporter.KindMySQL, MySQL: &exporter.Database{}},
 		"journey":     {Kind: exporter.KindJourney, Journey: &exporter.Journey{}},
 		"push":        {Kind: exporter.KindPush, Push: &exporter.Push{}},
@@ -66,6 +67,9 @@ func TestWhoMayProbeWhat(t *testing.T) {
 		{"a listed host at another port", "target=http://shop.example:8080/", "", 200},
 		{"a host that only looks listed", "target=https://shop.example.evil.test/", "", 403},
 		{"a listed host as user info", "target=https://shop.example@evil.test/", "", 403},
+		{"a listed host behind what gRPC takes for the host", "module=grpc&target=evil.test://shop.example/", "", 403},
+		{"a listed host as gRPC has it", "module=grpc&target=shop.example", "", 200},
+		{"a listed port that isn't gRPC's", "module=grpc&target=https://api.example", "", 403},
 		{"a listed host in the query", "target=https://evil.test/?shop.example", "", 403},
 		{"a listed host and port", "target=https://api.example/", "", 200},
 		{"a listed host at a port that isn't", "target=http://api.example/", "", 403},
