@@ -42,11 +42,24 @@ func (l looking) prober(guard func(netip.AddrPort) error) *probe.Prober {
 	return probe.New(probe.Config{Guard: guard, Now: l.config.Now, UserAgent: "shopwatch/" + l.config.Version, Kinds: l.kinds})
 }
 
-// reach tries whether an anchor takes a connection.
+// reach tries whether an anchor answers. A resolver must answer a question: a
+// hotel's gateway takes connections for the whole world.
 func reach(ctx context.Context, anchor string) error {
+	if _, port, err := net.SplitHostPort(anchor); err == nil && port == "53" {
+		return ask(ctx, anchor)
+	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", anchor)
 	if err != nil {
 		return err
 	}
 	return conn.Close()
+}
+
+// ask has a resolver name the servers of the root, which never changes.
+func ask(ctx context.Context, resolver string) error {
+	asking := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", resolver)
+	}}
+	_, err := asking.LookupNS(ctx, ".")
+	return err
 }
