@@ -5,13 +5,15 @@
 // The room judges nothing (hysteresis is exporter/schedule's) and repeats
 // nothing. Between looks it remembers work alone, never an outcome: what
 // authorities a file holds, and which chains of what a server shows lead to
-// them; connection, handshake and proof of the key are each look's own. Its samples carry blackbox_exporter's
-// names, labels and meanings, and are there exactly when blackbox_exporter
-// gives them, so that boards made for it work. Kinds http and tcp are code of
-// our own because blackbox_exporter has no dial hook, and without one neither
-// redirects nor re-bound names can be kept from private addresses; and because
-// a client that serves a single request costs a fraction of one that could
-// serve thousands. Tests look at the same targets with both.
+// them. Connection, handshake and the proof of the key are each look's own.
+//
+// Its samples carry blackbox_exporter's names, labels and meanings, and are
+// there exactly when blackbox_exporter gives them, so that boards made for it
+// work. Kinds http and tcp are code of our own because blackbox_exporter has no
+// dial hook, and without one neither redirects nor re-bound names can be kept
+// from private addresses; and because a client that serves a single request
+// costs a fraction of one that could serve thousands. Tests look at the same
+// targets with both.
 //
 // An http look departs from blackbox_exporter on purpose in this:
 //   - Where preferred_ip_protocol is not set, all addresses of a name take part
