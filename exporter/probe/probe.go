@@ -101,7 +101,8 @@ type Config struct {
 	Now func() time.Time
 	// UserAgent is sent where a service sets none; default "shopwatch".
 	UserAgent string
-	// RootCAs are trusted for TLS; default the system's.
+	// RootCAs are trusted for TLS; default the system's. The pool must not be
+	// changed any more: verdicts of it are remembered.
 	RootCAs *x509.CertPool
 	// Handshakes bounds how many TLS handshakes are computed at once; default
 	// half of GOMAXPROCS, at least one. Looks that start together take turns, and what they wait for
