@@ -17,6 +17,8 @@ import (
 	"testing"
 	"unsafe"
 
+	"github.com/miekg/dns"
+
 	"shopwatch/rules"
 )
 
@@ -111,6 +113,34 @@ func serveAt(t *testing.T, address string, handler http.HandlerFunc) {
 	t.Cleanup(server.Close)
 }
 
+// resolveAt is a resolver until the test ends, and counts what it is asked.
+func resolveAt(t *testing.T, address string) *atomic.Int64 {
+	t.Helper()
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	resolver := &dns.Server{Listener: listener, Handler: dns.HandlerFunc(func(w dns.ResponseWriter, question *dns.Msg) {
+		asked.Add(1)
+		answer := new(dns.Msg).SetReply(question)
+		answer.Answer = []dns.RR{&dns.NS{
+			Hdr: dns.RR_Header{Name: ".", Rrtype: dns.TypeNS, Class: dns.ClassINET, Ttl: 60}, Ns: "a.root-servers.net.",
+		}}
+		if err := w.WriteMsg(answer); err != nil {
+			t.Logf("the resolver can't answer: %v", err)
+		}
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- resolver.ActivateAndServe() }()
+	t.Cleanup(func() {
+		if err := errors.Join(listener.Close(), <-ended); err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return &asked
+}
+
 func TestNobodyIsToldThatEverythingIsDownWhenOurOwnConnectionIs(t *testing.T) {
 	t.Parallel()
 	if !inNetworkOfItsOwn(t) {
@@ -118,22 +148,7 @@ func TestNobodyIsToldThatEverythingIsDownWhenOurOwnConnectionIs(t *testing.T) {
 	}
 	give(t, "lo:1", anAnchor)
 	give(t, "lo:2", shopsHost)
-	var asked atomic.Int64
-	anchor, err := net.Listen("tcp", net.JoinHostPort(anAnchor, "53"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { anchor.Close() })
-	go func() {
-		for {
-			conn, err := anchor.Accept()
-			if err != nil {
-				return
-			}
-			asked.Add(1)
-			conn.Close()
-		}
-	}()
+	asked := resolveAt(t, net.JoinHostPort(anAnchor, "53"))
 	serveAt(t, net.JoinHostPort(shopsHost, shopsPort), func(http.ResponseWriter, *http.Request) {})
 	box := mailbox(t)
 	up := start(t, "shopwatch", everythingOf(t, settle(t, "testdata/everything.yml"), "http://"+shopsHost, box))
