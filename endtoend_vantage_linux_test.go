@@ -173,7 +173,7 @@ func TestNobodyIsToldThatEverythingIsDownWhenOurOwnConnectionIs(t *testing.T) {
 	if blind < 1 {
 		t.Errorf("%v looks failed for vantage", blind)
 	}
-	eventually(t, "the tier passes twice", holds(prometheus, `time() - service:last_success:timestamp_seconds{service="storefront"} > 4`), up)
+	eventually(t, "the tier passes", holds(prometheus, `time() - service:last_success:timestamp_seconds{service="storefront"} > 6`), up)
 	m.eventually(t, "looks go on", func(s series) error {
 		if now, _ := s.of(rules.ServiceLastLook.Name, "storefront", ""); now != looked {
 			t.Fatalf("a look that says nothing moved the last look from %f to %f", looked, now)
@@ -199,7 +199,6 @@ func TestNobodyIsToldThatEverythingIsDownWhenOurOwnConnectionIs(t *testing.T) {
 	eventually(t, "the outage is told", counted(taken(box), 1, 0, everythingOps), up)
 	give(t, "lo:2", shopsHost)
 	m.eventually(t, "the storefront works again", func(s series) error { return s.is("storefront", rules.Operational) })
-	eventually(t, "its end is told", counted(taken(box), 1, 1, everythingOps), up)
 	up.stop(t)
 }
 
