@@ -29,7 +29,7 @@ func TestParseRefusesWhatIsNoMappingOfSections(t *testing.T) {
 		{"brackets as deep as a bomb", "a: " + strings.Repeat("[", 90_000), "test.yml:1: got values nested too deeply, want a flatter file"},
 		{"dashes as deep as a bomb", "a:\n" + strings.Repeat("- ", 40_000), "test.yml:2: got values nested too deeply, want a flatter file"},
 		{"indentation as deep as a bomb", deep(300), "test.yml:102: got values nested too deeply, want a flatter file"},
-		{"too many values", strings.Repeat("a: b\n", 50_000), "test.yml: got 150000 words and signs, want at most 100000"},
+		{"too many values", strings.Repeat("- b\n", 250_000), "test.yml: got 500000 words and signs, want at most 400000"},
 		{"too many bytes", "#" + strings.Repeat("x", configfile.MaxSize), "test.yml: got a larger file, want at most 1 MiB"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
