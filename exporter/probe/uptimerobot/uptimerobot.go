@@ -165,7 +165,7 @@ func (r *Reader) ask(ctx context.Context, l *probe.Look, a *account, ask asker) 
 	defer func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if done && ctx.Err() == nil {
+		if done && !over(ctx) {
 			a.answer, a.until = given, r.now().Add(max(fresh, min(given.rest, longestRest)))
 		}
 		close(a.pending)
@@ -174,6 +174,13 @@ func (r *Reader) ask(ctx context.Context, l *probe.Look, a *account, ask asker) 
 	given = ask(ctx, l, l.Client(config.TLSConfig{}))
 	done = true
 	return given
+}
+
+// over reports whether the look has run out of time. Its connection may notice
+// a moment before its context does.
+func over(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && !time.Now().Before(deadline)
 }
 
 // account is the record of an account, made if there is none. The mutex is held.
