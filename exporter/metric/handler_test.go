@@ -188,6 +188,28 @@ func TestScrapesAtTheSameTimeDontMix(t *testing.T) {
 }
 
 // oneService is a scrape of one service with these readings.
+func TestAScrapeOfManyServicesShowsEverySeriesOnceAndByFamily(t *testing.T) {
+	t.Parallel()
+	for _, n := range []int{249, 250, 1000, 3000} {
+		states := manyServices(n, true)
+		own := metric.New(metric.Config{States: func() []exporter.State { return states }, Books: fullBooks, Version: "1.2.3"})
+		want := lines(scrape(t, own))
+		got := get(t, metric.Handler(nil, own), nil, "").Body.String()
+		if !slices.Equal(lines(got), want) {
+			t.Errorf("%d services: the handler shows %d lines, the gatherer %d, or others", n, len(lines(got)), len(want))
+		}
+		var families []string
+		for line := range strings.Lines(got) {
+			if name, ok := strings.CutPrefix(line, "# TYPE "); ok {
+				families = append(families, name)
+			}
+		}
+		if !slices.IsSorted(families) || len(slices.Compact(slices.Clone(families))) != len(families) {
+			t.Errorf("%d services: the families are not in order, each once: %v", n, families)
+		}
+	}
+}
+
 func oneService(t *testing.T, module exporter.Module, readings ...exporter.Reading) string {
 	t.Helper()
 	return scrape(t, metric.New(metric.Config{States: func() []exporter.State {

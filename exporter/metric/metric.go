@@ -87,40 +87,62 @@ func buildRevision() string {
 // what it gives.
 func (g *Gatherer) Gather() ([]*dto.MetricFamily, error) {
 	s := newScrape()
-	g.fill(s)
-	var families []*dto.MetricFamily
+	s.fill(g.moment())
+	var gathered []*dto.MetricFamily
 	for i := range s.series {
 		if len(s.series[i]) > 0 {
-			families = append(families, new(slab).family(i, s.series[i]))
+			gathered = append(gathered, new(slab).family(i, s.series[i]))
 		}
 	}
-	return families, nil
+	return gathered, nil
 }
 
 // Families gives the families one after the other, by name. Each is good only
-// until the next: their memory is used again, so that a scrape of many services
-// needs that of the largest family only.
+// until the next: their memory is used again. The more services there are, the
+// fewer families are made at once, since those of ten thousand services would
+// be a hundred megabytes.
 func (g *Gatherer) Families() iter.Seq[*dto.MetricFamily] {
 	return func(yield func(*dto.MetricFamily) bool) {
 		s, _ := scrapes.Get().(*scrape)
 		defer scrapes.Put(s)
-		s.reset()
-		g.fill(s)
-		for i := range s.series {
-			if len(s.series[i]) > 0 && !yield(s.slab.family(i, s.series[i])) {
-				return
+		now := g.moment()
+		rounds := min(1+len(now.states)/servicesAtOnce, mostRounds)
+		for round := range rounds {
+			s.reset(round*len(families)/rounds, (round+1)*len(families)/rounds)
+			s.fill(now)
+			for i := s.from; i < s.to; i++ {
+				if len(s.series[i]) > 0 && !yield(s.slab.family(i, s.series[i])) {
+					return
+				}
 			}
 		}
 	}
 }
 
-func (g *Gatherer) fill(s *scrape) {
-	s.emit(rules.BuildInfo, 1, g.build...)
-	for _, state := range g.states() {
+const (
+	// servicesAtOnce is of how many services all families are made at once.
+	servicesAtOnce = 250
+	mostRounds     = 8
+)
+
+// moment is what there is to show at one time.
+type moment struct {
+	build    []string
+	states   []exporter.State
+	books    []exporter.Books
+	delivery func(shop string) exporter.Service
+}
+
+func (g *Gatherer) moment() moment { return moment{g.build, g.states(), g.books(), g.delivery} }
+
+// fill makes the series of the families that are asked for.
+func (s *scrape) fill(now moment) {
+	s.emit(rules.BuildInfo, 1, now.build...)
+	for _, state := range now.states {
 		s.service(state)
 	}
-	for _, books := range g.books() {
-		s.shop(books, g.delivery(books.Shop))
+	for _, books := range now.books {
+		s.shop(books, now.delivery(books.Shop))
 	}
 }
 
@@ -138,9 +160,12 @@ func (s *scrape) service(state exporter.State) {
 	s.info(service)
 	s.status(id, shop, state.Status)
 	s.add(affected, truth(state.Affected), both)
-	s.moment(lastLook, state.LastLook, both)
-	s.moment(lastSuccess, state.LastSuccess, both)
+	s.instant(lastLook, state.LastLook, both)
+	s.instant(lastSuccess, state.LastSuccess, both)
 	for _, reason := range rules.Reasons {
+		if !s.shows(failures) {
+			break
+		}
 		if n := state.Failures[reason]; n > 0 || possible(service.Module, reason) {
 			s.add(failures, float64(n), s.keep(s.bounded(rules.LabelReason, string(reason)), id, shop))
 		}
@@ -161,7 +186,7 @@ func (s *scrape) reading(reading exporter.Reading, service, shop *dto.LabelPair)
 	for i := range reading.Samples {
 		sample := &reading.Samples[i]
 		f, ok := byName[sample.Metric.Name]
-		if !ok || !families[f].ofLook {
+		if !ok || !families[f].ofLook || !s.shows(f) {
 			continue
 		}
 		labels := alone
@@ -218,12 +243,15 @@ func (s *scrape) status(service, shop *dto.LabelPair, status rules.Status) {
 		status = rules.Unknown
 	}
 	for _, one := range rules.MeasuredStatuses {
+		if !s.shows(serviceStatus) {
+			return
+		}
 		s.add(serviceStatus, truth(one == status), s.keep(service, shop, s.bounded(rules.LabelStatus, string(one))))
 	}
 }
 
-// moment shows a time as Unix seconds; a zero time is absent.
-func (s *scrape) moment(f int, at time.Time, labels []*dto.LabelPair) {
+// instant shows a time as Unix seconds; a zero time is absent.
+func (s *scrape) instant(f int, at time.Time, labels []*dto.LabelPair) {
 	if !at.IsZero() {
 		s.add(f, float64(at.UnixMilli())/1000, labels)
 	}

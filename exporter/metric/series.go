@@ -113,6 +113,7 @@ type serviceName struct{ shop, service string }
 // scrape is what one scrape shows. It knows what it has shown, since a twin
 // would cost the scrape as a whole.
 type scrape struct {
+	from, to int        // the families that are made now: from the first to before the last
 	series   [][]series // by family
 	services map[serviceName]bool
 	shops    map[string]bool
@@ -127,12 +128,14 @@ var scrapes = sync.Pool{New: func() any { return newScrape() }}
 
 func newScrape() *scrape {
 	return &scrape{
-		series: make([][]series, len(families)), marks: make([]int, len(families)),
+		to: len(families), series: make([][]series, len(families)), marks: make([]int, len(families)),
 		services: map[serviceName]bool{}, shops: map[string]bool{}, words: map[word]*dto.LabelPair{},
 	}
 }
 
-func (s *scrape) reset() {
+// reset forgets what was shown, and says which families are to be made next.
+func (s *scrape) reset(from, to int) {
+	s.from, s.to = from, to
 	for i := range s.series {
 		s.series[i] = s.series[i][:0]
 	}
@@ -142,10 +145,13 @@ func (s *scrape) reset() {
 	clear(s.words)
 }
 
+// shows reports whether a family is made now.
+func (s *scrape) shows(f int) bool { return f >= s.from && f < s.to }
+
 // add shows one series, its labels by name. A value that isn't finite is left
 // out: one bad series must not cost the scrape.
 func (s *scrape) add(f int, value float64, labels []*dto.LabelPair) {
-	if math.IsNaN(value) || math.IsInf(value, 0) {
+	if !s.shows(f) || math.IsNaN(value) || math.IsInf(value, 0) {
 		return
 	}
 	if grain := families[f].grain; grain > 0 {
@@ -157,6 +163,9 @@ func (s *scrape) add(f int, value float64, labels []*dto.LabelPair) {
 // emit is add by metric and plain label values, for what is there but a few times.
 func (s *scrape) emit(m rules.Metric, value float64, values ...string) {
 	f := byName[m.Name]
+	if !s.shows(f) {
+		return
+	}
 	begin := len(s.pairs)
 	for _, i := range families[f].order {
 		s.pairs = append(s.pairs, pair(m.Labels[i], values[i]))
