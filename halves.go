@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime/debug"
 
 	"github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
@@ -94,6 +95,11 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	}
 	if err := prepare(f.dataDir); err != nil {
 		return err
+	}
+	if os.Getenv("GOGC") == "" {
+		// Looks and scrapes leave much garbage and little else: a quarter less
+		// memory for a few hundredths of the CPU.
+		debug.SetGCPercent(50)
 	}
 	logger, registry := f.logger(stderr), newRegistry()
 	app, err := exporterapp.New(exporterapp.Config{
