@@ -98,6 +98,9 @@ type State struct {
 	Readings []Reading
 }
 
+// MaxProducts is of how many products of a shop the stock is shown.
+const MaxProducts = 500
+
 // Ledger says where a shop's books are and how they are read.
 type Ledger struct {
 	Software string // a driver's name: dujiaoka, dujiaonext, …
@@ -110,6 +113,27 @@ type Ledger struct {
 	Stuck    time.Duration  // the second: 30 min
 	Slow     time.Duration  // an automatic order that waits longer makes delivery degraded
 	Lookback time.Duration  // how old the oldest order is that a cold start reads
+	Sweep    bool           // orders older than Lookback are read once, slowly, in search of stuck ones
+	// Queue is the URL of the Redis that holds the shop's jobs, "" where it isn't
+	// watched. It may hold a password: never print it.
+	Queue   string
+	Queries *Queries // of software sql, nil otherwise
+}
+
+// Queries are how an owner tells of books that no driver knows. Each is a part of
+// one SELECT: the driver adds the key's range, the order and the limit.
+type Queries struct {
+	// Orders is "SELECT … FROM …", without WHERE, whose columns have these names:
+	// id, state and created; and, where the shop has them, automatic, payment,
+	// product, quantity, amount, currency, paid, delivered, updated.
+	Orders string
+	Key    string // the expression of the integer primary key that Orders gives as id
+	Where  string // a condition on all rows; "" for none
+	Number string // the expression of a buyer's order number, on which there is an index; "" for none
+	Form   string // regular expression that a whole order number matches
+	// States says what the shop's values in column state mean, as text.
+	States map[string]OrderState
+	Stock  string // "SELECT …" whose columns are product and cards; "" for none
 }
 
 // OrderState is the one state model for all shop software.
@@ -117,11 +141,14 @@ type OrderState string
 
 // The states of an order.
 const (
-	Unpaid             OrderState = "unpaid"
-	Expired            OrderState = "expired"
-	PaidAutoWaiting    OrderState = "paid_auto_waiting"
-	ManualWaiting      OrderState = "manual_waiting"
-	ManualWorking      OrderState = "manual_working"
+	Unpaid          OrderState = "unpaid"
+	Expired         OrderState = "expired"
+	PaidAutoWaiting OrderState = "paid_auto_waiting"
+	ManualWaiting   OrderState = "manual_waiting"
+	ManualWorking   OrderState = "manual_working"
+	// Ready is paid, and cards are there: they are bound when the buyer opens the
+	// page. Nobody waits, and nothing is handed out yet.
+	Ready              OrderState = "ready"
 	Delivered          OrderState = "delivered"
 	FailedShortOfStock OrderState = "failed_short_of_stock"
 	Failed             OrderState = "failed"
@@ -159,14 +186,36 @@ type Order struct {
 	State     OrderState
 	Automatic bool
 	Payment   string // bounded code of the payment method, "" when none
-	Product   string // the product's id
-	Quantity  int
+	Items     []Item // in the shop's order
 	Amount    float64
 	Currency  string
 	Created   time.Time
 	Paid      time.Time // zero: not stored, or not yet
 	Delivered time.Time // zero: not stored, or not yet
 	Updated   time.Time // zero: not stored
+}
+
+// Item is a product of an order.
+type Item struct {
+	Product  string // the product's id
+	Quantity int    // at least 1
+}
+
+// OpenOrder is an order that isn't final, as the follower remembers it.
+type OpenOrder struct {
+	ID        int64
+	State     OrderState
+	Automatic bool
+	Payment   string
+	Created   time.Time
+	Since     time.Time // since when the buyer waits; zero where nobody does
+}
+
+// Found is an order that was looked up, with what its number alone doesn't say.
+type Found struct {
+	Order Order     // the zero Order: there is none
+	Since time.Time // since when the buyer waits; zero where nobody does
+	Ahead int       // orders of its kind that wait longer
 }
 
 // Stock is the unsold cards of one product on sale.
@@ -176,13 +225,39 @@ type Stock struct {
 	Looped  bool // sold again and again: never runs out
 }
 
+// Queue is what lies in a shop's queue of jobs, such as mails to be sent.
+type Queue struct {
+	Name                     string
+	Ready, Delayed, Reserved int
+}
+
+// Moments says how the books know when an order was paid and delivered.
+type Moments struct{ Paid, Delivered rules.Basis }
+
+// Typical is how long the machine took for the orders that it delivered in the
+// last hour: half of them at most P50, nine of ten at most P90.
+type Typical struct {
+	P50, P90 time.Duration
+	Orders   int // that these are of; 0: not known
+}
+
 // Books is what the follower knows of a shop's orders now.
 type Books struct {
 	Shop         string
+	Software     string
+	Moments      Moments
 	Up           bool
 	Problem      string    // why not up, one line without secrets
 	LastSuccess  time.Time // zero before the first poll; seeded at it where none ever succeeded
 	PollDuration time.Duration
+	Failures     map[rules.LedgerReason]uint64 // polls that failed
+	Lag          *time.Duration                // of the replica that is read; nil where it is none, or won't say
+
+	Open         int    // orders that are followed
+	Dropped      uint64 // open orders that were let go because there were too many
+	Unswept      int64  // keys older than the lookback that were never read
+	NegativeAges uint64 // orders paid or created later than they were seen: clocks disagree
+	Typical      Typical
 
 	Waiting      map[rules.Kind]map[rules.Age]int
 	Oldest       map[rules.Kind]time.Time // only kinds that wait
@@ -193,7 +268,11 @@ type Books struct {
 	Items           map[string]uint64 // by product
 	Revenue         map[Money]float64
 	UnknownStatuses uint64
-	Stock           []Stock
+	Stock           []Stock   // at most MaxProducts, the oldest products
+	StockHidden     int       // products on sale beyond those
+	StockCounted    time.Time // zero: never
+	Queues          []Queue
+	FailedJobs      int // -1 where the shop keeps none, or doesn't let us count them
 
 	// Delivery is the service that buyers know as delivery, judged from the
 	// waiting automatic orders.

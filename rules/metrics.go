@@ -66,6 +66,28 @@ var (
 		"How long the last poll of the shop's order book took."}
 	LedgerUnknownStatuses = Metric{"shopwatch_ledger_unknown_statuses_total", Counter, []string{LabelShop},
 		"Orders seen with a status that the driver does not know."}
+	LedgerInfo = Metric{"shopwatch_ledger_info", Gauge, []string{LabelShop, "software", "paid", "delivered"},
+		"What keeps the shop's books, and how the moments of payment and delivery are known: stored, updated, observed or none; always 1."}
+	LedgerFailures = Metric{"shopwatch_ledger_failures_total", Counter, []string{LabelShop, LabelReason},
+		"Polls of the shop's order book that failed, by reason."}
+	LedgerReplicaLag = Metric{"shopwatch_ledger_replica_lag_seconds", Gauge, []string{LabelShop},
+		"How far the replica that is read is behind; absent where it is none, or won't say."}
+	LedgerOpenOrders = Metric{"shopwatch_ledger_open_orders", Gauge, []string{LabelShop},
+		"Orders that are not final and followed."}
+	LedgerDropped = Metric{"shopwatch_ledger_dropped_orders_total", Counter, []string{LabelShop},
+		"Open orders that are no longer followed because there were too many: while it grows, waiting orders may be missing."}
+	LedgerUnswept = Metric{"shopwatch_ledger_unswept_keys", Gauge, []string{LabelShop},
+		"Keys of orders older than the lookback that were never read: a stuck order may be among them. 0 when the sweep is done."}
+	LedgerNegativeAges = Metric{"shopwatch_ledger_negative_ages_total", Counter, []string{LabelShop},
+		"Orders that were paid or created later than they were seen: the shop's clock and ours disagree."}
+	StockProductsHidden = Metric{"shopwatch_stock_products_hidden", Gauge, []string{LabelShop},
+		"Products on sale whose stock isn't shown, because there are too many."}
+	StockCounted = Metric{"shopwatch_stock_last_success_timestamp_seconds", Gauge, []string{LabelShop},
+		"When the stock was last counted."}
+	QueueJobs = Metric{"shopwatch_shop_queue_jobs", Gauge, []string{LabelShop, "queue", "state"},
+		"Jobs, such as mails to buyers, in the shop's queue: ready, delayed or reserved."}
+	FailedJobs = Metric{"shopwatch_shop_failed_jobs", Gauge, []string{LabelShop},
+		"Jobs that the shop gave up."}
 	ConfigReloadSuccess = Metric{"shopwatch_config_last_reload_successful", Gauge, nil,
 		"1 if the configuration file was read well when it was read last."}
 	ConfigReloadTime = Metric{"shopwatch_config_last_reload_success_timestamp_seconds", Gauge, nil,
@@ -167,7 +189,9 @@ func ExporterMetrics() []Metric {
 		ServiceInfo, ServiceStatus, ServiceAffected, ServiceLastLook, ServiceLastSuccess, ServiceFailures,
 		OrdersWaiting, OrdersOldestWaiting, OrdersShortOfStock, Orders, OrdersLate, OrderItems,
 		OrderDelivery, OrderPayment, OrderRevenue, StockCards,
-		LedgerUp, LedgerLastSuccess, LedgerPollDuration, LedgerUnknownStatuses, BuildInfo, LookLateness,
+		LedgerUp, LedgerLastSuccess, LedgerPollDuration, LedgerUnknownStatuses, LedgerInfo, LedgerFailures, LedgerReplicaLag,
+		LedgerOpenOrders, LedgerDropped, LedgerUnswept, LedgerNegativeAges, StockProductsHidden, StockCounted, QueueJobs, FailedJobs,
+		BuildInfo, LookLateness,
 	}
 	for _, m := range ProbeMetrics() {
 		metrics = append(metrics, *m)

@@ -154,6 +154,41 @@ var OrderEvents = []OrderEvent{
 	OrderFailed, OrderExpired, OrderRefunded, OrderRemoved,
 }
 
+// Basis says how a moment in an order's life is known.
+type Basis string
+
+// The values of labels paid and delivered in metric shopwatch_ledger_info.
+const (
+	BasisStored   Basis = "stored"   // the shop writes it down
+	BasisUpdated  Basis = "updated"  // when the row was last touched, unless we saw it happen
+	BasisObserved Basis = "observed" // when we saw it, to the interval of polls
+	BasisNone     Basis = "none"     // the shop doesn't tell at all
+)
+
+// LedgerReason says in one bounded word why a poll of the books failed.
+type LedgerReason string
+
+// The reasons of metric shopwatch_ledger_failures_total.
+const (
+	LedgerAway        LedgerReason = "away"        // no connection, or it was lost
+	LedgerAccess      LedgerReason = "access"      // account or grants
+	LedgerSchema      LedgerReason = "schema"      // tables, columns or statuses are not the driver's
+	LedgerClock       LedgerReason = "clock"       // the zone, or one of the clocks, is wrong
+	LedgerSlow        LedgerReason = "slow"        // a statement took too long and was ended
+	LedgerLocked      LedgerReason = "locked"      // a table is locked, for instance while it is altered
+	LedgerConnections LedgerReason = "connections" // the server takes no more of them
+	LedgerReplica     LedgerReason = "replica"     // the replica is so far behind that ages would lie
+	LedgerClaimed     LedgerReason = "claimed"     // another exporter follows these books
+	LedgerState       LedgerReason = "state"       // our own state file can't be written
+	LedgerOther       LedgerReason = "other"
+)
+
+// LedgerReasons lists every value of label reason of that metric.
+var LedgerReasons = []LedgerReason{
+	LedgerAway, LedgerAccess, LedgerSchema, LedgerClock, LedgerSlow, LedgerLocked,
+	LedgerConnections, LedgerReplica, LedgerClaimed, LedgerState, LedgerOther,
+}
+
 // Severity of an alert.
 type Severity string
 

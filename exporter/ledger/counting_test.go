@@ -294,7 +294,7 @@ func TestLabelsAreBounded(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	for i := range 400 {
-		s.Put(exporter.Order{State: exporter.Delivered, Payment: fmt.Sprint("gateway", i), Product: fmt.Sprint("p", i*7),
+		s.Put(exporter.Order{State: exporter.Delivered, Payment: fmt.Sprint("gateway", i), Items: []exporter.Item{{Product: fmt.Sprint("p", i*7), Quantity: 1}},
 			Currency: fmt.Sprint("C", i), Amount: 1, Created: start})
 	}
 	s.Put(exporter.Order{State: exporter.Delivered, Payment: "bad\xffutf-8" + string(make([]byte, 200)), Created: start})

@@ -63,6 +63,9 @@ type Follower struct {
 	arrivals   arrivals
 	stockTried time.Time
 	stock      []exporter.Stock
+	// stockHidden is how many products stock leaves out.
+	stockHidden  int
+	stockCounted time.Time
 
 	reading sync.RWMutex // guards view
 	view    view

@@ -17,9 +17,11 @@ package ledger
 import (
 	"context"
 	"errors"
+	"regexp"
 	"time"
 
 	"shopwatch/exporter"
+	"shopwatch/rules"
 )
 
 // MaxBatch is the most rows that a driver is asked for at once, by key or by page.
@@ -30,13 +32,37 @@ const MaxBatch = 500
 // database that is merely away is never unfit.
 var ErrUnfit = errors.New("the books don't fit the driver")
 
+// Error is trouble with a book, with the one word for it that metrics carry.
+type Error struct {
+	Reason rules.LedgerReason
+	Err    error
+}
+
+func (e *Error) Error() string { return e.Err.Error() }
+
+// Unwrap gives the trouble without its word.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Reason is the word for what is wrong with a book.
+func Reason(err error) rules.LedgerReason {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Reason
+	}
+	return rules.LedgerOther
+}
+
 // Driver reads one shop software's order book. All methods only read, keep each
 // statement short whatever the book's size, and honour ctx. A driver knows no
-// clock. Its errors never hold a password.
+// clock. Its errors never hold a password, and are an [Error] where the reason
+// is known.
 type Driver interface {
+	// Traits says what is true of every book of this software. It asks nobody.
+	Traits() Traits
+
 	// Check looks whether the book has the tables and columns that the driver
-	// reads, and whether they may be read. All faults are joined, each wrapping ErrUnfit.
-	Check(ctx context.Context) error
+	// reads, and whether they may be read. All faults are joined, each wrapping
+	// ErrUnfit. Doubts are sentences about what is missing but not needed.
+	Check(ctx context.Context) (doubts []string, err error)
 
 	// After gives at most limit orders (1–MaxBatch) whose key is greater than id,
 	// by ascending key. Rows that the shop deleted softly are among them, as
@@ -53,11 +79,59 @@ type Driver interface {
 	// Last gives the place of the order with the greatest key.
 	Last(ctx context.Context) (Place, error)
 
-	// Stock gives the products on sale, at most MaxBatch. It may be slower than the rest.
-	Stock(ctx context.Context) ([]exporter.Stock, error)
+	// Find gives the order that carries a number, whose form matches
+	// Traits.Number. The zero Order means that there is none, that it was deleted,
+	// or that more than one carries it. It never scans, and takes no longer for a
+	// number that isn't there.
+	Find(ctx context.Context, number string) (exporter.Order, error)
+
+	// Numbers gives the buyers' order numbers by key, of at most MaxBatch keys.
+	// In many shops a number opens the cards: it is for the owner's eyes only.
+	Numbers(ctx context.Context, ids []int64) (map[int64]string, error)
+
+	// Stock gives the products on sale by ascending id, at most
+	// exporter.MaxProducts, and how many there are beyond those. It may be slower
+	// than the rest.
+	Stock(ctx context.Context) (stock []exporter.Stock, hidden int, err error)
 
 	// Close gives the connections back.
 	Close() error
+}
+
+// Traits are what is true of every book of one shop software.
+type Traits struct {
+	Moments exporter.Moments
+	// Number is the form of a buyer's order number, anchored at both ends. Nil:
+	// orders have none by which they could be found.
+	Number *regexp.Regexp
+	// Guessable numbers are those of which an attacker can try all: a look-up must
+	// also name the amount.
+	Guessable bool
+	// ShortageEnds is how long an order that ran short of cards is followed, where
+	// the shop itself never learns that it was made good. Then it is failed. Zero:
+	// until the shop says what became of it.
+	ShortageEnds time.Duration
+}
+
+// Replica is a Driver that can tell how old what it reads is.
+type Replica interface {
+	// Lag is how far the database is behind the one that is written to. Known is
+	// false where it is that one, or won't say.
+	Lag(ctx context.Context) (lag time.Duration, known bool, err error)
+}
+
+// Claimer is a Driver that can make sure that no other exporter follows the book.
+type Claimer interface {
+	// Claim takes the book for this exporter, or makes sure that it still has it.
+	// An Error with reason claimed means that another one has.
+	Claim(ctx context.Context) error
+}
+
+// Worker is a Driver whose shop has jobs that it does in the background.
+type Worker interface {
+	// Jobs counts the jobs that wait and those that were given up, -1 where
+	// nobody knows.
+	Jobs(ctx context.Context) (queues []exporter.Queue, failed int, err error)
 }
 
 // Place is where an order stands in the book. The zero Place means that there

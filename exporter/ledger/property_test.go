@@ -155,7 +155,7 @@ func (h *history) create(t *rapid.T) {
 		}
 		id := h.Put(exporter.Order{State: exporter.Unpaid, Automatic: rapid.Bool().Draw(t, "automatic"),
 			Payment: rapid.SampledFrom([]string{"alipay", "wechat", ""}).Draw(t, "payment"),
-			Product: "1", Quantity: 1, Created: h.now, Updated: h.now})
+			Items:   []exporter.Item{{Product: "1", Quantity: 1}}, Created: h.now, Updated: h.now})
 		if rapid.IntRange(0, 5).Draw(t, "slow transaction") == 5 {
 			h.Hide(id, true)
 			h.hidden, h.hiddenSince = append(h.hidden, id), h.now

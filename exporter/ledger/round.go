@@ -53,8 +53,12 @@ func (r *round) selfCheck(ctx context.Context) error {
 	if r.checked {
 		return nil
 	}
-	if err := r.driver.Check(ctx); err != nil {
+	doubts, err := r.driver.Check(ctx)
+	if err != nil {
 		return fmt.Errorf("self-check: %w", err)
+	}
+	for _, doubt := range doubts {
+		r.logger.Warn("self-check", "doubt", doubt)
 	}
 	r.checked = true
 	return nil
@@ -320,12 +324,12 @@ func (r *round) countStock(ctx context.Context) {
 	r.stockTried = r.now
 	ctx, cancel := context.WithTimeout(ctx, stockLimit)
 	defer cancel()
-	stock, err := r.driver.Stock(ctx)
+	stock, hidden, err := r.driver.Stock(ctx)
 	if err != nil {
 		if ctx.Err() == nil {
 			r.logger.Warn("stock not counted", "err", problem(err, r.ledger.DSN))
 		}
 		return
 	}
-	r.stock = stock
+	r.stock, r.stockHidden, r.stockCounted = stock, hidden, r.now
 }

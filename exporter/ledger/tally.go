@@ -40,8 +40,8 @@ func (t *tally) count(payment string, event rules.OrderEvent) {
 
 // sell counts what a paid order brought and took.
 func (t *tally) sell(o exporter.Order) {
-	if o.Product != "" {
-		t.items[bounded(t.products, o.Product, maxProducts)] += uint64(max(1, o.Quantity))
+	for _, item := range o.Items {
+		t.items[bounded(t.products, item.Product, maxProducts)] += uint64(max(1, item.Quantity))
 	}
 	if o.Amount > 0 {
 		t.revenue[exporter.Money{

@@ -8,9 +8,6 @@ import (
 	"shopwatch/rules"
 )
 
-// maxProducts bounds the products whose stock is shown, per shop.
-const maxProducts = 500
-
 // shop shows the books of one shop, and its service delivery: info and status
 // only. Without last look and last success no rule for services can fire for
 // it; the order alerts speak for it.
@@ -29,6 +26,17 @@ func (s *scrape) shop(books exporter.Books, delivery exporter.Service) {
 	s.time(rules.LedgerLastSuccess, books.LastSuccess, shop)
 	s.emit(rules.LedgerPollDuration, books.PollDuration.Seconds(), shop)
 	s.emit(rules.LedgerUnknownStatuses, float64(books.UnknownStatuses), shop)
+	s.emit(rules.LedgerInfo, 1, shop, books.Software, string(books.Moments.Paid), string(books.Moments.Delivered))
+	for _, reason := range rules.LedgerReasons {
+		s.emit(rules.LedgerFailures, float64(books.Failures[reason]), shop, string(reason))
+	}
+	if books.Lag != nil {
+		s.emit(rules.LedgerReplicaLag, books.Lag.Seconds(), shop)
+	}
+	s.emit(rules.LedgerOpenOrders, float64(books.Open), shop)
+	s.emit(rules.LedgerDropped, float64(books.Dropped), shop)
+	s.emit(rules.LedgerUnswept, float64(books.Unswept), shop)
+	s.emit(rules.LedgerNegativeAges, float64(books.NegativeAges), shop)
 	for _, kind := range []rules.Kind{rules.Automatic, rules.Manual} {
 		for _, age := range rules.Ages {
 			s.emit(rules.OrdersWaiting, float64(books.Waiting[kind][age]), shop, string(kind), string(age))
@@ -38,7 +46,8 @@ func (s *scrape) shop(books exporter.Books, delivery exporter.Service) {
 	s.emit(rules.OrdersShortOfStock, float64(books.ShortOfStock), shop)
 	s.emit(rules.OrdersLate, float64(books.Late), shop)
 	s.orders(shop, books)
-	s.stock(shop, books.Stock)
+	s.stock(shop, books)
+	s.jobs(shop, books)
 }
 
 // deliveryService is the service as configured, with what it must have.
@@ -85,27 +94,42 @@ func (s *scrape) orders(shop string, books exporter.Books) {
 	}
 }
 
-// stock shows the unsold cards of each product that can run out. Of more than
-// maxProducts those with the fewest cards are shown: about them a person can
-// and must do something.
-func (s *scrape) stock(shop string, stock []exporter.Stock) {
-	cards := make(map[string]int, len(stock))
-	for _, product := range stock {
+// stock shows the unsold cards of each product that can run out. Of too many it
+// shows those that come first, and says of how many it is silent: a choice by
+// what is left would change by the hour, and a series that ends looks like a
+// shortage that is over.
+func (s *scrape) stock(shop string, books exporter.Books) {
+	if books.StockCounted.IsZero() {
+		return
+	}
+	s.time(rules.StockCounted, books.StockCounted, shop)
+	shown := books.Stock[:min(len(books.Stock), exporter.MaxProducts)]
+	s.emit(rules.StockProductsHidden, float64(books.StockHidden+len(books.Stock)-len(shown)), shop)
+	cards := make(map[string]int, len(shown))
+	for _, product := range shown {
 		if !product.Looped {
 			cards[text(product.Product)] += product.Cards
 		}
 	}
-	products := make([]string, 0, len(cards))
-	for product := range cards {
-		products = append(products, product)
+	for product, n := range cards {
+		s.emit(rules.StockCards, float64(n), shop, product)
 	}
-	if len(products) > maxProducts {
-		slices.SortFunc(products, func(a, b string) int {
-			return cmp.Or(cmp.Compare(cards[a], cards[b]), cmp.Compare(a, b))
-		})
-		products = products[:maxProducts]
+}
+
+// jobs shows what the shop has yet to do in the background, where it is known.
+func (s *scrape) jobs(shop string, books exporter.Books) {
+	seen := map[string]bool{}
+	for _, queue := range books.Queues {
+		name := text(queue.Name)
+		if seen[name] {
+			continue
+		}
+		seen[name] = true
+		s.emit(rules.QueueJobs, float64(queue.Ready), shop, name, "ready")
+		s.emit(rules.QueueJobs, float64(queue.Delayed), shop, name, "delayed")
+		s.emit(rules.QueueJobs, float64(queue.Reserved), shop, name, "reserved")
 	}
-	for _, product := range products {
-		s.emit(rules.StockCards, float64(cards[product]), shop, product)
+	if books.FailedJobs >= 0 {
+		s.emit(rules.FailedJobs, float64(books.FailedJobs), shop)
 	}
 }

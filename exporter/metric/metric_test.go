@@ -95,10 +95,17 @@ func fullBooks() []exporter.Books {
 			Revenue:  map[exporter.Money]float64{{Payment: "alipay", Currency: "CNY"}: 199.5},
 			Stock:    []exporter.Stock{{Product: "12", Cards: 0}, {Product: "13", Cards: 8}, {Product: "14", Cards: 1, Looped: true}},
 			Delivery: rules.Outage,
+			Software: "dujiaoka", Moments: exporter.Moments{Paid: rules.BasisUpdated, Delivered: rules.BasisObserved},
+			Failures: map[rules.LedgerReason]uint64{rules.LedgerAway: 2}, Lag: &lag,
+			Open: 11, Dropped: 1, Unswept: 40_000, NegativeAges: 2,
+			StockHidden: 3, StockCounted: noon.Add(-4 * time.Minute), FailedJobs: 6,
+			Queues: []exporter.Queue{{Name: "default", Ready: 4, Delayed: 5, Reserved: 1}},
 		},
-		{Shop: "new", Delivery: rules.Unknown},
+		{Shop: "new", Delivery: rules.Unknown, FailedJobs: -1},
 	}
 }
+
+var lag = 1500 * time.Millisecond
 
 func fullGatherer() *metric.Gatherer {
 	return metric.New(metric.Config{
@@ -283,7 +290,7 @@ func TestNothingThatComesFromOutsideFailsTheScrape(t *testing.T) {
 		Books: func() []exporter.Books {
 			return []exporter.Books{
 				{
-					Shop: "card", Items: map[string]uint64{"\xff": 1, "\xfe": 2}, Stock: append(manyProducts, manyProducts[599]),
+					Shop: "card", Items: map[string]uint64{"\xff": 1, "\xfe": 2}, Stock: append(manyProducts, manyProducts[599]), StockCounted: noon,
 					Orders: map[exporter.OrderCount]uint64{
 						{Payment: "\xff", Event: rules.OrderPaid}: 1, {Payment: "\xfe", Event: rules.OrderPaid}: 2, {Payment: "ali", Event: "stranger"}: 5,
 					},
@@ -305,13 +312,13 @@ func TestNothingThatComesFromOutsideFailsTheScrape(t *testing.T) {
 		`shopwatch_orders_total{event="paid",payment="ali",shop="card"} 0`,
 		`shopwatch_order_revenue_total{currency="�",payment="a",shop="card"} 3.5`,
 		`shopwatch_ledger_up{shop="card"} 0`,
-		`shopwatch_stock_cards{product="p599",shop="card"} 2`,
+		`shopwatch_stock_products_hidden{shop="card"} 101`,
 	} {
 		if !has(scraped, line) {
 			t.Errorf("%s is not there", line)
 		}
 	}
-	for _, absent := range []string{"NaN", "Inf", "probe_stranger", "probe_http_content_length", "stranger", `product="p000"`} {
+	for _, absent := range []string{"NaN", "Inf", "probe_stranger", "probe_http_content_length", "stranger", `product="p599"`} {
 		if strings.Contains(scraped, absent) {
 			t.Errorf("%s is there", absent)
 		}

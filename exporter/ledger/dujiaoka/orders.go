@@ -3,12 +3,10 @@ package dujiaoka
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"strconv"
-	"strings"
 
 	"shopwatch/exporter"
-	"shopwatch/exporter/ledger"
+	"shopwatch/exporter/ledger/database"
 )
 
 // currency of dujiaoka, which knows one only and doesn't store it.
@@ -19,54 +17,71 @@ const unknownPayment = "unknown"
 
 // After gives the orders behind a key.
 func (d *Driver) After(ctx context.Context, id int64, limit int) ([]exporter.Order, error) {
-	if limit < 1 || limit > ledger.MaxBatch {
-		return nil, fmt.Errorf("page of %d orders: want 1–%d", limit, ledger.MaxBatch)
+	if err := database.PageSize(limit); err != nil {
+		return nil, err
 	}
 	return d.orders(ctx, "id > ? ORDER BY id LIMIT ?", id, limit)
 }
 
 // ByID gives the orders with these keys.
 func (d *Driver) ByID(ctx context.Context, ids []int64) ([]exporter.Order, error) {
-	if len(ids) > ledger.MaxBatch {
-		return nil, fmt.Errorf("batch of %d orders: want at most %d", len(ids), ledger.MaxBatch)
+	if err := database.BatchSize(ids); err != nil || len(ids) == 0 {
+		return nil, err
 	}
-	if len(ids) == 0 {
-		return nil, nil
+	list, keys := database.Keys(ids)
+	return d.orders(ctx, "id IN ("+list+")", keys...)
+}
+
+// Find gives the order with a number, through its unique index.
+func (d *Driver) Find(ctx context.Context, number string) (exporter.Order, error) {
+	orders, err := d.orders(ctx, "order_sn = ? AND deleted_at IS NULL", number)
+	if err != nil || len(orders) == 0 {
+		return exporter.Order{}, err
 	}
-	keys := make([]any, len(ids))
-	for i, id := range ids {
-		keys[i] = id
+	return orders[0], nil
+}
+
+// Numbers gives the orders' numbers, if the account may read them.
+func (d *Driver) Numbers(ctx context.Context, ids []int64) (map[int64]string, error) {
+	numbers := map[int64]string{}
+	if err := database.BatchSize(ids); err != nil || len(ids) == 0 || !d.Has("orders", "order_sn") {
+		return numbers, err
 	}
-	return d.orders(ctx, "id IN (?"+strings.Repeat(",?", len(ids)-1)+")", keys...)
+	list, keys := database.Keys(ids)
+	err := d.Each(ctx, database.Short, "SELECT id, order_sn FROM "+d.Table("orders")+" WHERE id IN ("+list+")", keys, func(rows *sql.Rows) error {
+		var id int64
+		var number string
+		err := rows.Scan(&id, &number)
+		numbers[id] = number
+		return err
+	})
+	return numbers, err
 }
 
 func (d *Driver) orders(ctx context.Context, which string, arguments ...any) ([]exporter.Order, error) {
-	s, err := d.known(ctx)
-	if err != nil {
-		return nil, err
-	}
 	quantity := "1"
-	if s.quantity {
+	if d.Has("orders", "buy_amount") {
 		quantity = "buy_amount"
 	}
 	var orders []exporter.Order
 	var channels []sql.NullInt64
 	query := "SELECT id, status, type, goods_id, pay_id, actual_price, " + quantity + ", created_at, updated_at, deleted_at FROM " +
-		d.table("orders") + " WHERE " + which
-	err = d.each(ctx, statementLimit, query, arguments, func(rows *sql.Rows) error {
+		d.Table("orders") + " WHERE " + which
+	err := d.Each(ctx, database.Short, query, arguments, func(rows *sql.Rows) error {
 		var o exporter.Order
 		var status, kind, product int64
+		var items int
 		var channel sql.NullInt64
 		var created, updated, deleted sql.NullString
-		if err := rows.Scan(&o.ID, &status, &kind, &product, &channel, &o.Amount, &o.Quantity, &created, &updated, &deleted); err != nil {
+		if err := rows.Scan(&o.ID, &status, &kind, &product, &channel, &o.Amount, &items, &created, &updated, &deleted); err != nil {
 			return err
 		}
 		o.State, o.Automatic = state(status, kind), kind == automatic
 		if deleted.Valid {
 			o.State = exporter.Removed
 		}
-		o.Product, o.Currency = strconv.FormatInt(product, 10), currency
-		o.Created, o.Updated = d.moment(created), d.moment(updated)
+		o.Items, o.Currency = []exporter.Item{{Product: strconv.FormatInt(product, 10), Quantity: max(1, items)}}, currency
+		o.Created, o.Updated = d.Moment(created), d.Moment(updated)
 		orders, channels = append(orders, o), append(channels, channel)
 		return nil
 	})
@@ -145,7 +160,7 @@ func (d *Driver) payment(channel int64) (string, bool) {
 
 func (d *Driver) readPayments(ctx context.Context) error {
 	payments := map[int64]string{}
-	err := d.each(ctx, statementLimit, "SELECT id, pay_check FROM "+d.table("pays")+" ORDER BY id LIMIT 1000", nil, func(rows *sql.Rows) error {
+	err := d.Each(ctx, database.Short, "SELECT id, pay_check FROM "+d.Table("pays")+" ORDER BY id LIMIT 1000", nil, func(rows *sql.Rows) error {
 		var id int64
 		var code string
 		err := rows.Scan(&id, &code)
@@ -164,19 +179,23 @@ func (d *Driver) readPayments(ctx context.Context) error {
 // Stock counts the cards of the products on sale. Cards that are sold again and
 // again never run out, and manual products have a number that a person keeps.
 // The channels' names are read again on the way, since this is called seldom.
-func (d *Driver) Stock(ctx context.Context) ([]exporter.Stock, error) {
+func (d *Driver) Stock(ctx context.Context) (stock []exporter.Stock, hidden int, err error) {
 	if err := d.readPayments(ctx); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	var stock []exporter.Stock
 	at := map[int64]int{} // place in stock of the automatic ones
-	var keys []any
-	err := d.each(ctx, statementLimit, "SELECT id, type, in_stock FROM "+d.table("goods")+
-		" WHERE is_open = 1 AND deleted_at IS NULL ORDER BY id LIMIT ?", []any{ledger.MaxBatch}, func(rows *sql.Rows) error {
+	var keys []int64
+	const most = 10 * exporter.MaxProducts // of which the rest is counted as hidden
+	err = d.Each(ctx, database.Short, "SELECT id, type, in_stock FROM "+d.Table("goods")+
+		" WHERE is_open = 1 AND deleted_at IS NULL ORDER BY id LIMIT ?", []any{most}, func(rows *sql.Rows) error {
 		var id, kind int64
 		var count int
 		if err := rows.Scan(&id, &kind, &count); err != nil {
 			return err
+		}
+		if len(stock) == exporter.MaxProducts {
+			hidden++
+			return nil
 		}
 		if kind == automatic {
 			count, at[id] = 0, len(stock) // the cards say how many
@@ -186,10 +205,11 @@ func (d *Driver) Stock(ctx context.Context) ([]exporter.Stock, error) {
 		return nil
 	})
 	if err != nil || len(keys) == 0 {
-		return stock, err
+		return stock, hidden, err
 	}
-	err = d.each(ctx, stockLimit, "SELECT goods_id, SUM(is_loop = 0), SUM(is_loop = 1) FROM "+d.table("carmis")+
-		" WHERE goods_id IN (?"+strings.Repeat(",?", len(keys)-1)+") AND status = 1 AND deleted_at IS NULL GROUP BY goods_id", keys,
+	list, arguments := database.Keys(keys)
+	err = d.Each(ctx, database.Long, "SELECT goods_id, SUM(is_loop = 0), SUM(is_loop = 1) FROM "+d.Table("carmis")+
+		" WHERE goods_id IN ("+list+") AND status = 1 AND deleted_at IS NULL GROUP BY goods_id", arguments,
 		func(rows *sql.Rows) error {
 			var id int64
 			var single, looped int
@@ -200,5 +220,5 @@ func (d *Driver) Stock(ctx context.Context) ([]exporter.Stock, error) {
 			s.Cards, s.Looped = single, looped > 0
 			return nil
 		})
-	return stock, err
+	return stock, hidden, err
 }

@@ -28,6 +28,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger"
+	"shopwatch/rules"
 )
 
 const (
@@ -82,7 +83,7 @@ func (d *Driver) Close() error { return d.db.Close() }
 
 // Check looks for the tables and columns that the driver reads, and whether it
 // understands how times are written.
-func (d *Driver) Check(ctx context.Context) error {
+func (d *Driver) Check(ctx context.Context) ([]string, error) {
 	var faults []error
 	for _, table := range []string{"orders", "order_items", "fulfillments", "payments", "products", "card_secrets"} {
 		there := map[string]bool{}
@@ -93,7 +94,7 @@ func (d *Driver) Check(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(there) == 0 {
 			faults = append(faults, fmt.Errorf("%w: %q has no table %s: is it dujiao-next's file?", ledger.ErrUnfit, d.path, table))
@@ -106,14 +107,25 @@ func (d *Driver) Check(ctx context.Context) error {
 		}
 	}
 	if len(faults) > 0 {
-		return errors.Join(faults...)
+		return nil, errors.Join(faults...)
 	}
 	newest, err := d.Last(ctx)
 	if err == nil && newest.ID != 0 && newest.Created.IsZero() {
 		err = fmt.Errorf("%w: order %d has no creation time in a form that the driver reads", ledger.ErrUnfit, newest.ID)
 	}
-	return err
+	return nil, err
 }
+
+// Traits says that the shop stores both moments.
+func (*Driver) Traits() ledger.Traits {
+	return ledger.Traits{Moments: exporter.Moments{Paid: rules.BasisStored, Delivered: rules.BasisStored}}
+}
+
+// Find finds nothing yet.
+func (*Driver) Find(context.Context, string) (exporter.Order, error) { return exporter.Order{}, nil }
+
+// Numbers gives none yet.
+func (*Driver) Numbers(context.Context, []int64) (map[int64]string, error) { return nil, nil }
 
 // Last gives the newest purchase.
 func (d *Driver) Last(ctx context.Context) (ledger.Place, error) {
@@ -140,7 +152,7 @@ func (d *Driver) place(ctx context.Context, query string, arguments ...any) (led
 
 // Stock counts the cards of the products on sale. Products that a supplier
 // delivers have no stock here.
-func (d *Driver) Stock(ctx context.Context) ([]exporter.Stock, error) {
+func (d *Driver) Stock(ctx context.Context) ([]exporter.Stock, int, error) {
 	var stock []exporter.Stock
 	// The count per product is a range of idx_card_secret_reserve; grouping all
 	// cards would read the whole table.
@@ -160,7 +172,7 @@ func (d *Driver) Stock(ctx context.Context) ([]exporter.Stock, error) {
 			stock = append(stock, s)
 			return nil
 		})
-	return stock, err
+	return stock, 0, err
 }
 
 // each runs one short statement and hands over its rows.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -166,21 +167,21 @@ func TestAPurchaseIsOneOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []exporter.Order{
-		{ID: 1, State: exporter.Delivered, Automatic: true, Payment: "alipay", Product: "1", Quantity: 2, Amount: 10, Currency: "CNY",
+		{ID: 1, State: exporter.Delivered, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 2}}, Amount: 10, Currency: "CNY",
 			Created: ago(50, 0), Paid: ago(50, 20), Delivered: ago(50, 50), Updated: ago(50, 50)},
-		{ID: 15, State: exporter.Refunded, Automatic: true, Payment: "alipay", Product: "1", Quantity: 1, Amount: 10, Currency: "CNY",
+		{ID: 15, State: exporter.Refunded, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}}, Amount: 10, Currency: "CNY",
 			Created: ago(61, 0), Paid: ago(60, 0), Delivered: ago(50, 0), Updated: ago(30, 0)},
 		// The last of two deliveries is the order's.
-		{ID: 17, State: exporter.Delivered, Automatic: true, Payment: "alipay", Product: "1", Quantity: 1, Amount: 30, Currency: "USD",
+		{ID: 17, State: exporter.Delivered, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}, {Product: "1", Quantity: 2}}, Amount: 30, Currency: "USD",
 			Created: ago(31, 0), Paid: ago(30, 0), Delivered: ago(29, 0), Updated: ago(29, 0)},
-		{ID: 20, State: exporter.ManualWaiting, Payment: "alipay", Product: "1", Quantity: 1, Amount: 30, Currency: "CNY",
+		{ID: 20, State: exporter.ManualWaiting, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}, {Product: "2", Quantity: 1}}, Amount: 30, Currency: "CNY",
 			Created: ago(21, 0), Paid: ago(20, 0), Updated: ago(20, 0)},
 	}
 	if len(orders) != len(want) {
 		t.Fatalf("%d orders, want %d", len(orders), len(want))
 	}
 	for i := range want {
-		if orders[i] != want[i] {
+		if !reflect.DeepEqual(orders[i], want[i]) {
 			t.Errorf("order %d is\n%+v, want\n%+v", want[i].ID, orders[i], want[i])
 		}
 	}
@@ -260,7 +261,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 			t.Parallel()
 			s := newShop(t, ledgertest.Now)
 			s.run(t, c.statement)
-			if err := driver(t, s.path).Check(t.Context()); !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), c.want) {
+			if _, err := driver(t, s.path).Check(t.Context()); !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("Check = %v, want ErrUnfit and %q", err, c.want)
 			}
 		})
@@ -271,7 +272,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		if err := os.WriteFile(path, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := driver(t, path).Check(t.Context()); !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), "is no SQLite file") {
+		if _, err := driver(t, path).Check(t.Context()); !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), "is no SQLite file") {
 			t.Errorf("Check = %v", err)
 		}
 	})
@@ -279,7 +280,7 @@ func TestCheckNamesEveryFault(t *testing.T) {
 		t.Parallel()
 		s := newShop(t, ledgertest.Now)
 		s.run(t, "DELETE FROM orders")
-		if err := driver(t, s.path).Check(t.Context()); err != nil {
+		if _, err := driver(t, s.path).Check(t.Context()); err != nil {
 			t.Error(err)
 		}
 	})

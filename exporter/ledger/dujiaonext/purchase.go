@@ -114,7 +114,11 @@ var urgency = []exporter.OrderState{
 
 // judge completes a purchase from its lines, of which there is at least one.
 func judge(o *exporter.Order, lines []line) {
-	o.Product, o.Quantity = lines[0].product, lines[0].quantity
+	for _, l := range lines {
+		if l.product != "" {
+			o.Items = append(o.Items, exporter.Item{Product: l.product, Quantity: max(1, l.quantity)})
+		}
+	}
 	automatic := map[int64]bool{} // children all of whose items the machine delivers
 	for _, l := range lines {
 		all, met := automatic[l.child]

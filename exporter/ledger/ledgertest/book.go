@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger"
+	"shopwatch/rules"
 )
 
 // Away is the DSN under which a Book's driver finds nobody.
@@ -23,6 +25,9 @@ const Away = "away"
 type Book struct {
 	// StoresMoments tells whether the book keeps the moments of payment and delivery.
 	StoresMoments bool
+	// Guessable and ShortageEnds are the driver's traits of these names.
+	Guessable    bool
+	ShortageEnds time.Duration
 
 	mu     sync.Mutex
 	rows   map[int64]exporter.Order
@@ -114,7 +119,7 @@ func (b *Book) Open(l exporter.Ledger) (ledger.Driver, error) {
 
 // Create books an unpaid automatic order.
 func (b *Book) Create(_ testing.TB, at time.Time) int64 {
-	return b.Put(exporter.Order{State: exporter.Unpaid, Automatic: true, Payment: "alipay", Product: "1", Quantity: 1,
+	return b.Put(exporter.Order{State: exporter.Unpaid, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}},
 		Amount: 10, Currency: "CNY", Created: at, Updated: at})
 }
 
@@ -196,10 +201,10 @@ func (d *bookDriver) visible(which func(int64) bool) []exporter.Order {
 	return orders
 }
 
-func (d *bookDriver) Check(ctx context.Context) error {
+func (d *bookDriver) Check(ctx context.Context) ([]string, error) {
 	d.book.mu.Lock()
 	defer d.book.mu.Unlock()
-	return d.called(ctx, "Check")
+	return nil, d.called(ctx, "Check")
 }
 
 func (d *bookDriver) After(ctx context.Context, id int64, limit int) ([]exporter.Order, error) {
@@ -253,13 +258,55 @@ func (d *bookDriver) Last(ctx context.Context) (ledger.Place, error) {
 	return ledger.Place{ID: o.ID, Created: o.Created}, nil
 }
 
-func (d *bookDriver) Stock(ctx context.Context) ([]exporter.Stock, error) {
+func (d *bookDriver) Stock(ctx context.Context) ([]exporter.Stock, int, error) {
 	d.book.mu.Lock()
 	defer d.book.mu.Unlock()
 	if err := d.called(ctx, "Stock"); err != nil {
+		return nil, 0, err
+	}
+	stock := slices.Clone(d.book.stock)
+	shown := min(len(stock), exporter.MaxProducts)
+	return stock[:shown], len(stock) - shown, nil
+}
+
+// number is the form of a book's order numbers: N and the key.
+var number = regexp.MustCompile(`^N\d{1,18}$`)
+
+func (d *bookDriver) Traits() ledger.Traits {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	moments := exporter.Moments{Paid: rules.BasisUpdated, Delivered: rules.BasisObserved}
+	if d.book.StoresMoments {
+		moments = exporter.Moments{Paid: rules.BasisStored, Delivered: rules.BasisStored}
+	}
+	return ledger.Traits{Moments: moments, Number: number, Guessable: d.book.Guessable, ShortageEnds: d.book.ShortageEnds}
+}
+
+func (d *bookDriver) Find(ctx context.Context, number string) (exporter.Order, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Find"); err != nil {
+		return exporter.Order{}, err
+	}
+	for _, o := range d.visible(func(key int64) bool { return fmt.Sprint("N", key) == number }) {
+		if o.State != exporter.Removed {
+			return o, nil
+		}
+	}
+	return exporter.Order{}, nil
+}
+
+func (d *bookDriver) Numbers(ctx context.Context, ids []int64) (map[int64]string, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Numbers"); err != nil {
 		return nil, err
 	}
-	return slices.Clone(d.book.stock), nil
+	numbers := map[int64]string{}
+	for _, o := range d.visible(func(key int64) bool { return slices.Contains(ids, key) }) {
+		numbers[o.ID] = fmt.Sprint("N", o.ID)
+	}
+	return numbers, nil
 }
 
 func (d *bookDriver) Close() error { return nil }

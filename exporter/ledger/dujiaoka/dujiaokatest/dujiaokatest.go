@@ -14,6 +14,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger"
+	"shopwatch/exporter/ledger/database"
 	"shopwatch/exporter/ledger/dujiaoka"
 	"shopwatch/exporter/ledger/ledgertest"
 )
@@ -62,7 +63,7 @@ func New(t testing.TB, server *ledgertest.Server, now time.Time) *Shop {
 	}))
 	account := fmt.Sprintf("'%s'@'127.0.0.1'", User)
 	run(t, s.db, fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s'", account, Password))
-	for _, grant := range dujiaoka.Grant(s.database, "", account) {
+	for _, grant := range dujiaoka.Book.Grants(database.MySQL, s.database, "", account) {
 		run(t, s.db, grant)
 	}
 	return s

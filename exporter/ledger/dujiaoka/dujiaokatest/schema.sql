@@ -55,3 +55,11 @@ CREATE TABLE orders (
   KEY idx_goods_id (goods_id),
   KEY idex_email (email)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;
+CREATE TABLE failed_jobs (
+  id         bigint unsigned NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  connection text      NOT NULL,
+  queue      text      NOT NULL,
+  payload    longtext  NOT NULL,
+  exception  longtext  NOT NULL,
+  failed_at  timestamp NOT NULL DEFAULT CURRENT_TIMESTAMP
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4;

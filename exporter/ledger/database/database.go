@@ -1,0 +1,246 @@
+// Package database is the one door through which drivers read a shop's
+// database: MySQL or MariaDB, PostgreSQL, or a SQLite file.
+//
+// It is a guest's door. Each statement is a single SELECT with a limit that the
+// server itself enforces, in at most two connections, and nothing of the
+// session is changed that a connection pool in between could hand on to the
+// shop. Errors say in one word and one sentence what a person should do.
+//
+// The room knows no shop's tables, no order and no clock, and must never hold a
+// row back or read one twice.
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"shopwatch/exporter"
+	"shopwatch/exporter/ledger"
+)
+
+// Engine is a kind of database.
+type Engine string
+
+// The engines. MySQL is MariaDB too.
+const (
+	MySQL      Engine = "MySQL"
+	PostgreSQL Engine = "PostgreSQL"
+	SQLite     Engine = "SQLite"
+)
+
+// Limits of a statement, which the server enforces.
+const (
+	Short = 2 * time.Second  // by key
+	Long  = 10 * time.Second // counts of stock
+
+	networkLimit = 5 * time.Second // beyond the statement's own
+)
+
+// Table names a table, less its prefix, and the columns that are read.
+type Table struct {
+	Name     string
+	Columns  []string
+	Optional []string // read where they are there and granted: see DB.Has
+	Missable bool     // the table itself may be missing
+}
+
+// Book says what a driver reads.
+type Book struct {
+	Software string   // of the shop, as it names itself: for errors
+	Engines  []Engine // on which it runs
+	Tables   []Table
+	Prefixed bool // its table names may have a prefix
+}
+
+// DB is a shop's database. It may be used by several goroutines at once.
+type DB struct {
+	book   Book
+	engine engine
+	pool   *sql.DB
+	prefix string
+	zone   *time.Location
+
+	mu   sync.Mutex
+	has  map[string]bool // "table.column", of the optional ones; nil before the first contact
+	held *held
+}
+
+var plainPrefix = regexp.MustCompile(`^[A-Za-z0-9_]{0,32}$`)
+
+// Open prepares a database without connecting. The DSN's form tells the engine:
+// postgres://user:password@host/database, user:password@tcp(host:3306)/database
+// for MySQL, or the path of a SQLite file. No error quotes it. A zone of nil is
+// Asia/Shanghai, where most shops of this trade set their clocks.
+func Open(book Book, l exporter.Ledger) (*DB, error) {
+	if book.Prefixed && !plainPrefix.MatchString(l.Prefix) {
+		return nil, fmt.Errorf("prefix: got %q, want at most 32 letters, digits and underscores", l.Prefix)
+	}
+	if !book.Prefixed && l.Prefix != "" {
+		return nil, fmt.Errorf("prefix: got %q, but the tables of %s have none", l.Prefix, book.Software)
+	}
+	kind, found := EngineOf(l.DSN)
+	if !found || !slices.Contains(book.Engines, kind) {
+		return nil, fmt.Errorf("dsn: want %s", forms(book.Engines))
+	}
+	d := &DB{book: book, prefix: l.Prefix, zone: l.Zone}
+	if d.zone == nil {
+		d.zone = time.FixedZone("Asia/Shanghai", 8*60*60)
+	}
+	var err error
+	switch kind {
+	case MySQL:
+		d.pool, d.engine, err = openMySQL(l.DSN)
+	case PostgreSQL:
+		d.pool, d.engine, err = openPostgreSQL(l.DSN)
+	default:
+		d.pool, d.engine, err = openSQLite(l.DSN)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// engine is what differs between databases.
+type engine interface {
+	kind() Engine
+	quote(name string) string
+	// query runs one SELECT on a connection that the server ends after limit.
+	// done must be called when the rows have been read.
+	query(ctx context.Context, c *sql.Conn, limit time.Duration, query string, arguments []any) (rows *sql.Rows, done func() error, err error)
+	// explain gives an error its reason, and says what to do about it.
+	explain(err error, software string) error
+	lag(ctx context.Context, d *DB) (time.Duration, bool, error)
+	claim(ctx context.Context, d *DB) error
+	// reachable says why the database can't be there at all.
+	reachable() error
+}
+
+// EngineOf tells the engine by the form of a DSN, and whether it has any.
+func EngineOf(dsn string) (Engine, bool) {
+	switch {
+	case strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://"):
+		return PostgreSQL, true
+	case strings.Contains(dsn, "@tcp(") || strings.Contains(dsn, "@unix("):
+		return MySQL, true
+	case dsn == "" || strings.ContainsAny(dsn, "@?\x00") || strings.Contains(dsn, "://") || strings.HasPrefix(dsn, "file:"):
+		return "", false
+	}
+	return SQLite, true
+}
+
+func forms(engines []Engine) string {
+	form := map[Engine]string{
+		MySQL:      "user:password@tcp(host:3306)/database",
+		PostgreSQL: "postgres://user:password@host:5432/database",
+		SQLite:     "the path of the shop's SQLite file",
+	}
+	wanted := make([]string, len(engines))
+	for i, e := range engines {
+		wanted[i] = form[e]
+	}
+	return strings.Join(wanted, ", or ")
+}
+
+// Engine tells what kind of database it is.
+func (d *DB) Engine() Engine { return d.engine.kind() }
+
+// Zone is that of the shop's wall-clock columns.
+func (d *DB) Zone() *time.Location { return d.zone }
+
+// Table gives a table's name as it stands in a statement.
+func (d *DB) Table(name string) string { return d.engine.quote(d.prefix + name) }
+
+// Close closes the connections.
+func (d *DB) Close() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var err error
+	if d.held != nil {
+		err = d.held.conn.Close()
+		d.held = nil
+	}
+	return errors.Join(err, d.pool.Close())
+}
+
+// Each runs one SELECT and hands over its rows. Arguments stand for ? outside
+// quotes on every engine. The server ends the statement after limit.
+func (d *DB) Each(ctx context.Context, limit time.Duration, query string, arguments []any, row func(*sql.Rows) error) error {
+	if err := d.engine.reachable(); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit+networkLimit)
+	defer cancel()
+	conn, giveBack, err := d.connection(ctx)
+	if err != nil {
+		return d.explain(err)
+	}
+	defer giveBack()
+	rows, done, err := d.engine.query(ctx, conn, limit, query, arguments)
+	if err != nil {
+		return d.explain(err)
+	}
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return errors.Join(err, rows.Close(), done())
+		}
+	}
+	return d.explain(errors.Join(rows.Err(), rows.Close(), done()))
+}
+
+func (d *DB) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, told := errors.AsType[*ledger.Error](err); told {
+		return err
+	}
+	return d.engine.explain(err, d.book.Software)
+}
+
+// connection gives the one that holds the claim if it is free, else another.
+func (d *DB) connection(ctx context.Context) (*sql.Conn, func(), error) {
+	d.mu.Lock()
+	held := d.held
+	d.mu.Unlock()
+	if held != nil && held.busy.TryLock() {
+		return held.conn, held.busy.Unlock, nil
+	}
+	conn, err := d.pool.Conn(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return conn, func() { _ = conn.Close() }, nil
+}
+
+// Keys gives the placeholders and the arguments of a list of keys.
+func Keys(ids []int64) (placeholders string, arguments []any) {
+	arguments = make([]any, len(ids))
+	for i, id := range ids {
+		arguments[i] = id
+	}
+	return strings.TrimSuffix(strings.Repeat("?,", len(ids)), ","), arguments
+}
+
+// PageSize refuses pages that are too large.
+func PageSize(limit int) error {
+	if limit < 1 || limit > ledger.MaxBatch {
+		return fmt.Errorf("page of %d orders: want 1–%d", limit, ledger.MaxBatch)
+	}
+	return nil
+}
+
+// BatchSize refuses batches that are too large.
+func BatchSize(ids []int64) error {
+	if len(ids) > ledger.MaxBatch {
+		return fmt.Errorf("batch of %d orders: want at most %d", len(ids), ledger.MaxBatch)
+	}
+	return nil
+}
