@@ -1,6 +1,6 @@
 // Package ledgertest is the suite that every driver of a shop's order book
 // passes: the real definition of ledger.Driver. Beside it live what tests of
-// books need: a fake book in memory, and a private MariaDB server.
+// books need: a fake book in memory, and private MariaDB and PostgreSQL servers.
 //
 // Each driver brings a fixture, rows of its own shop software with the numbers
 // that its author expects, and says how the shop creates, takes payment for,
