@@ -19,13 +19,15 @@ import (
 type Server struct {
 	dir  string
 	port int
+	pid  int
 	stop func()
 }
 
 // MariaDB starts a private server that ends with the test. It takes about three
 // seconds, so let one test start it and give it to its subtests. Without Debian's
 // mariadb-server the test is skipped, or fails if SHOPWATCH_TEST_NO_SKIP is 1.
-func MariaDB(t testing.TB) *Server {
+// Flags are mariadbd's own, after those of a small server.
+func MariaDB(t testing.TB, flags ...string) *Server {
 	t.Helper()
 	install, daemon := program(t, "mariadb-install-db"), program(t, "mariadbd")
 	// A socket's path is short by law, t.TempDir's isn't.
@@ -43,24 +45,25 @@ func MariaDB(t testing.TB) *Server {
 	if err != nil {
 		t.Fatalf("install a private MariaDB: %v\n%s", err, out)
 	}
-	s := &Server{dir: dir, port: freePort(t)}
-	s.start(t, daemon, me.Username)
+	s := &Server{dir: dir, port: FreePort(t)}
+	s.start(t, daemon, me.Username, flags)
 	return s
 }
 
-func (s *Server) start(t testing.TB, daemon, owner string) {
+func (s *Server) start(t testing.TB, daemon, owner string, flags []string) {
 	t.Helper()
 	var said bytes.Buffer
-	command := exec.Command(daemon, "--no-defaults", "--user="+owner, "--datadir="+filepath.Join(s.dir, "data"),
-		"--socket="+s.socket(), "--pid-file="+filepath.Join(s.dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
+	command := exec.Command(daemon, append([]string{"--no-defaults", "--user=" + owner, "--datadir=" + filepath.Join(s.dir, "data"),
+		"--socket=" + s.socket(), "--pid-file=" + filepath.Join(s.dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
 		"--default-time-zone=+00:00", "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
-		"--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF", "--max-connections=60")
+		"--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF", "--max-connections=60"}, flags...)...)
 	command.Stderr = &said
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- command.Wait() }()
+	s.pid = command.Process.Pid
 	s.stop = func() {
 		command.Process.Kill() // its data is thrown away: no need to wait for an orderly end
 		<-ended
@@ -81,6 +84,9 @@ func (s *Server) start(t testing.TB, daemon, owner string) {
 }
 
 func (s *Server) socket() string { return filepath.Join(s.dir, "sock") }
+
+// PID is the process that serves now.
+func (s *Server) PID() int { return s.pid }
 
 // Addr is where the server listens.
 func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
@@ -122,7 +128,8 @@ func program(t testing.TB, name string) string {
 	return ""
 }
 
-func freePort(t testing.TB) int {
+// FreePort is a port of 127.0.0.1 on which nobody listens now.
+func FreePort(t testing.TB) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
