@@ -72,6 +72,10 @@ func fixture(server *ledgertest.Server) ledgertest.Fixture {
 			count("", rules.OrderCreated): 1, count("", rules.OrderPaid): 1, count("", rules.OrderDelivered): 1, // the free one
 		},
 		Stock: []exporter.Stock{{Product: "1", Cards: 2}, {Product: "2", Looped: true}, {Product: "3", Cards: 40}},
+		Secret: func(testing.TB, ledgertest.Shop) []string {
+			return []string{"SELECT carmi FROM carmis", "SELECT email FROM orders", "SELECT info FROM orders", "UPDATE orders SET status=4",
+				"DELETE FROM orders", "SELECT payload FROM failed_jobs", "SELECT COUNT(*) FROM mysql.user"}
+		},
 	}
 }
 

@@ -302,6 +302,9 @@ func (d *bookDriver) Numbers(ctx context.Context, ids []int64) (map[int64]string
 	if err := d.called(ctx, "Numbers"); err != nil {
 		return nil, err
 	}
+	if len(ids) > ledger.MaxBatch {
+		return nil, fmt.Errorf("batch of %d", len(ids))
+	}
 	numbers := map[int64]string{}
 	for _, o := range d.visible(func(key int64) bool { return slices.Contains(ids, key) }) {
 		numbers[o.ID] = fmt.Sprint("N", o.ID)

@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"fmt"
 	"regexp"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -117,6 +118,12 @@ func (s *Shop) Deliver(t testing.TB, id int64, at time.Time) { s.set(t, id, 4, a
 func (s *Shop) set(t testing.TB, id int64, status int, at time.Time) {
 	t.Helper()
 	run(t, s.db, fmt.Sprintf("UPDATE orders SET status=%d, updated_at=%s WHERE id=%d", status, wall(at), id))
+}
+
+// Offer puts n more automatic products without cards on sale.
+func (s *Shop) Offer(t testing.TB, n int) {
+	t.Helper()
+	run(t, s.db, "INSERT INTO goods (gd_name,type) VALUES "+strings.TrimSuffix(strings.Repeat("('more',1),", n), ","))
 }
 
 // Delete deletes an order's row for good.
