@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"shopwatch/exporter"
+	"shopwatch/rules"
 )
 
 const (
@@ -34,10 +35,12 @@ func (a *arrivals) add(o exporter.Order, now time.Time) {
 // misdated says that the shop's clock and ours disagree so much that ages mean nothing.
 func (a *arrivals) misdated(newest exporter.Order, now time.Time) error {
 	if ahead := newest.Created.Sub(now); !newest.Created.IsZero() && ahead > aheadLimit {
-		return fmt.Errorf("the newest order was created %s in the future: set the zone of the shop's clock: %w", ahead.Round(time.Second), ErrUnfit)
+		return &Error{Reason: rules.LedgerClock, Err: fmt.Errorf(
+			"the newest order was created %s in the future: set the zone of the shop's clock: %w", ahead.Round(time.Second), ErrUnfit)}
 	}
 	if a.behind >= behindRow {
-		return fmt.Errorf("the last %d orders were already %s old when they appeared: set the zone of the shop's clock: %w", a.behind, a.by.Round(time.Second), ErrUnfit)
+		return &Error{Reason: rules.LedgerClock, Err: fmt.Errorf(
+			"the last %d orders were already %s old when they appeared: set the zone of the shop's clock: %w", a.behind, a.by.Round(time.Second), ErrUnfit)}
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ func (f *Follower) Books() exporter.Books {
 	}
 	b.Waiting = waiting
 	b.Oldest = maps.Clone(b.Oldest)
+	b.Failures = maps.Clone(b.Failures)
 	b.Orders = maps.Clone(b.Orders)
 	b.Items = maps.Clone(b.Items)
 	b.Revenue = maps.Clone(b.Revenue)
@@ -72,6 +73,7 @@ func (f *Follower) publish(began time.Time, err error) {
 	if err == nil {
 		next = f.look(began, took, &began)
 	} else {
+		f.failures[Reason(err)]++
 		next.books = f.view.books
 		next.books.Problem, next.books.Up, next.books.PollDuration = problem(err, f.ledger.DSN), false, took
 		if next.books.LastSuccess.IsZero() {
@@ -81,6 +83,7 @@ func (f *Follower) publish(began time.Time, err error) {
 			next.books.LastSuccess, next.unread = began, true
 		}
 	}
+	next.books.Failures = maps.Clone(f.failures)
 	switch was := f.view.books; {
 	case err != nil && next.books.Problem != was.Problem:
 		f.logger.Error("books not read", "err", next.books.Problem)

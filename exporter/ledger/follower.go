@@ -12,6 +12,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/internal/statefile"
+	"shopwatch/rules"
 )
 
 const (
@@ -59,7 +60,8 @@ type Follower struct {
 	state      *state
 	saved      time.Time
 	samples    []func()
-	slowLooked time.Time // when the slow lane was looked at
+	failures   map[rules.LedgerReason]uint64 // polls of this process that failed
+	slowLooked time.Time                     // when the slow lane was looked at
 	arrivals   arrivals
 	stockTried time.Time
 	stock      []exporter.Stock
@@ -83,7 +85,8 @@ func New(config Config) (*Follower, error) {
 		shop: config.Shop, ledger: config.Ledger, driver: config.Driver,
 		deadline: config.Deadline, stockInterval: config.StockInterval,
 		now: config.Now, observer: config.Observer, logger: config.Logger,
-		path: filepath.Join(config.Dir, "ledger-"+config.Shop+".json"),
+		path:     filepath.Join(config.Dir, "ledger-"+config.Shop+".json"),
+		failures: map[rules.LedgerReason]uint64{},
 	}
 	if f.deadline == 0 {
 		f.deadline = 15 * time.Minute
@@ -226,7 +229,7 @@ func (f *Follower) save(now time.Time, good bool) error {
 		err = statefile.Replace(f.path, data)
 	}
 	if err != nil {
-		return fmt.Errorf("save the state: %w", err)
+		return &Error{Reason: rules.LedgerState, Err: fmt.Errorf("save the state: %w", err)}
 	}
 	s.changed, f.saved = false, now
 	return nil

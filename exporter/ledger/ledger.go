@@ -48,6 +48,12 @@ func Reason(err error) rules.LedgerReason {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Reason
 	}
+	switch {
+	case errors.Is(err, ErrUnfit):
+		return rules.LedgerSchema
+	case errors.Is(err, context.DeadlineExceeded):
+		return rules.LedgerSlow
+	}
 	return rules.LedgerOther
 }
 

@@ -125,6 +125,52 @@ func TestWhileTheBookIsAwayTheLastGoodValuesStay(t *testing.T) {
 	}
 }
 
+func TestEveryPollThatFailsCountsByItsReason(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	want := map[rules.LedgerReason]uint64{}
+	fails := func(reason rules.LedgerReason) {
+		t.Helper()
+		if err := s.Poll(t.Context()); err == nil || ledger.Reason(err) != reason {
+			t.Errorf("Poll = %v, want an error of reason %s", err, reason)
+		}
+		want[reason]++
+	}
+	for _, c := range []struct {
+		err    error
+		reason rules.LedgerReason
+	}{
+		{&ledger.Error{Reason: rules.LedgerLocked, Err: errors.New("being altered")}, rules.LedgerLocked},
+		{fmt.Errorf("wrapped: %w", &ledger.Error{Reason: rules.LedgerAway, Err: errors.New("gone")}), rules.LedgerAway},
+		{fmt.Errorf("no such table: %w", ledger.ErrUnfit), rules.LedgerSchema},
+		{context.DeadlineExceeded, rules.LedgerSlow},
+		{errors.New("strange"), rules.LedgerOther},
+		{errors.New("strange"), rules.LedgerOther},
+	} {
+		s.Fail(func(string) error { return c.err })
+		fails(c.reason)
+	}
+	s.Fail(nil)
+	ahead := s.Create(t, start.Add(8*time.Hour))
+	fails(rules.LedgerClock)
+	s.Delete(t, ahead)
+	s.poll()
+	if err := os.Remove(s.file()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(s.file(), "x"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Create(t, start)
+	fails(rules.LedgerState)
+	stopped, stop := context.WithCancel(t.Context())
+	stop()
+	s.Poll(stopped) // says nothing about the book
+	if got := s.Books().Failures; !maps.Equal(got, want) {
+		t.Errorf("failures %v, want %v", got, want)
+	}
+}
+
 func TestWhatIsToldOfAProblemHoldsNoSecret(t *testing.T) {
 	t.Parallel()
 	const secret = "p4ss:w@rd"
