@@ -100,7 +100,7 @@ func (f *Follower) publish(began time.Time, err error) {
 func (f *Follower) look(now time.Time, took time.Duration, success *time.Time) view {
 	s := f.state
 	b := exporter.Books{
-		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), FailedJobs: -1,
+		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, FailedJobs: -1,
 		StockHidden: f.stockHidden, StockCounted: f.stockCounted,
 		Up: success != nil, PollDuration: took, Problem: "not read yet",
 		Waiting: map[rules.Kind]map[rules.Age]int{}, Oldest: map[rules.Kind]time.Time{},
@@ -118,21 +118,26 @@ func (f *Follower) look(now time.Time, took time.Duration, success *time.Time) v
 			b.Waiting[kind][age] = 0
 		}
 	}
+	oldest := map[rules.Kind]moment{}
 	for _, t := range s.open {
-		kind, waits := t.State.Waiting()
+		state := t.state()
+		kind, waits := state.Waiting()
 		if !waits {
 			continue
 		}
-		b.Waiting[kind][f.tier(now.Sub(t.Since))]++
-		if oldest, some := b.Oldest[kind]; !some || t.Since.Before(oldest) {
-			b.Oldest[kind] = t.Since
+		b.Waiting[kind][f.tier(t.since.ago(now))]++
+		if first, some := oldest[kind]; !some || t.since < first {
+			oldest[kind] = t.since
 		}
-		if t.State == exporter.FailedShortOfStock {
+		if state == exporter.FailedShortOfStock {
 			b.ShortOfStock++
 		}
 	}
+	for kind, since := range oldest {
+		b.Oldest[kind] = since.time()
+	}
 	// A series that begins at 1 hides its first step from every rate.
-	for payment := range s.payments {
+	for _, payment := range s.payments.list {
 		for _, event := range rules.OrderEvents {
 			b.Orders[exporter.OrderCount{Payment: payment, Event: event}] += 0
 		}

@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -316,6 +317,33 @@ func TestLabelsAreBounded(t *testing.T) {
 	}
 	if sum != 400 || events(b)[rules.OrderCreated] != 401 {
 		t.Errorf("revenue %v, created %d: something got lost", sum, events(b)[rules.OrderCreated])
+	}
+}
+
+func TestOrdersBeyondTheLimitAreDroppedCountedAndToldOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.Limit(10)
+	stuck := s.Create(t, start)
+	s.Pay(t, stuck, start)
+	for range 11 {
+		s.Create(t, s.now())
+	}
+	s.poll()
+	for range 3 {
+		s.Create(t, s.now())
+		s.pollEvery(s.config.Ledger.Interval)
+	}
+	if b := s.Books(); b.Open != 10 || b.Dropped != 5 || s.waiting(rules.Automatic) != [3]int{1, 0, 0} {
+		t.Errorf("open %d, dropped %d, waiting %v", b.Open, b.Dropped, b.Waiting)
+	}
+	if n := strings.Count(s.logged(), "too many open orders"); n != 1 {
+		t.Errorf("logged %d times:\n%s", n, s.logged())
+	}
+	s.restart()
+	s.poll()
+	if got := s.Books().Dropped; got != 5 {
+		t.Errorf("after a restart %d are dropped", got)
 	}
 }
 

@@ -7,11 +7,22 @@ import (
 	"shopwatch/exporter"
 )
 
+// Limit sets how many orders are followed at once.
+func (f *Follower) Limit(most int) { f.most = most }
+
+// Save stores the state, whether it changed or not.
+func (f *Follower) Save() error {
+	f.polling.Lock()
+	defer f.polling.Unlock()
+	f.state.changed = true
+	return f.save(f.now(), true)
+}
+
 // Trim says which of these open orders a limit leaves.
 func Trim(states map[int64]exporter.OrderState, most int) []int64 {
 	s := newState()
 	for id, state := range states {
-		s.open[id] = &tracked{State: state}
+		s.open[id] = &tracked{code: codeOf(state)}
 	}
 	s.trim(most)
 	return slices.Sorted(maps.Keys(s.open))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -56,9 +57,11 @@ type Follower struct {
 	polling    sync.Mutex // one poll at a time; guards what follows
 	closed     bool
 	checked    bool // the driver's self-check passed
-	turn       uint64
+	turn       uint32
 	state      *state
 	saved      time.Time
+	most       int  // open orders
+	overfull   bool // open orders are let go, and that was told
 	samples    []func()
 	failures   map[rules.LedgerReason]uint64 // polls of this process that failed
 	slowLooked time.Time                     // when the slow lane was looked at
@@ -86,7 +89,7 @@ func New(config Config) (*Follower, error) {
 		deadline: config.Deadline, stockInterval: config.StockInterval,
 		now: config.Now, observer: config.Observer, logger: config.Logger,
 		path:     filepath.Join(config.Dir, "ledger-"+config.Shop+".json"),
-		failures: map[rules.LedgerReason]uint64{},
+		failures: map[rules.LedgerReason]uint64{}, most: maxOpen,
 	}
 	if f.deadline == 0 {
 		f.deadline = 15 * time.Minute
@@ -224,10 +227,7 @@ func (f *Follower) save(now time.Time, good bool) error {
 	if !s.changed && !good {
 		return nil
 	}
-	data, err := s.encode(f.shop, f.ledger.Software, now)
-	if err == nil {
-		err = statefile.Replace(f.path, data)
-	}
+	err := statefile.Stream(f.path, func(w io.Writer) error { return s.write(w, f.shop, f.ledger.Software, now) })
 	if err != nil {
 		return &Error{Reason: rules.LedgerState, Err: fmt.Errorf("save the state: %w", err)}
 	}

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"slices"
 	"time"
 
 	"shopwatch/exporter"
@@ -28,47 +29,83 @@ const (
 	markUnknown
 )
 
-// tracked is an order that is not final, as far as the follower must remember it.
-type tracked struct {
-	State     exporter.OrderState `json:"state"`
-	Automatic bool                `json:"automatic,omitzero"`
-	Payment   string              `json:"payment,omitzero"`
-	Marks     marks               `json:"marks,omitzero"`
-	First     time.Time           `json:"first"`            // when the follower first saw it
-	Created   time.Time           `json:"created,omitzero"` // as the shop says
-	Since     time.Time           `json:"since,omitzero"`   // zero unless the buyer waits
+// moment is a time to the millisecond, in Unix milliseconds; 0 is none. It takes
+// a third of the space of a time.Time.
+type moment int64
 
-	looked time.Time // the last look; after a restart the last save
-	turn   uint64    // of the poll that looked last
+func at(t time.Time) moment {
+	if t.IsZero() {
+		return 0
+	}
+	return moment(t.UnixMilli())
 }
 
-func (t *tracked) age(now time.Time) time.Duration {
-	if t.Created.IsZero() {
-		return max(0, now.Sub(t.First))
+func (m moment) time() time.Time {
+	if m == 0 {
+		return time.Time{}
 	}
-	return max(0, now.Sub(t.Created))
+	return time.UnixMilli(int64(m)).UTC()
+}
+
+// ago is how long before now it was, below 0 if it is to come.
+func (m moment) ago(now time.Time) time.Duration { return now.Sub(m.time()) }
+
+// states are the states by their code. The order may change: what is stored
+// says which it used.
+var states = []exporter.OrderState{
+	exporter.Unpaid, exporter.Expired, exporter.PaidAutoWaiting, exporter.ManualWaiting, exporter.ManualWorking, exporter.Ready,
+	exporter.Delivered, exporter.FailedShortOfStock, exporter.Failed, exporter.Refunded, exporter.UnknownState, exporter.Removed,
+}
+
+func codeOf(state exporter.OrderState) uint8 {
+	return uint8(max(slices.Index(states, state), 0))
+}
+
+// tracked is an order that is not final, as far as the follower must remember
+// it. There may be a hundred thousand, so it is small.
+type tracked struct {
+	first   moment // when the follower first saw it
+	created moment // as the shop says
+	since   moment // 0 unless the buyer waits
+	looked  moment // the last look; after a restart the last save
+	turn    uint32 // of the poll that looked last
+	payment uint16 // of tally.payments
+	marks   marks
+	code    uint8 // of its state
+
+	automatic bool
+}
+
+func (t *tracked) state() exporter.OrderState { return states[t.code] }
+
+func (t *tracked) age(now time.Time) time.Duration {
+	if t.created == 0 {
+		return max(0, t.first.ago(now))
+	}
+	return max(0, t.created.ago(now))
 }
 
 // awaited reports whether the order is of those that a payment may still reach.
 func (t *tracked) awaited() bool {
-	return (t.State == exporter.Unpaid || t.State == exporter.Expired) && t.Marks&markPaid == 0
+	state := t.state()
+	return (state == exporter.Unpaid || state == exporter.Expired) && t.marks&markPaid == 0
 }
 
 // fast reports whether the order is looked at in every poll: paid ones while
 // they are open, unpaid ones until their deadline is judged and while they are fresh.
 func (t *tracked) fast(now time.Time) bool {
-	if _, waits := t.State.Waiting(); waits {
+	if _, waits := t.state().Waiting(); waits {
 		return true
 	}
-	if t.awaited() && t.Marks&markDeadline == 0 {
+	if t.awaited() && t.marks&markDeadline == 0 {
 		return true
 	}
-	return t.State == exporter.Unpaid && t.age(now) < unpaidFresh
+	return t.state() == exporter.Unpaid && t.age(now) < unpaidFresh
 }
 
 // hopeless reports whether the order need not be looked at any more.
 func (t *tracked) hopeless(now time.Time) bool {
-	_, waits := t.State.Waiting()
+	_, waits := t.state().Waiting()
 	return !waits && t.age(now) >= giveUp
 }
 
@@ -77,20 +114,18 @@ func (t *tracked) hopeless(now time.Time) bool {
 // is right only until somebody edits it, so the first answer is kept.
 func (t *tracked) wait(o exporter.Order, now time.Time) {
 	if _, waits := o.State.Waiting(); !waits {
-		t.Since = time.Time{}
+		t.since = 0
 		return
 	}
 	switch {
 	case !o.Paid.IsZero():
-		t.Since = o.Paid.UTC()
-	case t.Since.IsZero() && !o.Updated.IsZero():
-		t.Since = o.Updated.UTC()
-	case t.Since.IsZero():
-		t.Since = now
+		t.since = at(o.Paid)
+	case t.since == 0 && !o.Updated.IsZero():
+		t.since = at(o.Updated)
+	case t.since == 0:
+		t.since = at(now)
 	}
-	if t.Since.After(now) {
-		t.Since = now
-	}
+	t.since = min(t.since, at(now))
 }
 
 // transition is one look at one order: what was known, what is seen now, and
@@ -119,7 +154,7 @@ func (c transition) passed() []event {
 		{o.State == exporter.Expired, markExpired, rules.OrderExpired},
 		{o.State == exporter.Refunded, markRefunded, rules.OrderRefunded},
 	} {
-		if e.is && c.before.Marks&e.mark == 0 {
+		if e.is && c.before.marks&e.mark == 0 {
 			events = append(events, e)
 		}
 	}
@@ -154,8 +189,8 @@ func (c transition) deliveryTook() (time.Duration, bool) {
 	paid := o.Paid
 	switch {
 	case !paid.IsZero():
-	case !c.before.Since.IsZero():
-		paid = c.before.Since
+	case c.before.since != 0:
+		paid = c.before.since.time()
 	case c.sharp && c.awaited:
 		paid = c.now
 	default:

@@ -37,6 +37,8 @@ func (f *Follower) round(ctx context.Context, now time.Time) error {
 		return err
 	}
 	r.judge()
+	r.trim(r.most)
+	r.overfull = len(r.state.open) >= r.most
 	if err := r.arrivals.misdated(r.newest, now); err != nil {
 		return err
 	}
@@ -99,7 +101,7 @@ func (r *round) delta(ctx context.Context) error {
 			s.mark, s.changed = from, true
 		}
 		s.advance(r.now)
-		r.trim()
+		r.trim(r.most + maxOpenSlack)
 		if len(orders) < MaxBatch {
 			return r.reused(ctx)
 		}
@@ -196,7 +198,7 @@ func (r *round) observe(o exporter.Order) {
 	s := r.state
 	t, open := s.open[o.ID]
 	_, known := s.seen[o.ID]
-	if open && o.ID <= s.quiet && o.State != exporter.Removed && !o.Created.Equal(t.Created) {
+	if open && o.ID <= s.quiet && o.State != exporter.Removed && at(o.Created) != t.created {
 		r.observe(exporter.Order{ID: o.ID, State: exporter.Removed}) // its key was given to another
 		open, known = false, false
 	}
@@ -206,11 +208,11 @@ func (r *round) observe(o exporter.Order) {
 	c := transition{now: r.now, before: t, first: !open, order: o}
 	quiet := c.first && o.ID <= s.quiet
 	if c.first {
-		t = &tracked{First: r.now, Created: o.Created.UTC(), Payment: o.Payment}
+		t = &tracked{first: at(r.now), created: at(o.Created), payment: s.payments.intern(o.Payment)}
 		c.before = t
 		s.seen[o.ID] = r.now
 		if quiet {
-			t.Marks = markDeadline | markLate
+			t.marks = markDeadline | markLate
 		} else {
 			s.count(o.Payment, rules.OrderCreated)
 		}
@@ -218,10 +220,10 @@ func (r *round) observe(o exporter.Order) {
 			r.arrivals.add(o, r.now)
 		}
 	} else {
-		c.sharp, c.awaited = r.just(t.looked, r.now), t.awaited()
+		c.sharp, c.awaited = r.just(t.looked.time(), r.now), t.awaited()
 	}
 	if o.Payment == "" {
-		c.order.Payment = t.Payment
+		c.order.Payment = s.payments.value(t.payment)
 	}
 	r.pass(c, quiet)
 	r.remember(c)
@@ -231,7 +233,7 @@ func (r *round) observe(o exporter.Order) {
 func (r *round) pass(c transition, quiet bool) {
 	s, o, t := r.state, c.order, c.before
 	for _, e := range c.passed() {
-		t.Marks |= e.mark
+		t.marks |= e.mark
 		s.changed = true
 		if quiet {
 			continue
@@ -250,8 +252,8 @@ func (r *round) pass(c transition, quiet bool) {
 				continue
 			}
 			r.samples = append(r.samples, func() { r.observer.Delivered(r.shop, took) })
-			if took >= r.ledger.Late && t.Marks&markLate == 0 {
-				t.Marks |= markLate
+			if took >= r.ledger.Late && t.marks&markLate == 0 {
+				t.marks |= markLate
 				s.late++
 			}
 		}
@@ -259,8 +261,8 @@ func (r *round) pass(c transition, quiet bool) {
 	if o.State == exporter.Removed && !quiet {
 		s.count(o.Payment, rules.OrderRemoved)
 	}
-	if o.State == exporter.UnknownState && t.Marks&markUnknown == 0 {
-		t.Marks |= markUnknown
+	if o.State == exporter.UnknownState && t.marks&markUnknown == 0 {
+		t.marks |= markUnknown
 		if !quiet {
 			s.unknown++
 		}
@@ -276,9 +278,9 @@ func (r *round) remember(c transition) {
 		return
 	}
 	before := *t
-	t.State, t.Automatic, t.Payment = o.State, o.Automatic, label(o.Payment)
+	t.code, t.automatic, t.payment = codeOf(o.State), o.Automatic, s.payments.intern(o.Payment)
 	t.wait(o, r.now)
-	t.looked, t.turn = r.now, r.turn
+	t.looked, t.turn = at(r.now), r.turn
 	before.looked, before.turn = t.looked, t.turn // not worth a save
 	if c.first || before != *t {
 		s.changed = true
@@ -291,14 +293,14 @@ func (r *round) remember(c transition) {
 func (r *round) judge() {
 	s := r.state
 	for id, t := range s.open {
-		if t.awaited() && t.Marks&markDeadline == 0 && t.age(r.now) >= r.deadline {
-			t.Marks |= markDeadline
+		if t.awaited() && t.marks&markDeadline == 0 && t.age(r.now) >= r.deadline {
+			t.marks |= markDeadline
 			s.changed = true
-			s.count(t.Payment, rules.OrderUnpaidAtDeadline)
+			s.count(s.payments.value(t.payment), rules.OrderUnpaidAtDeadline)
 		}
-		kind, waits := t.State.Waiting()
-		if waits && kind == rules.Automatic && t.Marks&markLate == 0 && r.now.Sub(t.Since) >= r.ledger.Late {
-			t.Marks |= markLate
+		kind, waits := t.state().Waiting()
+		if waits && kind == rules.Automatic && t.marks&markLate == 0 && t.since.ago(r.now) >= r.ledger.Late {
+			t.marks |= markLate
 			s.changed = true
 			s.late++
 		}
@@ -309,9 +311,12 @@ func (r *round) judge() {
 	}
 }
 
-func (r *round) trim() {
-	if gone := r.state.trim(maxOpen); gone > 0 {
-		r.logger.Warn("too many open orders: some are no longer followed", "dropped", gone, "limit", maxOpen)
+// trim lets go of open orders beyond a limit. That is told once as long as it lasts.
+func (r *round) trim(most int) {
+	gone := r.state.trim(most)
+	if gone > 0 && !r.overfull {
+		r.logger.Warn("too many open orders: some are no longer followed", "dropped", gone, "limit", r.most)
+		r.overfull = true
 	}
 }
 

@@ -23,44 +23,63 @@ type tally struct {
 	items   map[string]uint64
 	revenue map[exporter.Money]float64
 	unknown uint64
+	dropped uint64 // open orders let go because there were too many
 
-	payments, products, currencies map[string]bool // the values in use
+	payments, products, currencies *labels
 }
 
 func newTally() tally {
 	return tally{
 		orders: map[exporter.OrderCount]uint64{}, items: map[string]uint64{}, revenue: map[exporter.Money]float64{},
-		payments: map[string]bool{}, products: map[string]bool{}, currencies: map[string]bool{},
+		payments: newLabels(maxPayments), products: newLabels(maxProducts), currencies: newLabels(maxCurrencies),
 	}
 }
 
 func (t *tally) count(payment string, event rules.OrderEvent) {
-	t.orders[exporter.OrderCount{Payment: bounded(t.payments, payment, maxPayments), Event: event}]++
+	t.orders[exporter.OrderCount{Payment: t.payments.admit(payment), Event: event}]++
 }
 
 // sell counts what a paid order brought and took.
 func (t *tally) sell(o exporter.Order) {
 	for _, item := range o.Items {
-		t.items[bounded(t.products, item.Product, maxProducts)] += uint64(max(1, item.Quantity))
+		t.items[t.products.admit(item.Product)] += uint64(max(1, item.Quantity))
 	}
 	if o.Amount > 0 {
-		t.revenue[exporter.Money{
-			Payment:  bounded(t.payments, o.Payment, maxPayments),
-			Currency: bounded(t.currencies, o.Currency, maxCurrencies),
-		}] += o.Amount
+		t.revenue[exporter.Money{Payment: t.payments.admit(o.Payment), Currency: t.currencies.admit(o.Currency)}] += o.Amount
 	}
 }
 
-// bounded admits a value to the set of those in use, or folds it into "other" when the set is full.
-func bounded(used map[string]bool, value string, most int) string {
+// labels are the values of one label that are in use: so many at most, and the
+// rest is "other".
+type labels struct {
+	list []string
+	code map[string]uint16 // from 1, the place in list; 0 is other
+	most int
+}
+
+func newLabels(most int) *labels { return &labels{code: map[string]uint16{}, most: most} }
+
+// admit gives the value as it may be shown.
+func (l *labels) admit(value string) string { return l.value(l.intern(value)) }
+
+// intern gives a short stand-in for a value.
+func (l *labels) intern(value string) uint16 {
 	value = label(value)
-	if !used[value] {
-		if len(used) >= most {
-			return other
-		}
-		used[value] = true
+	code, used := l.code[value]
+	if !used && len(l.list) < l.most {
+		l.list = append(l.list, value)
+		code = uint16(len(l.list))
+		l.code[value] = code
 	}
-	return value
+	return code
+}
+
+// value gives what a stand-in stands for.
+func (l *labels) value(code uint16) string {
+	if code == 0 || int(code) > len(l.list) {
+		return other
+	}
+	return l.list[code-1]
 }
 
 // label is a value as a label may hold it: valid UTF-8 of bounded length.

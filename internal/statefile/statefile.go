@@ -7,6 +7,7 @@
 package statefile
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -63,12 +64,25 @@ func read(path string) ([]byte, error) {
 // that name: also after a power cut one of the two is there, whole. Where it
 // fails the former one stays.
 func Replace(path string, data []byte) error {
+	return Stream(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// Stream is Replace for what is too large to be held in memory a second time:
+// write is given the new file. Where write fails the former file stays.
+func Stream(path string, write func(io.Writer) error) error {
 	fresh, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".new-*")
 	if err != nil {
 		return fmt.Errorf("write state file: %w", err)
 	}
 	defer os.Remove(fresh.Name()) //nolint:errcheck // fails after the rename, as it should
-	_, err = fresh.Write(data)
+	buffered := bufio.NewWriterSize(fresh, 64<<10)
+	err = write(buffered)
+	if err == nil {
+		err = buffered.Flush()
+	}
 	if err == nil {
 		err = fresh.Sync()
 	}

@@ -3,8 +3,10 @@ package statefile_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"shopwatch/internal/statefile"
@@ -27,6 +29,27 @@ func TestAFileIsLoadedAsItWasReplaced(t *testing.T) {
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("mode is %v (%v), want 0600", info.Mode(), err)
+	}
+	if left, _ := filepath.Glob(path + "?*"); len(left) > 0 {
+		t.Errorf("left behind: %v", left)
+	}
+}
+
+func TestAFileWhoseWritingFailsLeavesTheFormerOne(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "state")
+	if err := statefile.Replace(path, []byte("former")); err != nil {
+		t.Fatal(err)
+	}
+	err := statefile.Stream(path, func(w io.Writer) error {
+		_, err := io.WriteString(w, strings.Repeat("half", 100_000))
+		return errors.Join(err, errNonsense)
+	})
+	if !errors.Is(err, errNonsense) {
+		t.Errorf("Stream = %v, want what the writer said", err)
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "former" {
+		t.Errorf("the file holds %d bytes (%v), want the former ones", len(got), err)
 	}
 	if left, _ := filepath.Glob(path + "?*"); len(left) > 0 {
 		t.Errorf("left behind: %v", left)

@@ -1,12 +1,13 @@
 package ledgertest
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ type Book struct {
 
 	mu     sync.Mutex
 	rows   map[int64]exporter.Order
+	keys   []int64 // of the rows, ascending
 	hidden map[int64]bool
 	next   int64
 	stock  []exporter.Stock
@@ -51,6 +53,9 @@ func (b *Book) Put(o exporter.Order) int64 {
 		o.ID = b.next
 	}
 	b.next = max(b.next, o.ID+1)
+	if place, there := slices.BinarySearch(b.keys, o.ID); !there {
+		b.keys = slices.Insert(b.keys, place, o.ID)
+	}
 	b.rows[o.ID] = o
 	return o.ID
 }
@@ -82,6 +87,7 @@ func (b *Book) Clear() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	clear(b.rows)
+	b.keys = nil
 	clear(b.hidden)
 	b.next = 1
 }
@@ -133,6 +139,19 @@ func (b *Book) Deliver(t testing.TB, id int64, at time.Time) {
 	b.change(t, id, exporter.Delivered, at)
 }
 
+// Expire, Refund and Remove are what else becomes of an order.
+
+func (b *Book) Expire(t testing.TB, id int64, at time.Time) { b.change(t, id, exporter.Expired, at) }
+func (b *Book) Refund(t testing.TB, id int64, at time.Time) { b.change(t, id, exporter.Refunded, at) }
+func (b *Book) Remove(t testing.TB, id int64, at time.Time) { b.change(t, id, exporter.Removed, at) }
+
+// CreateSlowly books an order that is hidden until commit.
+func (b *Book) CreateSlowly(t testing.TB, at time.Time) (id int64, commit func()) {
+	id = b.Create(t, at)
+	b.Hide(id, true)
+	return id, func() { b.Hide(id, false) }
+}
+
 func (b *Book) change(t testing.TB, id int64, state exporter.OrderState, at time.Time) {
 	t.Helper()
 	if err := b.Change(id, state, at); err != nil {
@@ -167,6 +186,9 @@ func (b *Book) Delete(_ testing.TB, id int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	delete(b.rows, id)
+	if place, there := slices.BinarySearch(b.keys, id); there {
+		b.keys = slices.Delete(b.keys, place, place+1)
+	}
 }
 
 // bookDriver reads a Book.
@@ -189,15 +211,29 @@ func (d *bookDriver) called(ctx context.Context, call string) error {
 	return nil
 }
 
-// visible gives the rows that which picks, by key.
-func (d *bookDriver) visible(which func(int64) bool) []exporter.Order {
+// from gives at most limit visible orders whose key is id or greater, by key.
+func (d *bookDriver) from(id int64, limit int) []exporter.Order {
 	var orders []exporter.Order
-	for id, o := range d.book.rows {
-		if !d.book.hidden[id] && which(id) {
+	place, _ := slices.BinarySearch(d.book.keys, id)
+	for _, key := range d.book.keys[place:] {
+		if len(orders) == limit {
+			break
+		}
+		if !d.book.hidden[key] {
+			orders = append(orders, d.book.rows[key])
+		}
+	}
+	return orders
+}
+
+// these gives the visible orders of some keys.
+func (d *bookDriver) these(ids []int64) []exporter.Order {
+	var orders []exporter.Order
+	for _, id := range ids {
+		if o, there := d.book.rows[id]; there && !d.book.hidden[id] {
 			orders = append(orders, o)
 		}
 	}
-	slices.SortFunc(orders, func(a, b exporter.Order) int { return cmp.Compare(a.ID, b.ID) })
 	return orders
 }
 
@@ -216,8 +252,7 @@ func (d *bookDriver) After(ctx context.Context, id int64, limit int) ([]exporter
 	if limit < 1 || limit > ledger.MaxBatch {
 		return nil, fmt.Errorf("page of %d", limit)
 	}
-	orders := d.visible(func(key int64) bool { return key > id })
-	return orders[:min(limit, len(orders))], nil
+	return d.from(id+1, limit), nil
 }
 
 func (d *bookDriver) ByID(ctx context.Context, ids []int64) ([]exporter.Order, error) {
@@ -229,7 +264,7 @@ func (d *bookDriver) ByID(ctx context.Context, ids []int64) ([]exporter.Order, e
 	if len(ids) > ledger.MaxBatch {
 		return nil, fmt.Errorf("batch of %d", len(ids))
 	}
-	return d.visible(func(key int64) bool { return slices.Contains(ids, key) }), nil
+	return d.these(ids), nil
 }
 
 func (d *bookDriver) At(ctx context.Context, id int64) (ledger.Place, error) {
@@ -238,7 +273,7 @@ func (d *bookDriver) At(ctx context.Context, id int64) (ledger.Place, error) {
 	if err := d.called(ctx, "At"); err != nil {
 		return ledger.Place{}, err
 	}
-	for _, o := range d.visible(func(key int64) bool { return key >= id }) {
+	for _, o := range d.from(id, 1) {
 		return ledger.Place{ID: o.ID, Created: o.Created}, nil
 	}
 	return ledger.Place{}, nil
@@ -250,12 +285,12 @@ func (d *bookDriver) Last(ctx context.Context) (ledger.Place, error) {
 	if err := d.called(ctx, "Last"); err != nil {
 		return ledger.Place{}, err
 	}
-	orders := d.visible(func(int64) bool { return true })
-	if len(orders) == 0 {
-		return ledger.Place{}, nil
+	for _, key := range slices.Backward(d.book.keys) {
+		if !d.book.hidden[key] {
+			return ledger.Place{ID: key, Created: d.book.rows[key].Created}, nil
+		}
 	}
-	o := orders[len(orders)-1]
-	return ledger.Place{ID: o.ID, Created: o.Created}, nil
+	return ledger.Place{}, nil
 }
 
 func (d *bookDriver) Stock(ctx context.Context) ([]exporter.Stock, int, error) {
@@ -288,7 +323,11 @@ func (d *bookDriver) Find(ctx context.Context, number string) (exporter.Order, e
 	if err := d.called(ctx, "Find"); err != nil {
 		return exporter.Order{}, err
 	}
-	for _, o := range d.visible(func(key int64) bool { return fmt.Sprint("N", key) == number }) {
+	key, err := strconv.ParseInt(strings.TrimPrefix(number, "N"), 10, 64)
+	if err != nil {
+		return exporter.Order{}, err
+	}
+	for _, o := range d.these([]int64{key}) {
 		if o.State != exporter.Removed {
 			return o, nil
 		}
@@ -306,7 +345,7 @@ func (d *bookDriver) Numbers(ctx context.Context, ids []int64) (map[int64]string
 		return nil, fmt.Errorf("batch of %d", len(ids))
 	}
 	numbers := map[int64]string{}
-	for _, o := range d.visible(func(key int64) bool { return slices.Contains(ids, key) }) {
+	for _, o := range d.these(ids) {
 		numbers[o.ID] = fmt.Sprint("N", o.ID)
 	}
 	return numbers, nil

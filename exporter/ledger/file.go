@@ -1,0 +1,177 @@
+package ledger
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"shopwatch/exporter"
+	"shopwatch/internal/statefile"
+	"shopwatch/rules"
+)
+
+// head is the stored state but for the open orders.
+type head struct {
+	Shop     string            `json:"shop"`
+	Software string            `json:"software"`
+	Saved    time.Time         `json:"saved"`
+	Success  time.Time         `json:"last_success,omitzero"`
+	Base     int64             `json:"base"`
+	Mark     int64             `json:"mark"`
+	Quiet    int64             `json:"quiet,omitzero"`
+	Seen     map[int64]int64   `json:"seen"` // key: Unix seconds of the first sight
+	Orders   []orderCount      `json:"orders"`
+	Late     uint64            `json:"late"`
+	Items    map[string]uint64 `json:"items"`
+	Revenue  []revenue         `json:"revenue"`
+	Unknown  uint64            `json:"unknown_statuses"`
+	Dropped  uint64            `json:"dropped,omitzero"`
+
+	// What the numbers of an open order are, and what its state and payment mean:
+	// places in these lists, of payments from 1.
+	Columns  []string              `json:"columns"`
+	States   []exporter.OrderState `json:"states"`
+	Payments []string              `json:"payments"`
+}
+
+// row is an open order as it is stored. Moments are Unix milliseconds, 0 none.
+type row [8]int64
+
+var columns = []string{"id", "state", "automatic", "payment", "marks", "first", "created", "since"}
+
+func (t *tracked) row(id int64) row {
+	automatic := int64(0)
+	if t.automatic {
+		automatic = 1
+	}
+	return row{id, int64(t.code), automatic, int64(t.payment), int64(t.marks), int64(t.first), int64(t.created), int64(t.since)}
+}
+
+type orderCount struct {
+	Payment string           `json:"payment"`
+	Event   rules.OrderEvent `json:"event"`
+	Count   uint64           `json:"count"`
+}
+
+type revenue struct {
+	Payment  string  `json:"payment"`
+	Currency string  `json:"currency"`
+	Amount   float64 `json:"amount"`
+}
+
+// write stores the state as JSON, an open order a line, without a second copy in
+// memory.
+func (s *state) write(w io.Writer, shop, software string, now time.Time) error {
+	h := head{
+		Shop: shop, Software: software, Saved: now, Success: s.success,
+		Base: s.base, Mark: s.mark, Quiet: s.quiet, Seen: make(map[int64]int64, len(s.seen)),
+		Late: s.late, Items: s.items, Unknown: s.unknown, Dropped: s.dropped,
+		Columns: columns, States: states, Payments: s.payments.list,
+	}
+	for id, at := range s.seen {
+		h.Seen[id] = at.Unix()
+	}
+	for key, n := range s.orders {
+		h.Orders = append(h.Orders, orderCount{key.Payment, key.Event, n})
+	}
+	for key, sum := range s.revenue {
+		h.Revenue = append(h.Revenue, revenue{key.Payment, key.Currency, sum})
+	}
+	data, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	line := append(data[:len(data)-1], `,"open":[`...)
+	separator := "\n"
+	for id, t := range s.open {
+		line = append(line, separator...)
+		separator = ",\n"
+		line = append(line, '[')
+		for i, n := range t.row(id) {
+			if i > 0 {
+				line = append(line, ',')
+			}
+			line = strconv.AppendInt(line, n, 10)
+		}
+		line = append(line, ']')
+		if _, err := w.Write(line); err != nil {
+			return err
+		}
+		line = line[:0]
+	}
+	_, err = w.Write(append(line, "\n]}\n"...))
+	return err
+}
+
+func read(data []byte, shop, software string) (*state, error) {
+	var f struct {
+		head
+		Open []row `json:"open"`
+	}
+	if err := json.Unmarshal(data, &f); err != nil {
+		return nil, err
+	}
+	switch {
+	case f.Shop != shop || f.Software != software:
+		return nil, fmt.Errorf("it is of shop %q with software %q", f.Shop, f.Software)
+	case !slices.Equal(f.Columns, columns):
+		return nil, errors.New("it is of another version of this program")
+	case f.Base > f.Mark:
+		return nil, fmt.Errorf("base %d is above mark %d", f.Base, f.Mark)
+	case len(f.Payments) > maxPayments:
+		return nil, fmt.Errorf("it has %d payments", len(f.Payments))
+	}
+	s := newState()
+	s.started, s.success, s.base, s.mark, s.quiet = true, f.Success, f.Base, f.Mark, f.Quiet
+	for id, at := range f.Seen {
+		s.seen[id] = time.Unix(at, 0)
+	}
+	for _, payment := range f.Payments {
+		s.payments.intern(payment)
+	}
+	for _, r := range f.Open {
+		if r[0] <= 0 || r[1] < 0 || r[1] >= int64(len(f.States)) || r[3] < 0 || r[3] > int64(len(f.Payments)) {
+			return nil, fmt.Errorf("order %d has a state or payment that isn't in the lists", r[0])
+		}
+		s.open[r[0]] = &tracked{
+			code: codeOf(f.States[r[1]]), automatic: r[2] == 1, payment: uint16(r[3]), marks: marks(r[4]),
+			first: moment(r[5]), created: moment(r[6]), since: moment(r[7]), looked: at(f.Saved),
+		}
+	}
+	for _, c := range f.Orders {
+		s.orders[exporter.OrderCount{Payment: c.Payment, Event: c.Event}] += c.Count
+	}
+	for product, n := range f.Items {
+		s.items[s.products.admit(product)] += n
+	}
+	for _, r := range f.Revenue {
+		s.currencies.intern(r.Currency)
+		s.revenue[exporter.Money{Payment: r.Payment, Currency: r.Currency}] += r.Amount
+	}
+	s.late, s.unknown, s.dropped = f.Late, f.Unknown, f.Dropped
+	return s, nil
+}
+
+// load reads the state file. No file is a fresh state. A file that can't be
+// understood is moved aside, and its new place is in damaged with the reason.
+func load(path, shop, software string, now time.Time) (s *state, damaged, err error) {
+	aside := fmt.Sprintf("%s.damaged-%d", path, now.Unix())
+	reason, err := statefile.Load(path, aside, func(data []byte) (err error) {
+		s, err = read(data, shop, software)
+		return err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	if reason != nil {
+		damaged = fmt.Errorf("state file moved to %q: %w", aside, reason)
+	}
+	if s == nil {
+		s = newState()
+	}
+	return s, damaged, nil
+}
