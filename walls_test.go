@@ -46,7 +46,7 @@ func mayImport(from, to string) bool {
 	case from == house: // main joins the halves
 		return slices.Contains([]string{
 			"rules", "rules/engine", "dashboards", "internal/configfile", "internal/guard",
-			"exporter", "exporter/app", "exporter/config", "exporter/demo",
+			"exporter", "exporter/app", "exporter/config", "exporter/demo", "exporter/orders",
 			"notifier", "notifier/app", "notifier/config", "notifier/console", "notifier/sandbox",
 		}, to)
 	case to == "rules":
