@@ -93,3 +93,46 @@ func BenchmarkPoll(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkRush is ten minutes at 500 new orders a second, of which 30 % are
+// never paid, the rest within two minutes, and 1 % of the keys are rolled back.
+// It prints the longest poll, and how many times the book was asked in it.
+func BenchmarkRush(b *testing.B) {
+	for b.Loop() {
+		f, book, now := follow(b, 0)
+		var unpaid []int64
+		longest, most, calls := time.Duration(0), 0, 0
+		for range 40 {
+			*now = now.Add(15 * time.Second)
+			for i, id := range unpaid {
+				if id%10 >= 3 && i%3 == 0 {
+					book.Deliver(b, id, now.Add(-time.Second))
+				}
+			}
+			waiting := unpaid[:0]
+			for i, id := range unpaid {
+				if id%10 >= 3 && i%3 != 0 {
+					waiting = append(waiting, id)
+				}
+			}
+			unpaid = waiting
+			for i := range 7500 {
+				if i%100 == 0 {
+					book.Skip(1)
+				}
+				unpaid = append(unpaid, book.Create(b, now.Add(time.Duration(i-7500)*2*time.Millisecond)))
+			}
+			began := time.Now()
+			if err := f.Poll(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			longest = max(longest, time.Since(began))
+			calls = len(book.Calls())
+			most = max(most, calls)
+		}
+		b.ReportMetric(longest.Seconds()*1000, "ms/longest-poll")
+		b.ReportMetric(float64(most), "questions/longest-poll")
+		b.ReportMetric(float64(f.Books().Open), "open")
+		b.ReportMetric(float64(f.Books().Dropped), "dropped")
+	}
+}

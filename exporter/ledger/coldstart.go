@@ -6,14 +6,26 @@ import (
 	"time"
 )
 
+// coldStart makes the delta begin with the first order of the lookback, and
+// gives the last order that there is.
+func (r *round) coldStart(ctx context.Context) (Place, error) {
+	last, err := r.driver.Last(ctx)
+	if err != nil {
+		return Place{}, fmt.Errorf("find the newest order: %w", err)
+	}
+	first, err := firstSince(ctx, r.driver, last, r.now.Add(-r.ledger.Lookback))
+	if err != nil {
+		return Place{}, err
+	}
+	r.logger.Info("cold start", "first_order", first, "lookback", r.ledger.Lookback)
+	r.state.start(first, last, r.now)
+	return last, nil
+}
+
 // firstSince gives the smallest key from which on orders were created at or
 // after since, by bisecting the key: about 24 primary-key reads for ten million
 // rows. In an empty book it is 1.
-func firstSince(ctx context.Context, d Driver, since time.Time) (int64, error) {
-	last, err := d.Last(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("find the newest order: %w", err)
-	}
+func firstSince(ctx context.Context, d Driver, last Place, since time.Time) (int64, error) {
 	if last.ID == 0 {
 		return 1, nil
 	}

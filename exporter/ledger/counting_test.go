@@ -54,7 +54,7 @@ func TestDurationsAreToldWhereTheyWereSeen(t *testing.T) {
 	s.set(short, exporter.FailedShortOfStock)
 	s.set(manual, exporter.ManualWaiting)
 	s.poll()
-	s.hears("paid by alipay 15s", "delivered 0s", "paid by alipay 15s", "paid by alipay 15s")
+	s.hears("paid by alipay 15s", "paid by alipay 15s", "delivered 0s", "paid by alipay 15s") // the newest is read first
 
 	s.pollEvery(2 * time.Minute)
 	s.set(short, exporter.Delivered)

@@ -20,10 +20,12 @@ type head struct {
 	Software string            `json:"software"`
 	Saved    time.Time         `json:"saved"`
 	Success  time.Time         `json:"last_success,omitzero"`
-	Base     int64             `json:"base"`
 	Mark     int64             `json:"mark"`
+	Marked   moment            `json:"marked"`
+	Tail     int64             `json:"tail"`
+	Newest   moment            `json:"newest"`
+	Gaps     [][3]int64        `json:"gaps,omitzero"` // first, last, noticed
 	Quiet    int64             `json:"quiet,omitzero"`
-	Seen     map[int64]int64   `json:"seen"` // key: Unix seconds of the first sight
 	Orders   []orderCount      `json:"orders"`
 	Late     uint64            `json:"late"`
 	Items    map[string]uint64 `json:"items"`
@@ -68,12 +70,12 @@ type revenue struct {
 func (s *state) write(w io.Writer, shop, software string, now time.Time) error {
 	h := head{
 		Shop: shop, Software: software, Saved: now, Success: s.success,
-		Base: s.base, Mark: s.mark, Quiet: s.quiet, Seen: make(map[int64]int64, len(s.seen)),
+		Mark: s.mark, Marked: s.marked, Tail: s.tail, Newest: s.newest, Quiet: s.quiet,
 		Late: s.late, Items: s.items, Unknown: s.unknown, Dropped: s.dropped,
 		Columns: columns, States: states, Payments: s.payments.list,
 	}
-	for id, at := range s.seen {
-		h.Seen[id] = at.Unix()
+	for _, n := range s.gaps.list {
+		h.Gaps = append(h.Gaps, [3]int64{n.from, n.to, int64(n.noticed)})
 	}
 	for key, n := range s.orders {
 		h.Orders = append(h.Orders, orderCount{key.Payment, key.Event, n})
@@ -120,15 +122,18 @@ func read(data []byte, shop, software string) (*state, error) {
 		return nil, fmt.Errorf("it is of shop %q with software %q", f.Shop, f.Software)
 	case !slices.Equal(f.Columns, columns):
 		return nil, errors.New("it is of another version of this program")
-	case f.Base > f.Mark:
-		return nil, fmt.Errorf("base %d is above mark %d", f.Base, f.Mark)
+	case f.Tail < 0 || f.Tail > f.Mark:
+		return nil, fmt.Errorf("tail %d is above mark %d", f.Tail, f.Mark)
 	case len(f.Payments) > maxPayments:
 		return nil, fmt.Errorf("it has %d payments", len(f.Payments))
 	}
 	s := newState()
-	s.started, s.success, s.base, s.mark, s.quiet = true, f.Success, f.Base, f.Mark, f.Quiet
-	for id, at := range f.Seen {
-		s.seen[id] = time.Unix(at, 0)
+	s.started, s.success, s.mark, s.marked, s.tail, s.newest, s.quiet = true, f.Success, f.Mark, f.Marked, f.Tail, f.Newest, f.Quiet
+	for _, n := range f.Gaps {
+		if last := len(s.gaps.list) - 1; n[0] <= 0 || n[0] > n[1] || last >= 0 && n[0] <= s.gaps.list[last].to {
+			return nil, fmt.Errorf("the gap of keys %d to %d is out of place", n[0], n[1])
+		}
+		s.gaps.list = append(s.gaps.list, gap{from: n[0], to: n[1], noticed: moment(n[2])})
 	}
 	for _, payment := range f.Payments {
 		s.payments.intern(payment)

@@ -64,7 +64,6 @@ type Follower struct {
 	overfull   bool // open orders are let go, and that was told
 	samples    []func()
 	failures   map[rules.LedgerReason]uint64 // polls of this process that failed
-	slowLooked time.Time                     // when the slow lane was looked at
 	arrivals   arrivals
 	stockTried time.Time
 	stock      []exporter.Stock

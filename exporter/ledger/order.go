@@ -12,6 +12,11 @@ const (
 	unpaidFresh = 2 * time.Hour    // unpaid orders younger than this are looked at in every poll
 	slowLane    = 10 * time.Minute // between looks at older ones
 	giveUp      = 24 * time.Hour   // age at which an order that nobody paid is no longer looked at
+	// With more fresh unpaid orders than this, each is looked at when its age has
+	// grown by a quarter: most buyers pay in the first minutes, if at all. At 500
+	// new orders a second, of which a third is never paid, that makes 35,000 looks a
+	// poll of 15 s, instead of all hundred thousand.
+	crowd = 5000
 )
 
 // marks remembers what has been counted of an order: administrators flip
@@ -101,6 +106,24 @@ func (t *tracked) fast(now time.Time) bool {
 		return true
 	}
 	return t.state() == exporter.Unpaid && t.age(now) < unpaidFresh
+}
+
+// due reports whether the order is to be looked at now.
+func (t *tracked) due(now time.Time, deadline time.Duration, crowded bool) bool {
+	since := t.looked.ago(now)
+	if since < 0 {
+		return true // a clock was set back
+	}
+	_, waits := t.state().Waiting()
+	switch {
+	case waits:
+		return true
+	case !t.fast(now):
+		return since >= slowLane
+	case t.awaited() && t.marks&markDeadline == 0 && t.age(now) >= deadline:
+		return true // it is judged now
+	}
+	return !crowded || since >= min(slowLane, t.age(now)/4)
 }
 
 // hopeless reports whether the order need not be looked at any more.

@@ -215,7 +215,7 @@ func TestAColdStartFindsItsFirstOrderByAFewKeys(t *testing.T) {
 	}
 }
 
-func TestAQuietPollAsksForOnePageAlone(t *testing.T) {
+func TestAQuietPollAsksForOneRowAndTheOpenOrdersAlone(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	for range 100 {
@@ -225,7 +225,7 @@ func TestAQuietPollAsksForOnePageAlone(t *testing.T) {
 	s.after(time.Minute)
 	s.Calls()
 	s.poll()
-	if got := s.Calls(); !slices.Equal(got, []string{"After"}) {
+	if got := s.Calls(); !slices.Equal(got, []string{"After", "ByID"}) {
 		t.Errorf("a quiet poll calls %v", got)
 	}
 }

@@ -95,7 +95,7 @@ type history struct {
 	now      time.Time
 
 	hidden      []int64
-	hiddenSince time.Time // the last of them
+	hiddenSince time.Time // the first of them
 }
 
 // rows are what a reader sees.
@@ -148,9 +148,6 @@ func (h *history) actions() map[string]func(*rapid.T) {
 func (h *history) create(t *rapid.T) {
 	for range rapid.IntRange(1, 5).Draw(t, "orders") {
 		if gap := rapid.SampledFrom([]int64{0, 0, 0, 0, 1, 50, 300, 7000}).Draw(t, "gap"); gap > 0 {
-			if gap > 100 {
-				h.show() // the overlap has an end
-			}
 			h.Skip(gap)
 		}
 		id := h.Put(exporter.Order{State: exporter.Unpaid, Automatic: rapid.Bool().Draw(t, "automatic"),
@@ -158,7 +155,10 @@ func (h *history) create(t *rapid.T) {
 			Items:   []exporter.Item{{Product: "1", Quantity: 1}}, Created: h.now, Updated: h.now})
 		if rapid.IntRange(0, 5).Draw(t, "slow transaction") == 5 {
 			h.Hide(id, true)
-			h.hidden, h.hiddenSince = append(h.hidden, id), h.now
+			if len(h.hidden) == 0 {
+				h.hiddenSince = h.now
+			}
+			h.hidden = append(h.hidden, id)
 		}
 	}
 }

@@ -27,10 +27,15 @@ func (f *Follower) round(ctx context.Context, now time.Time) error {
 	if err := r.selfCheck(ctx); err != nil {
 		return err
 	}
-	if err := r.coldStart(ctx); err != nil {
-		return err
+	if !r.state.started {
+		if _, err := r.coldStart(ctx); err != nil {
+			return err
+		}
 	}
 	if err := r.delta(ctx); err != nil {
+		return err
+	}
+	if err := r.fill(ctx); err != nil {
 		return err
 	}
 	if err := r.recheck(ctx); err != nil {
@@ -66,107 +71,17 @@ func (r *round) selfCheck(ctx context.Context) error {
 	return nil
 }
 
-func (r *round) coldStart(ctx context.Context) error {
-	if r.state.started {
-		return nil
-	}
-	first, err := firstSince(ctx, r.driver, r.now.Add(-r.ledger.Lookback))
-	if err != nil {
-		return err
-	}
-	r.logger.Info("cold start", "first_order", first, "lookback", r.ledger.Lookback)
-	r.state.start(first)
-	return nil
-}
-
-// delta reads what is above base page by page, resting after each page as long
-// as it took.
-func (r *round) delta(ctx context.Context) error {
-	s := r.state
-	for from := s.base; ; {
-		began := time.Now() // a duration of rest, not a moment: no business of the given clock
-		orders, err := r.driver.After(ctx, from, MaxBatch)
-		if err != nil {
-			return fmt.Errorf("read orders after %d: %w", from, err)
-		}
-		if len(orders) == 0 && from == s.base {
-			return r.shorter(ctx)
-		}
-		for _, o := range orders {
-			r.observe(o)
-			from = max(from, o.ID)
-			r.newest = o
-		}
-		if from > s.mark {
-			s.mark, s.changed = from, true
-		}
-		s.advance(r.now)
-		r.trim(r.most + maxOpenSlack)
-		if len(orders) < MaxBatch {
-			return r.reused(ctx)
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("read orders after %d, more to come: %w", from, ctx.Err())
-		case <-time.After(time.Since(began)):
-		}
-	}
-}
-
-// shorter looks whether a book in which nothing was found ends before the last
-// order that was read.
-func (r *round) shorter(ctx context.Context) error {
-	if r.state.base == 0 {
-		return nil
-	}
-	last, err := r.driver.Last(ctx)
-	if err != nil {
-		return fmt.Errorf("find the newest order: %w", err)
-	}
-	if last.ID >= r.state.base {
-		return nil
-	}
-	return r.startAgain(ctx, last.ID)
-}
-
-// reused looks whether the newest order has a key that another order had: it
-// was created after the follower first saw its key.
-func (r *round) reused(ctx context.Context) error {
-	seen, known := r.state.seen[r.newest.ID]
-	created := r.newest.Created
-	if !known || r.newest.ID > r.state.mark || created.After(r.now.Add(aheadLimit)) || !created.After(seen.Add(aheadLimit)) {
-		return nil
-	}
-	return r.startAgain(ctx, r.newest.ID)
-}
-
-// startAgain follows a book whose keys went back: a restored backup, a new
-// installation, or newest orders deleted and their keys given again. Nobody can
-// tell which, so the orders up to last are followed anew and not counted, since
-// they may have been.
-func (r *round) startAgain(ctx context.Context, last int64) error {
-	s := r.state
-	first, err := firstSince(ctx, r.driver, r.now.Add(-r.ledger.Lookback))
-	if err != nil {
-		return err
-	}
-	r.logger.Warn("the keys of the orders went back: following anew, without counting what is there",
-		"newest", last, "read", s.mark, "first_order", first)
-	first = min(first, last+1)
-	s.quiet = last
-	s.start(first)
-	if first > last {
-		return nil // nothing that is young enough is left
-	}
-	return r.delta(ctx)
-}
-
-// recheck looks at the open orders that the delta didn't show.
+// recheck looks at the open orders that the delta didn't show and that are due.
 func (r *round) recheck(ctx context.Context) error {
-	slow := r.slowLooked.IsZero() || r.now.Sub(r.slowLooked) >= slowLane || r.now.Before(r.slowLooked)
+	fresh := 0
+	for _, t := range r.state.open {
+		if _, waits := t.state().Waiting(); !waits && t.fast(r.now) {
+			fresh++
+		}
+	}
 	var ids []int64
 	for id, t := range r.state.open {
-		if t.turn != r.turn && (slow || t.fast(r.now)) {
+		if t.turn != r.turn && t.due(r.now, r.deadline, fresh > crowd) {
 			ids = append(ids, id)
 		}
 	}
@@ -179,52 +94,55 @@ func (r *round) recheck(ctx context.Context) error {
 		there := make(map[int64]bool, len(orders))
 		for _, o := range orders {
 			there[o.ID] = true
-			r.observe(o)
+			if t, open := r.state.open[o.ID]; open {
+				r.again(t, o)
+			}
 		}
 		for _, id := range batch {
 			if !there[id] {
-				r.observe(exporter.Order{ID: id, State: exporter.Removed})
+				r.again(r.state.open[id], exporter.Order{ID: id, State: exporter.Removed})
 			}
 		}
-	}
-	if slow {
-		r.slowLooked = r.now
 	}
 	return nil
 }
 
-// observe takes in one look at one order.
-func (r *round) observe(o exporter.Order) {
+// meet takes in the first look at an order, which is counted unless quiet.
+func (r *round) meet(o exporter.Order, quiet bool) {
 	s := r.state
-	t, open := s.open[o.ID]
-	_, known := s.seen[o.ID]
-	if open && o.ID <= s.quiet && o.State != exporter.Removed && at(o.Created) != t.created {
-		r.observe(exporter.Order{ID: o.ID, State: exporter.Removed}) // its key was given to another
-		open, known = false, false
-	}
-	if !open && known {
-		return // final, or given up: it has told all that it had to
-	}
-	c := transition{now: r.now, before: t, first: !open, order: o}
-	quiet := c.first && o.ID <= s.quiet
-	if c.first {
-		t = &tracked{first: at(r.now), created: at(o.Created), payment: s.payments.intern(o.Payment)}
-		c.before = t
-		s.seen[o.ID] = r.now
-		if quiet {
-			t.marks = markDeadline | markLate
-		} else {
-			s.count(o.Payment, rules.OrderCreated)
-		}
-		if r.timely && o.ID > s.mark {
-			r.arrivals.add(o, r.now)
-		}
+	quiet = quiet || o.ID <= s.quiet
+	t := &tracked{first: at(r.now), created: at(o.Created), payment: s.payments.intern(o.Payment)}
+	if quiet {
+		t.marks = markDeadline | markLate
 	} else {
-		c.sharp, c.awaited = r.just(t.looked.time(), r.now), t.awaited()
+		s.count(o.Payment, rules.OrderCreated)
 	}
-	if o.Payment == "" {
-		c.order.Payment = s.payments.value(t.payment)
+	r.take(transition{now: r.now, before: t, first: true, order: o}, quiet)
+}
+
+// again takes in one more look at an order that is open.
+func (r *round) again(t *tracked, o exporter.Order) {
+	c := transition{now: r.now, before: t, order: o, sharp: r.just(t.looked.time(), r.now), awaited: t.awaited()}
+	if r.another(t, o) {
+		c.order = exporter.Order{ID: o.ID, State: exporter.Removed}
+		defer r.meet(o, false)
 	}
+	if c.order.Payment == "" {
+		c.order.Payment = r.state.payments.value(t.payment)
+	}
+	r.take(c, false)
+}
+
+// another reports whether the key of an open order was given to another one.
+func (r *round) another(t *tracked, o exporter.Order) bool {
+	created := at(o.Created)
+	if created == 0 || o.State == exporter.Removed {
+		return false
+	}
+	return o.ID <= r.state.quiet && created != t.created || created > max(t.first, t.created)+moment(aheadLimit.Milliseconds())
+}
+
+func (r *round) take(c transition, quiet bool) {
 	r.pass(c, quiet)
 	r.remember(c)
 }

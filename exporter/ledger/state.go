@@ -1,30 +1,30 @@
 package ledger
 
 import (
-	"maps"
 	"slices"
 	"time"
 )
 
 const (
-	overlap      = 200             // keys below the mark that every poll reads again
-	overlapTime  = 2 * time.Minute // likewise: a slow transaction shows its key late
-	overlapLimit = 5000            // however many came within overlapTime
-	maxOpen      = 100_000         // orders that are followed at once, at most 200 bytes each
-	maxOpenSlack = 10_000          // above that while a poll is on its way: letting go costs a sort
+	maxOpen      = 100_000 // orders that are followed at once, at most 200 bytes each
+	maxOpenSlack = 10_000  // above that while a poll is on its way: letting go costs a sort
 )
 
 // state is all that the follower knows and a restart must not forget.
 type state struct {
 	success time.Time // when the last poll succeeded
-	started bool      // base and mark are set
+	started bool      // mark and tail are set
 	changed bool      // since it was stored
 
-	// Every order with a key above base that was ever read is in seen, with the
-	// moment. mark is the greatest key read.
-	base, mark int64
-	seen       map[int64]time.Time
-	// quiet is the key up to which a first sight is not counted: see goneBack.
+	// Every order up to mark that is young enough was read, but for those in gaps.
+	mark   int64
+	marked moment // when mark was first read, or its order created
+	gaps   gaps
+	// The delta begins behind tail, with the newest order that is there. Its
+	// creation time is newest, 0 where nobody knows.
+	tail   int64
+	newest moment
+	// quiet is the key up to which a first sight is not counted: see startAgain.
 	quiet int64
 
 	open map[int64]*tracked
@@ -32,31 +32,18 @@ type state struct {
 }
 
 func newState() *state {
-	return &state{seen: map[int64]time.Time{}, open: map[int64]*tracked{}, tally: newTally()}
+	return &state{open: map[int64]*tracked{}, tally: newTally()}
 }
 
-// start makes the next delta begin with key first.
-func (s *state) start(first int64) {
+// start makes the next delta begin with key first, in a book whose last order is
+// at last.
+func (s *state) start(first int64, last Place, now time.Time) {
 	s.started, s.changed = true, true
-	s.base, s.mark = first-1, first-1
-	clear(s.seen)
-}
-
-// advance forgets the keys that are far enough below the mark, in number and in
-// time: a key that was given within overlapTime is above all that were seen before.
-func (s *state) advance(now time.Time) {
-	base := s.base
-	for id, at := range s.seen {
-		if now.Sub(at) >= overlapTime {
-			base = max(base, id)
-		}
+	s.mark, s.marked, s.gaps = first-1, at(now), gaps{}
+	s.tail, s.newest = first-1, 0
+	if last.ID != 0 && last.ID < first {
+		s.tail, s.newest = last.ID-1, at(last.Created)
 	}
-	base = max(min(base, s.mark-overlap), s.mark-overlapLimit)
-	if base <= s.base {
-		return
-	}
-	s.base, s.changed = base, true
-	maps.DeleteFunc(s.seen, func(id int64, _ time.Time) bool { return id <= base })
 }
 
 // trim keeps the open set within most: the oldest orders that nobody waits for

@@ -52,15 +52,24 @@ func TestASecondFollowerOfAShopIsRefusedWhileTheFirstLives(t *testing.T) {
 	s.restart() // given back
 }
 
+// stored is a state file of this version with some members of its own.
+func stored(members string) string {
+	return `{"shop":"shop","software":"memory",` + members +
+		`,"columns":["id","state","automatic","payment","marks","first","created","since"],"states":["unpaid"]}`
+}
+
 func TestADamagedStateFileIsMovedAsideAndTheBookReadAnew(t *testing.T) {
 	t.Parallel()
 	for name, content := range map[string]string{
-		"cut short":    `{"shop":"shop","software":"memory","open":{"1":`,
-		"empty":        "",
-		"another shop": `{"shop":"else","software":"memory"}`,
-		"other driver": `{"shop":"shop","software":"dujiaoka"}`,
-		"a null order": `{"shop":"shop","software":"memory","open":{"1":null}}`,
-		"upside down":  `{"shop":"shop","software":"memory","base":9,"mark":1}`,
+		"cut short":     `{"shop":"shop","software":"memory","open":{"1":`,
+		"empty":         "",
+		"another shop":  `{"shop":"else","software":"memory"}`,
+		"other driver":  `{"shop":"shop","software":"dujiaoka"}`,
+		"a null order":  `{"shop":"shop","software":"memory","open":{"1":null}}`,
+		"another form":  `{"shop":"shop","software":"memory","columns":["id","state"]}`,
+		"upside down":   stored(`"tail":9,"mark":1`),
+		"no such state": stored(`"open":[[1,99,0,0,0,0,0,0]]`),
+		"a gap twice":   stored(`"mark":9,"gaps":[[1,2,0],[2,3,0]]`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
