@@ -52,6 +52,7 @@ type Config struct {
 	Anchors []string
 	Probe   Probe
 	Host    Host
+	Orders  Orders
 
 	// Warnings are what works, but hardly as it was meant: for people.
 	Warnings configfile.Mistakes
@@ -97,6 +98,7 @@ func Load(doc *configfile.Document) (Config, error) {
 	config.Anchors = build.anchors(section.Anchors)
 	config.Probe = build.probe(section.Probe)
 	config.Host = build.host(section.Host)
+	config.Orders = build.orders(section.Orders)
 	shopsPath := configfile.Field(Section, "shops")
 	if len(section.Shops) == 0 {
 		problems.Add(shopsPath, configfile.Phrase("no shop"), "at least one")

@@ -117,6 +117,7 @@ func TestAMinimalFileGetsTheDefaults(t *testing.T) {
 		Escalation: rules.DefaultEscalation(),
 		Anchors:    []string{"223.5.5.5:53", "119.29.29.29:53", "1.1.1.1:53", "8.8.8.8:53"},
 		Host:       config.Host{Collectors: []string{"cpu", "meminfo", "filesystem", "loadavg", "diskstats", "netdev"}},
+		Orders:     config.Orders{LookupsPerMinute: 10, LookupsPerMinuteTotal: 300},
 	}
 	if len(got.Modules) == 0 {
 		t.Error("got no module for /probe")
@@ -136,9 +137,10 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			ID:   "main",
 			Name: rules.Text{ZH: "我的小店", EN: "My shop"},
 			Ledger: &exporter.Ledger{
-				Software: "dujiaonext", DSN: "user:hunter2@tcp(db)/shop", Prefix: "dj_", Zone: time.UTC,
+				Software: "dujiaoka", DSN: "user:hunter2@tcp(db)/shop", Prefix: "dj_", Zone: time.UTC,
 				Interval: 5 * time.Second, Lookback: 24 * time.Hour, Slow: 30 * time.Second,
 				Late: 15 * time.Second, Stuck: 90 * time.Second,
+				Sweep: true, Queue: "redis://:" + token + "@127.0.0.1:6379/0",
 			},
 			Services: []exporter.Service{{
 				Shop: "main", ID: "storefront",
@@ -173,6 +175,16 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		}, {
 			ID:   "second",
 			Name: rules.Text{ZH: "second", EN: "second"},
+			Ledger: &exporter.Ledger{
+				Software: "sql", DSN: "postgres://shopwatch:" + token + "@db/shop", Zone: shanghai(t),
+				Interval: 15 * time.Second, Lookback: 168 * time.Hour, Slow: time.Minute, Late: 15 * time.Second, Stuck: 90 * time.Second,
+				Queries: &exporter.Queries{
+					Orders: "SELECT o.id, o.state, o.created_at AS created, o.total AS amount\nFROM orders o",
+					Key:    "o.id", Where: "o.total > 0", Number: "o.no", Form: "[A-Z]{2}[0-9]{10}",
+					States: map[string]exporter.OrderState{"": exporter.Unpaid, "-1": exporter.Expired, "1": exporter.PaidAutoWaiting, "true": exporter.Delivered, "x": exporter.Removed},
+					Stock:  "SELECT product, COUNT(*) AS cards FROM cards GROUP BY product",
+				},
+			},
 			Services: []exporter.Service{{
 				Shop: "second", ID: "storefront", // an id of another shop
 				Name:  rules.Text{ZH: "storefront", EN: "storefront"},
@@ -188,6 +200,11 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			Name:  rules.Text{ZH: "发货", EN: "Automatic delivery"},
 			Group: rules.Text{ZH: "Buying", EN: "Buying"},
 			Role:  rules.RoleDelivery, Position: 2,
+		}, "second": {
+			Shop: "second", ID: rules.ServiceDelivery,
+			Name:  rules.Text{ZH: "自动发货", EN: "Automatic delivery"},
+			Group: rules.Text{ZH: "商店", EN: "Shop"},
+			Role:  rules.RoleDelivery, Position: 2, Critical: true, Public: true,
 		}},
 		Escalation: rules.DemoEscalation(),
 		Anchors:    []string{"119.29.29.29:53"},
@@ -198,13 +215,23 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			},
 			Token: token,
 		},
-		Host: config.Host{Root: "/host", Collectors: []string{"cpu", "pressure"}},
+		Host:   config.Host{Root: "/host", Collectors: []string{"cpu", "pressure"}},
+		Orders: config.Orders{LookupToken: token, LookupsPerMinute: 3, LookupsPerMinuteTotal: 60},
 	}
 	if want := []string{"api", "banner", "books", "http_2xx", "http_post", "postgresql"}; !slices.Equal(slices.Sorted(maps.Keys(got.Modules)), want) {
 		t.Errorf("got modules %v, want %v", got.Modules, want)
 	}
 	got.Modules = nil // another test's
 	equal(t, got, want)
+}
+
+func shanghai(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Asia/Shanghai")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
 }
 
 // plainHTTP is the module of a service that names no more than a URL.
@@ -242,7 +269,7 @@ func equal(t *testing.T, got, want config.Config) {
 
 func TestAShopWithBooksAloneHasDeliveryByDefault(t *testing.T) {
 	t.Parallel()
-	doc, err := configfile.Parse("test.yml", []byte("exporter:\n  shops: [{id: main, ledger: {software: dujiaoka, dsn: x}}]\n"), nil)
+	doc, err := configfile.Parse("test.yml", []byte("exporter:\n  shops: [{id: main, ledger: {software: dujiaoka, dsn: 'u:p@tcp(db)/shop'}}]\n"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -283,7 +310,7 @@ func TestAConfigIsPrintedWithoutItsSecrets(t *testing.T) {
 	if strings.Contains(printed, password) {
 		t.Errorf("the password is in %s", printed)
 	}
-	if want := "2 shops, 3 services, 1 ledgers"; loaded.String() != want {
+	if want := "2 shops, 3 services, 2 ledgers"; loaded.String() != want {
 		t.Errorf("got %q, want %q", loaded, want)
 	}
 }

@@ -16,12 +16,16 @@ type sectionFields struct {
 	Anchors     []string
 	Probe       probeFields
 	Host        hostFields
+	Orders      ordersFields
 	Shops       []shopFields
 }
 
 // newSection has the defaults.
 func newSection() sectionFields {
-	return sectionFields{Anchors: slices.Clone(defaultAnchors), Host: hostFields{Collectors: slices.Clone(defaultCollectors)}}
+	return sectionFields{
+		Anchors: slices.Clone(defaultAnchors), Host: hostFields{Collectors: slices.Clone(defaultCollectors)},
+		Orders: ordersFields{LookupsPerMinute: 10, LookupsPerMinuteTotal: 300},
+	}
 }
 
 type probeFields struct {
@@ -40,24 +44,6 @@ type shopFields struct {
 	Ledger   *ledgerFields
 	Delivery *deliveryFields
 	Services []serviceFields
-}
-
-type ledgerFields struct {
-	Software    string
-	DSN         configfile.Secret
-	TablePrefix string `yaml:"table_prefix"`
-	Timezone    string
-	Interval    time.Duration
-	Lookback    time.Duration
-	Slow        time.Duration
-}
-
-// SetDefaults is called before the file's values.
-func (f *ledgerFields) SetDefaults() {
-	f.Timezone = "Asia/Shanghai"
-	f.Interval = 15 * time.Second
-	f.Lookback = 7 * 24 * time.Hour
-	f.Slow = time.Minute
 }
 
 type deliveryFields struct {

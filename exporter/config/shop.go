@@ -3,7 +3,6 @@ package config
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,17 +13,10 @@ import (
 	"shopwatch/rules"
 )
 
-// software lists the shop software whose books can be read.
-var software = []string{"dujiaoka", "dujiaonext"}
-
 // longestName is how long a text that stands on the page may be, in runes.
 const longestName = 80
 
-var (
-	idForm = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
-	// prefixForm keeps SQL out of table names.
-	prefixForm = regexp.MustCompile(`^[A-Za-z0-9_]{0,32}$`)
-)
+var idForm = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
 
 // builder makes the nouns of the fields and reports what is wrong with them.
 type builder struct {
@@ -96,36 +88,6 @@ func (b builder) shop(path string, fields shopFields) exporter.Shop {
 	}
 	b.dependencies(servicesPath, shop.Services)
 	return shop
-}
-
-func (b builder) ledger(path string, fields ledgerFields) *exporter.Ledger {
-	if !slices.Contains(software, fields.Software) {
-		b.add(path, "software", fields.Software, "one of "+strings.Join(software, ", "))
-	}
-	if !fields.DSN.IsSet() {
-		b.add(path, "dsn", fields.DSN, "the shop's data source name, or its file in dsn_file")
-	}
-	if !prefixForm.MatchString(fields.TablePrefix) {
-		b.add(path, "table_prefix", fields.TablePrefix, "at most 32 letters, digits and _")
-	}
-	zone, err := time.LoadLocation(fields.Timezone)
-	if err != nil || fields.Timezone == "" || fields.Timezone == "Local" {
-		b.add(path, "timezone", fields.Timezone, "a time zone such as Asia/Shanghai or UTC")
-	}
-	b.atLeast(path, "interval", fields.Interval, time.Second)
-	b.atLeast(path, "lookback", fields.Lookback, time.Hour)
-	b.positive(path, "slow", fields.Slow)
-	return &exporter.Ledger{
-		Software: fields.Software,
-		DSN:      fields.DSN.Reveal(),
-		Prefix:   fields.TablePrefix,
-		Zone:     zone,
-		Interval: fields.Interval,
-		Late:     b.escalation.Ops,
-		Stuck:    b.escalation.Management,
-		Slow:     fields.Slow,
-		Lookback: fields.Lookback,
-	}
 }
 
 // delivery makes the shop's delivery service. It takes its position among the
