@@ -50,12 +50,9 @@ func digits(text string) bool {
 // is reports whether a sum is the amount of an order, rounded to the decimals
 // that were typed.
 func (s sum) is(amount float64) bool {
-	if !(amount >= 0 && amount < 1e10) { // NaN is neither
-		return false
-	}
 	// By way of decimal text, in which 12.30 is 12.30.
 	units, err := strconv.ParseInt(strings.Replace(strconv.FormatFloat(amount, 'f', scale, 64), ".", "", 1), 10, 64)
-	if err != nil {
+	if err != nil { // greater than any that was typed, or no number
 		return false
 	}
 	step := int64(math.Pow10(scale - s.decimals))

@@ -76,6 +76,9 @@ func TestTroubleIsASentenceThatSaysWhatToDo(t *testing.T) {
 					t.Errorf("got %v, want %q in it", err, want)
 				}
 			}
+			if err != nil && strings.Contains(err.Error(), orders.LookupPath) {
+				t.Errorf("the error shows where inside the program it comes from: %v", err)
+			}
 			if err != nil && (strings.Contains(err.Error(), "STUCK") || strings.Contains(err.Error(), "12.5")) {
 				t.Errorf("the error repeats the question: %v", err)
 			}

@@ -1,13 +1,18 @@
 package orders
 
-// Callers is how many callers are remembered.
-func (o *Orders) Callers() int {
-	o.limits.mu.Lock()
-	defer o.limits.mu.Unlock()
-	if len(o.limits.callers) != o.limits.recent.Len() {
+import "time"
+
+// NewLimits, Take and Callers are how often callers may look up, and how many are
+// remembered.
+var NewLimits = newLimits
+
+func (l *limits) Take(name string, now time.Time) time.Duration { return l.take(name, now) }
+
+func (l *limits) Callers() int {
+	if len(l.callers) != l.recent.Len() {
 		panic("callers and their order differ")
 	}
-	return len(o.limits.callers)
+	return len(l.callers)
 }
 
 // MaxCallers is how many callers are remembered at most.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -109,7 +110,7 @@ func TestAnAmountIsTakenAsPeopleTypeIt(t *testing.T) {
 		{12.5, "12", false}, {12.5, "12.51", false}, {12.5, "12.500001", false}, {12.345678, "12.3", false}, {12.345678, "12.34", false},
 		{12.5, "-12.50", false}, {12.5, "+12.50", false}, {12.5, "1.25e1", false}, {12.5, "12.5.0", false}, {12.5, "0x0C.8", false}, {12.5, "12.50 或 13", false},
 		{12.5, "125", false}, {12.5, "¥", false}, {12.5, ".", false}, {12.5, ",", false}, {12.5, "12.123456789", false}, {12.5, "99999999999", false},
-		{12.5, strings.Repeat("9", 400), false}, {-12.5, "12.5", false},
+		{12.5, strings.Repeat("9", 400), false}, {-12.5, "12.5", false}, {math.NaN(), "0", false}, {math.Inf(1), "0", false}, {1e300, "0", false}, {184467440737.09551616, "0", false},
 	} {
 		t.Run(c.typed, func(t *testing.T) {
 			t.Parallel()
@@ -246,10 +247,13 @@ func TestWhoLeavesEndsTheQueryAndTellsTheLogNothing(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		b := newBook(time.Now())
-		ended := false
-		b.before = func(ctx context.Context) error { <-ctx.Done(); ended = true; return ctx.Err() }
 		logger, log := recorded()
 		o := made(t, func(c *orders.Config) { c.Logger = logger }, b.shop("main", false))
+		b.before = func(context.Context) error { return errors.New("gone") }
+		ask(o, question("STUCKMACHINE0001", ""))
+		log.Reset()
+		ended := false
+		b.before = func(ctx context.Context) error { <-ctx.Done(); ended = true; return ctx.Err() }
 		ctx, leave := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer leave()
 		r := httptest.NewRequestWithContext(ctx, http.MethodPost, orders.LookupPath, strings.NewReader(question("STUCKMACHINE0001", "")))
