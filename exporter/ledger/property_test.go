@@ -28,6 +28,8 @@ type census struct {
 	isLate  map[int64]bool
 	unknown map[int64]bool
 	waiting map[int64]exporter.Order
+	// Of orders whose goods were once ready: since when the buyer waits, zero while nobody does.
+	ready map[int64]time.Time
 }
 
 func (c *census) look(book map[int64]exporter.Order, now time.Time) {
@@ -47,7 +49,19 @@ func (c *census) look(book map[int64]exporter.Order, now time.Time) {
 			c.payment[id] = o.Payment
 		}
 		happened := c.events[id]
-		_, waits := o.State.Waiting()
+		kind, waits := o.State.Waiting()
+		since, wasReady := c.ready[id]
+		switch {
+		case o.State == exporter.Ready || wasReady && !waits:
+			c.ready[id] = time.Time{}
+		case wasReady && since.IsZero():
+			c.ready[id] = now
+		}
+		if !wasReady {
+			since = o.Paid
+		} else {
+			since = c.ready[id]
+		}
 		if !o.Paid.IsZero() || o.State == exporter.Failed || o.State == exporter.Refunded {
 			happened[rules.OrderPaid] = true
 		}
@@ -61,7 +75,7 @@ func (c *census) look(book map[int64]exporter.Order, now time.Time) {
 			}
 		case exporter.Delivered:
 			happened[rules.OrderDelivered] = true
-			if o.Automatic && o.Delivered.Sub(o.Paid) >= c.late {
+			if o.Automatic && !wasReady && o.Delivered.Sub(o.Paid) >= c.late {
 				c.isLate[id] = true
 			}
 		case exporter.Failed:
@@ -73,9 +87,9 @@ func (c *census) look(book map[int64]exporter.Order, now time.Time) {
 		case exporter.UnknownState:
 			c.unknown[id] = true
 		}
-		if kind, _ := o.State.Waiting(); waits {
+		if waits {
 			c.waiting[id] = o
-			if kind == rules.Automatic && now.Sub(o.Paid) >= c.late {
+			if kind == rules.Automatic && now.Sub(since) >= c.late {
 				c.isLate[id] = true
 			}
 		}
@@ -118,7 +132,7 @@ func (h *history) rows() map[int64]exporter.Order {
 // next lists the states that an order may go to.
 func next(o exporter.Order, now time.Time) []exporter.OrderState {
 	payable := []exporter.OrderState{
-		exporter.PaidAutoWaiting, exporter.FailedShortOfStock, exporter.ManualWaiting, exporter.Delivered, exporter.Removed,
+		exporter.PaidAutoWaiting, exporter.FailedShortOfStock, exporter.ManualWaiting, exporter.Ready, exporter.Delivered, exporter.Removed,
 	}
 	switch o.State {
 	case exporter.Unpaid:
@@ -127,9 +141,9 @@ func next(o exporter.Order, now time.Time) []exporter.OrderState {
 		if now.Sub(o.Created) < deadline { // later ones are looked at seldom: another test's business
 			return payable
 		}
-	case exporter.PaidAutoWaiting, exporter.FailedShortOfStock, exporter.ManualWaiting, exporter.ManualWorking:
+	case exporter.Ready, exporter.PaidAutoWaiting, exporter.FailedShortOfStock, exporter.ManualWaiting, exporter.ManualWorking:
 		return []exporter.OrderState{
-			exporter.ManualWorking, exporter.FailedShortOfStock, exporter.Delivered, exporter.Delivered, exporter.Failed, exporter.Refunded, exporter.Removed,
+			exporter.ManualWorking, exporter.FailedShortOfStock, exporter.Ready, exporter.Delivered, exporter.Delivered, exporter.Failed, exporter.Refunded, exporter.Removed,
 		}
 	}
 	return nil
@@ -180,6 +194,7 @@ func (h *history) change(t *rapid.T) {
 	if len(states) == 0 {
 		t.Skip("nothing more becomes of it")
 	}
+	h.ripen(t, o)
 	if err := h.Change(o.ID, rapid.SampledFrom(states).Draw(t, "state"), h.now); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +206,18 @@ func (h *history) delete(t *rapid.T) {
 	if newest || o.State != exporter.Unpaid && len(next(o, h.now)) == 0 {
 		t.Skip("it stays")
 	}
+	h.ripen(t, o)
 	h.Book.Delete(nil, o.ID)
+}
+
+// ripen lets time pass where the order is of those that are looked at every ten minutes.
+func (h *history) ripen(t *rapid.T, o exporter.Order) {
+	if o.State != exporter.Ready {
+		return
+	}
+	h.show()
+	h.poll(t)
+	h.now = h.now.Add(10 * time.Minute)
 }
 
 func (h *history) wait(t *rapid.T) {
@@ -301,7 +327,7 @@ func TestCountersEqualTheTruthWhateverHappens(t *testing.T) {
 		h.config = ledger.Config{Shop: "shop", Ledger: h.Book.Ledger(), Dir: dir, Deadline: deadline, Now: func() time.Time { return h.now }}
 		h.census = census{
 			late: h.config.Ledger.Late, events: map[int64]map[rules.OrderEvent]bool{}, payment: map[int64]string{}, final: map[int64]bool{},
-			isLate: map[int64]bool{}, unknown: map[int64]bool{}, waiting: map[int64]exporter.Order{},
+			ready: map[int64]time.Time{}, isLate: map[int64]bool{}, unknown: map[int64]bool{}, waiting: map[int64]exporter.Order{},
 		}
 		h.restart(t)
 		defer func() { h.follower.Close() }()

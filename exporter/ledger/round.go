@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"shopwatch/exporter"
@@ -13,6 +12,7 @@ import (
 // round is one poll on its way.
 type round struct {
 	*Follower
+	traits Traits
 	now    time.Time
 	newest exporter.Order // of those that the delta gave
 	timely bool           // the poll before was just now, so an order that is new to us is new
@@ -23,7 +23,7 @@ func (f *Follower) round(ctx context.Context, now time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, pollLimit)
 	defer cancel()
 	f.turn++
-	r := &round{Follower: f, now: now, timely: f.just(f.state.success, now)}
+	r := &round{Follower: f, traits: f.driver.Traits(), now: now, timely: f.just(f.state.success, now)}
 	if err := r.selfCheck(ctx); err != nil {
 		return err
 	}
@@ -71,143 +71,8 @@ func (r *round) selfCheck(ctx context.Context) error {
 	return nil
 }
 
-// recheck looks at the open orders that the delta didn't show and that are due.
-func (r *round) recheck(ctx context.Context) error {
-	fresh := 0
-	for _, t := range r.state.open {
-		if _, waits := t.state().Waiting(); !waits && t.fast(r.now) {
-			fresh++
-		}
-	}
-	var ids []int64
-	for id, t := range r.state.open {
-		if t.turn != r.turn && t.due(r.now, r.deadline, fresh > crowd) {
-			ids = append(ids, id)
-		}
-	}
-	slices.Sort(ids)
-	for batch := range slices.Chunk(ids, MaxBatch) {
-		orders, err := r.driver.ByID(ctx, batch)
-		if err != nil {
-			return fmt.Errorf("read %d open orders again: %w", len(batch), err)
-		}
-		there := make(map[int64]bool, len(orders))
-		for _, o := range orders {
-			there[o.ID] = true
-			if t, open := r.state.open[o.ID]; open {
-				r.again(t, o)
-			}
-		}
-		for _, id := range batch {
-			if !there[id] {
-				r.again(r.state.open[id], exporter.Order{ID: id, State: exporter.Removed})
-			}
-		}
-	}
-	return nil
-}
-
-// meet takes in the first look at an order, which is counted unless quiet.
-func (r *round) meet(o exporter.Order, quiet bool) {
-	s := r.state
-	quiet = quiet || o.ID <= s.quiet
-	t := &tracked{first: at(r.now), created: at(o.Created), payment: s.payments.intern(o.Payment)}
-	if quiet {
-		t.marks = markDeadline | markLate
-	} else {
-		s.count(o.Payment, rules.OrderCreated)
-	}
-	r.take(transition{now: r.now, before: t, first: true, order: o}, quiet)
-}
-
-// again takes in one more look at an order that is open.
-func (r *round) again(t *tracked, o exporter.Order) {
-	c := transition{now: r.now, before: t, order: o, sharp: r.just(t.looked.time(), r.now), awaited: t.awaited()}
-	if r.another(t, o) {
-		c.order = exporter.Order{ID: o.ID, State: exporter.Removed}
-		defer r.meet(o, false)
-	}
-	if c.order.Payment == "" {
-		c.order.Payment = r.state.payments.value(t.payment)
-	}
-	r.take(c, false)
-}
-
-// another reports whether the key of an open order was given to another one.
-func (r *round) another(t *tracked, o exporter.Order) bool {
-	created := at(o.Created)
-	if created == 0 || o.State == exporter.Removed {
-		return false
-	}
-	return o.ID <= r.state.quiet && created != t.created || created > max(t.first, t.created)+moment(aheadLimit.Milliseconds())
-}
-
-func (r *round) take(c transition, quiet bool) {
-	r.pass(c, quiet)
-	r.remember(c)
-}
-
-// pass counts what the transition brought.
-func (r *round) pass(c transition, quiet bool) {
-	s, o, t := r.state, c.order, c.before
-	for _, e := range c.passed() {
-		t.marks |= e.mark
-		s.changed = true
-		if quiet {
-			continue
-		}
-		s.count(o.Payment, e.name)
-		switch e.mark {
-		case markPaid:
-			s.sell(o)
-			if took, known := c.paidTook(); known {
-				payment := label(o.Payment)
-				r.samples = append(r.samples, func() { r.observer.Paid(r.shop, payment, took) })
-			}
-		case markDelivered:
-			took, known := c.deliveryTook()
-			if !known || !o.Automatic {
-				continue
-			}
-			r.samples = append(r.samples, func() { r.observer.Delivered(r.shop, took) })
-			if took >= r.ledger.Late && t.marks&markLate == 0 {
-				t.marks |= markLate
-				s.late++
-			}
-		}
-	}
-	if o.State == exporter.Removed && !quiet {
-		s.count(o.Payment, rules.OrderRemoved)
-	}
-	if o.State == exporter.UnknownState && t.marks&markUnknown == 0 {
-		t.marks |= markUnknown
-		if !quiet {
-			s.unknown++
-		}
-	}
-}
-
-// remember keeps what the next look needs to know, or lets a final order go.
-func (r *round) remember(c transition) {
-	s, o, t := r.state, c.order, c.before
-	if o.State.Final() {
-		delete(s.open, o.ID)
-		s.changed = true
-		return
-	}
-	before := *t
-	t.code, t.automatic, t.payment = codeOf(o.State), o.Automatic, s.payments.intern(o.Payment)
-	t.wait(o, r.now)
-	t.looked, t.turn = at(r.now), r.turn
-	before.looked, before.turn = t.looked, t.turn // not worth a save
-	if c.first || before != *t {
-		s.changed = true
-	}
-	s.open[o.ID] = t
-}
-
 // judge counts what time alone has brought to the open orders, and gives up on
-// those that nobody paid in a day.
+// those of which nothing more is expected.
 func (r *round) judge() {
 	s := r.state
 	for id, t := range s.open {
@@ -222,11 +87,23 @@ func (r *round) judge() {
 			s.changed = true
 			s.late++
 		}
-		if t.hopeless(r.now) {
+		ended := r.ended(t.state(), t.since)
+		if ended {
+			t.marks |= markFailed
+			s.count(s.payments.value(t.payment), rules.OrderFailed)
+		}
+		if ended || t.hopeless(r.now, r.ledger.Lookback) {
 			delete(s.open, id)
 			s.changed = true
 		}
 	}
+}
+
+// ended reports whether an order ran short of cards so long ago that somebody
+// must have made it good, in a shop that doesn't learn of that.
+func (r *round) ended(state exporter.OrderState, since moment) bool {
+	ends := r.traits.ShortageEnds
+	return ends > 0 && state == exporter.FailedShortOfStock && since != 0 && since.ago(r.now) >= ends
 }
 
 // trim lets go of open orders beyond a limit. That is told once as long as it lasts.

@@ -29,6 +29,8 @@ type Book struct {
 	// Guessable and ShortageEnds are the driver's traits of these names.
 	Guessable    bool
 	ShortageEnds time.Duration
+	// Untimed books don't tell of deliveries' moments at all.
+	Untimed bool
 
 	mu     sync.Mutex
 	rows   map[int64]exporter.Order
@@ -74,6 +76,9 @@ func (b *Book) Skip(n int64) {
 	defer b.mu.Unlock()
 	b.next += n
 }
+
+// Gap leaves a gap of n keys, too.
+func (b *Book) Gap(_ testing.TB, n int) { b.Skip(int64(n)) }
 
 // Hide keeps a row from readers, as a transaction does that isn't committed yet.
 func (b *Book) Hide(id int64, hidden bool) {
@@ -170,7 +175,7 @@ func (b *Book) Change(id int64, state exporter.OrderState, at time.Time) error {
 	}
 	o.State, o.Updated = state, at
 	if b.StoresMoments {
-		if _, waits := state.Waiting(); (waits || state == exporter.Delivered) && o.Paid.IsZero() {
+		if _, waits := state.Waiting(); (waits || state == exporter.Ready || state == exporter.Delivered) && o.Paid.IsZero() {
 			o.Paid = at
 		}
 		if state == exporter.Delivered && o.Delivered.IsZero() {
@@ -313,6 +318,9 @@ func (d *bookDriver) Traits() ledger.Traits {
 	moments := exporter.Moments{Paid: rules.BasisUpdated, Delivered: rules.BasisObserved}
 	if d.book.StoresMoments {
 		moments = exporter.Moments{Paid: rules.BasisStored, Delivered: rules.BasisStored}
+	}
+	if d.book.Untimed {
+		moments.Delivered = rules.BasisNone
 	}
 	return ledger.Traits{Moments: moments, Number: number, Guessable: d.book.Guessable, ShortageEnds: d.book.ShortageEnds}
 }
