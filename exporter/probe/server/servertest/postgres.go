@@ -55,25 +55,18 @@ func Postgres(t testing.TB) *PostgresServer {
 		"-c", "fsync=off", "-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(dir, "cert.pem"),
 		"-c", "ssl_key_file="+filepath.Join(dir, "key.pem"), "-c", "shared_buffers=16MB", "-c", "max_connections=30"),
 		syscall.SIGQUIT)
-	s.await(t, func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-		defer cancel()
-		conn, err := s.connect(ctx)
-		if err != nil {
-			return err
-		}
-		return conn.Close(ctx)
-	})
+	s.ready(t)
 	return s
 }
 
+// conninfo is how the superuser connects without TLS.
+func (s *PostgresServer) conninfo() string {
+	host, port, _ := net.SplitHostPort(s.Addr)
+	return fmt.Sprintf("host=%s port=%s user=%s password=%s dbname=%s sslmode=disable", host, port, s.User, s.Password, s.Database)
+}
+
 func (s *PostgresServer) connect(ctx context.Context) (*pgconn.PgConn, error) {
-	host, port, err := net.SplitHostPort(s.Addr)
-	if err != nil {
-		return nil, err
-	}
-	return pgconn.Connect(ctx, fmt.Sprintf("host=%s port=%s user=%s password=%s dbname=%s sslmode=disable",
-		host, port, s.User, s.Password, s.Database))
+	return pgconn.Connect(ctx, s.conninfo())
 }
 
 // Exec runs SQL statements as the superuser.
