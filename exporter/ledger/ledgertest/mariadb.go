@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,10 +18,12 @@ import (
 
 // Server is a private MariaDB server. Its own zone is UTC, wherever the shop is.
 type Server struct {
-	dir  string
-	port int
-	pid  int
-	stop func()
+	dir       string
+	port      int
+	arguments []string // mariadbd and its own
+	process   *os.Process
+	ended     chan struct{}
+	said      *bytes.Buffer // may be read when ended is closed
 }
 
 // MariaDB starts a private server that ends with the test. It takes about three
@@ -46,35 +49,35 @@ func MariaDB(t testing.TB, flags ...string) *Server {
 		t.Fatalf("install a private MariaDB: %v\n%s", err, out)
 	}
 	s := &Server{dir: dir, port: FreePort(t)}
-	s.start(t, daemon, me.Username, flags)
+	s.arguments = append([]string{daemon, "--no-defaults", "--user=" + me.Username, "--datadir=" + filepath.Join(dir, "data"),
+		"--socket=" + s.socket(), "--pid-file=" + filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
+		"--default-time-zone=+00:00", "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
+		"--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF", "--max-connections=60"}, flags...)
+	s.Start(t)
 	return s
 }
 
-func (s *Server) start(t testing.TB, daemon, owner string, flags []string) {
+// Start starts the server, also again after Stop, on its port and data.
+func (s *Server) Start(t testing.TB) {
 	t.Helper()
-	var said bytes.Buffer
-	command := exec.Command(daemon, append([]string{"--no-defaults", "--user=" + owner, "--datadir=" + filepath.Join(s.dir, "data"),
-		"--socket=" + s.socket(), "--pid-file=" + filepath.Join(s.dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
-		"--default-time-zone=+00:00", "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
-		"--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF", "--max-connections=60"}, flags...)...)
-	command.Stderr = &said
+	command := exec.Command(s.arguments[0], s.arguments[1:]...)
+	ended := make(chan struct{})
+	s.said, s.ended = new(bytes.Buffer), ended
+	command.Stderr = s.said
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	s.pid = command.Process.Pid
-	s.stop = func() {
-		command.Process.Kill() // its data is thrown away: no need to wait for an orderly end
-		<-ended
-	}
-	t.Cleanup(s.stop)
+	s.process = command.Process
+	go func() {
+		defer close(ended)
+		_ = command.Wait()
+	}()
+	t.Cleanup(s.Stop)
 	root := s.Root(t, "")
 	for deadline := time.Now().Add(60 * time.Second); root.Ping() != nil; {
 		select {
-		case err := <-ended:
-			ended <- err
-			t.Fatalf("the private MariaDB ended: %v\n%s", err, said.String())
+		case <-ended:
+			t.Fatalf("the private MariaDB ended: %s", s.said)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
@@ -83,10 +86,30 @@ func (s *Server) start(t testing.TB, daemon, owner string, flags []string) {
 	}
 }
 
+// Stop kills the server, as a crash would. It may be called twice.
+func (s *Server) Stop() {
+	_ = s.process.Kill()
+	<-s.ended
+}
+
+// Freeze stops the server amid whatever it does: connections to it are still
+// taken by the system, and nothing answers.
+func (s *Server) Freeze(t testing.TB) { s.signal(t, syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *Server) Thaw(t testing.TB) { s.signal(t, syscall.SIGCONT) }
+
+func (s *Server) signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := s.process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (s *Server) socket() string { return filepath.Join(s.dir, "sock") }
 
 // PID is the process that serves now.
-func (s *Server) PID() int { return s.pid }
+func (s *Server) PID() int { return s.process.Pid }
 
 // Addr is where the server listens.
 func (s *Server) Addr() string { return fmt.Sprintf("127.0.0.1:%d", s.port) }
