@@ -2,9 +2,10 @@
 // database: MySQL or MariaDB, PostgreSQL, or a SQLite file.
 //
 // It is a guest's door. Each statement is a single SELECT with a limit that the
-// server itself enforces, in at most two connections, and nothing of the
-// session is changed that a connection pool in between could hand on to the
-// shop. Errors say in one word and one sentence what a person should do.
+// server itself enforces (for a SQLite file, this process), in at most two
+// connections, and nothing of a PostgreSQL session is changed that a connection
+// pool in between could hand on to the shop. Errors say in one word and one
+// sentence what a person should do.
 //
 // The room knows no shop's tables, no order and no clock, and must never hold a
 // row back or read one twice.
@@ -57,6 +58,10 @@ type Book struct {
 	Engines  []Engine // on which it runs
 	Tables   []Table
 	Prefixed bool // its table names may have a prefix
+	// Keyed says that each Short statement is one that indexes answer, so that
+	// PostgreSQL must not read or hash whole tables for it: left alone it does
+	// while its statistics are old or missing, as after a restored backup.
+	Keyed bool
 }
 
 // DB is a shop's database. It may be used by several goroutines at once.
@@ -67,9 +72,10 @@ type DB struct {
 	prefix string
 	zone   *time.Location
 
-	mu   sync.Mutex
-	has  map[string]bool // "table.column", of the optional ones; nil before the first contact
-	held *held
+	claim claim
+
+	mu  sync.Mutex
+	has map[string]bool // "table" and "table.column" that can be read; nil before the first contact
 }
 
 var plainPrefix = regexp.MustCompile(`^[A-Za-z0-9_]{0,32}$`)
@@ -98,7 +104,7 @@ func Open(book Book, l exporter.Ledger) (*DB, error) {
 	case MySQL:
 		d.pool, d.engine, err = openMySQL(l.DSN)
 	case PostgreSQL:
-		d.pool, d.engine, err = openPostgreSQL(l.DSN)
+		d.pool, d.engine, err = openPostgreSQL(l.DSN, book.Keyed)
 	default:
 		d.pool, d.engine, err = openSQLite(l.DSN)
 	}
@@ -111,12 +117,16 @@ func Open(book Book, l exporter.Ledger) (*DB, error) {
 // engine is what differs between databases.
 type engine interface {
 	kind() Engine
+	account() string // "" where there are none
 	quote(name string) string
-	// query runs one SELECT on a connection that the server ends after limit.
-	// done must be called when the rows have been read.
-	query(ctx context.Context, c *sql.Conn, limit time.Duration, query string, arguments []any) (rows *sql.Rows, done func() error, err error)
+	// query runs one SELECT on a connection, and has the server end it after limit.
+	// claimed tells that the connection holds the claim. done must be called when
+	// the rows have been read.
+	query(ctx context.Context, c *sql.Conn, claimed bool, limit time.Duration, query string, arguments []any) (rows *sql.Rows, done func() error, err error)
 	// explain gives an error its reason, and says what to do about it.
 	explain(err error, software string) error
+	// talks tells whether an error leaves its connection whole.
+	talks(err error) bool
 	lag(ctx context.Context, d *DB) (time.Duration, bool, error)
 	claim(ctx context.Context, d *DB) error
 	// reachable says why the database can't be there at all.
@@ -130,10 +140,25 @@ func EngineOf(dsn string) (Engine, bool) {
 		return PostgreSQL, true
 	case strings.Contains(dsn, "@tcp(") || strings.Contains(dsn, "@unix("):
 		return MySQL, true
-	case dsn == "" || strings.ContainsAny(dsn, "@?\x00") || strings.Contains(dsn, "://") || strings.HasPrefix(dsn, "file:"):
-		return "", false
+	case plainPath(dsn):
+		return SQLite, true
 	}
-	return SQLite, true
+	return "", false
+}
+
+var (
+	drive   = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
+	setting = regexp.MustCompile(`(?i)\b(host|user|password|dbname|sslmode)\s*=`)
+)
+
+// plainPath tells a path from what was meant as some other DSN, which holds a
+// password: a path is quoted in errors.
+func plainPath(dsn string) bool {
+	rest := dsn
+	if drive.MatchString(dsn) {
+		rest = dsn[2:]
+	}
+	return dsn != "" && !strings.ContainsAny(rest, "@?:\x00") && !setting.MatchString(dsn)
 }
 
 func forms(engines []Engine) string {
@@ -158,66 +183,53 @@ func (d *DB) Zone() *time.Location { return d.zone }
 // Table gives a table's name as it stands in a statement.
 func (d *DB) Table(name string) string { return d.engine.quote(d.prefix + name) }
 
-// Close closes the connections.
+// Close closes the connections, and gives up the claim.
 func (d *DB) Close() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var err error
-	if d.held != nil {
-		err = d.held.conn.Close()
-		d.held = nil
+	d.claim.busy.Lock()
+	defer d.claim.busy.Unlock()
+	if d.claim.conn != nil {
+		d.claim.letGo()
 	}
-	return errors.Join(err, d.pool.Close())
+	return d.pool.Close()
 }
 
-// Each runs one SELECT and hands over its rows. Arguments stand for ? outside
-// quotes on every engine. The server ends the statement after limit.
+var aSelect = regexp.MustCompile(`^(?i:SELECT)\s`)
+
+// Each runs one SELECT, which begins with that word, and hands over its rows.
+// Arguments stand for ? outside quotes on every engine. The server ends the
+// statement after limit. A caller who cancels ctx gets context.Canceled.
 func (d *DB) Each(ctx context.Context, limit time.Duration, query string, arguments []any, row func(*sql.Rows) error) error {
+	if !aSelect.MatchString(query) {
+		return errors.New("a statement must begin with SELECT")
+	}
 	if err := d.engine.reachable(); err != nil {
 		return err
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, limit+networkLimit)
 	defer cancel()
-	conn, giveBack, err := d.connection(ctx)
-	if err != nil {
-		return d.explain(err)
+	conn, claimed, giveBack, err := d.connection(ctx)
+	if err == nil {
+		err = d.read(ctx, conn, claimed, limit, query, arguments, row)
+		giveBack(err)
 	}
-	defer giveBack()
-	rows, done, err := d.engine.query(ctx, conn, limit, query, arguments)
+	return d.explain(caller, err)
+}
+
+func (d *DB) read(ctx context.Context, conn *sql.Conn, claimed bool, limit time.Duration, query string, arguments []any, row func(*sql.Rows) error) error {
+	rows, done, err := d.engine.query(ctx, conn, claimed, limit, query, arguments)
 	if err != nil {
-		return d.explain(err)
+		return err
 	}
 	for rows.Next() {
 		if err := row(rows); err != nil {
-			return errors.Join(err, rows.Close(), done())
+			if broken := rows.Err(); broken != nil { // the row only met its end
+				err = broken
+			}
+			return errors.Join(unread(err), rows.Close(), done())
 		}
 	}
-	return d.explain(errors.Join(rows.Err(), rows.Close(), done()))
-}
-
-func (d *DB) explain(err error) error {
-	if err == nil {
-		return nil
-	}
-	if _, told := errors.AsType[*ledger.Error](err); told {
-		return err
-	}
-	return d.engine.explain(err, d.book.Software)
-}
-
-// connection gives the one that holds the claim if it is free, else another.
-func (d *DB) connection(ctx context.Context) (*sql.Conn, func(), error) {
-	d.mu.Lock()
-	held := d.held
-	d.mu.Unlock()
-	if held != nil && held.busy.TryLock() {
-		return held.conn, held.busy.Unlock, nil
-	}
-	conn, err := d.pool.Conn(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	return conn, func() { _ = conn.Close() }, nil
+	return errors.Join(rows.Err(), rows.Close(), done())
 }
 
 // Keys gives the placeholders and the arguments of a list of keys.

@@ -40,18 +40,22 @@ var instants = []string{
 	"2006-01-02 15:04:05.999999999 -0700 MST",
 }
 
+// walls are the forms of wall time.
+var walls = []string{"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"}
+
 // Moment reads a text as Instant or Wall give it. Where it names no zone, it is
 // wall time of the shop; one that the end of summer time makes ambiguous is the
-// later of the two. NULL, a zero date and what isn't a time are the zero time:
-// one odd row must not hide all others.
+// later of the two, and one that its beginning skips is as much later as the
+// clock was put forward. NULL, a zero date and what isn't a time are the zero
+// time: one odd row must not hide all others.
 func (d *DB) Moment(text sql.NullString) time.Time {
 	if !text.Valid || text.String == "" {
 		return time.Time{}
 	}
 	value, _, _ := strings.Cut(text.String, " m=") // Go's monotonic clock
-	for _, layout := range []string{"2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999"} {
-		if t, err := time.ParseInLocation(layout, value, d.zone); err == nil {
-			return later(t).UTC()
+	for _, layout := range walls {
+		if wall, err := time.Parse(layout, value); err == nil {
+			return at(wall, d.zone).UTC()
 		}
 	}
 	for _, layout := range instants {
@@ -62,12 +66,20 @@ func (d *DB) Moment(text sql.NullString) time.Time {
 	return time.Time{}
 }
 
-// later gives the last moment at which the clock on the wall shows the same.
-func later(t time.Time) time.Time {
-	for _, ahead := range []time.Duration{2 * time.Hour, time.Hour, 30 * time.Minute} {
-		if u := t.Add(ahead); u.Format(time.DateTime) == t.Format(time.DateTime) {
-			return u
-		}
+// at gives the moment at which the clocks of a zone show wall, as Moment says.
+func at(wall time.Time, zone *time.Location) time.Time {
+	t := time.Date(wall.Year(), wall.Month(), wall.Day(), wall.Hour(), wall.Minute(), wall.Second(), wall.Nanosecond(), zone)
+	_, offset := t.Zone()
+	if skipped := wall.Sub(t) - time.Duration(offset)*time.Second; skipped > 0 {
+		return t.Add(skipped) // time.Date takes either of the two offsets, by its own lights
+	}
+	_, end := t.ZoneBounds()
+	if end.IsZero() {
+		return t
+	}
+	_, next := end.Zone()
+	if again := t.Add(time.Duration(offset-next) * time.Second); offset > next && !again.Before(end) {
+		return again
 	}
 	return t
 }

@@ -3,13 +3,10 @@ package database
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -18,11 +15,8 @@ import (
 	"shopwatch/rules"
 )
 
-// mysqlEngine is MySQL or MariaDB; which of the two is known after the first contact.
-type mysqlEngine struct {
-	database, user string
-	maria          atomic.Pointer[bool]
-}
+// mysqlEngine is MySQL or MariaDB. Statements are of a form that suits both.
+type mysqlEngine struct{ database, user string }
 
 func openMySQL(dsn string) (*sql.DB, engine, error) {
 	wrong := fmt.Errorf("dsn: not of the form %s", forms([]Engine{MySQL}))
@@ -43,8 +37,9 @@ func openMySQL(dsn string) (*sql.DB, engine, error) {
 		config.Params = map[string]string{}
 	}
 	// A table that is being altered would otherwise hold the statement for a day,
-	// or for a year, and each poll would leave another one behind.
-	config.Params["lock_wait_timeout"] = "2"
+	// or for a year, and each poll would leave another one behind. Shorter than a
+	// statement's limit, so that the error says what the matter is.
+	config.Params["lock_wait_timeout"] = "1"
 	if config.Timeout == 0 {
 		config.Timeout = networkLimit
 	}
@@ -66,40 +61,21 @@ func openMySQL(dsn string) (*sql.DB, engine, error) {
 }
 
 func (*mysqlEngine) kind() Engine             { return MySQL }
+func (e *mysqlEngine) account() string        { return e.user }
 func (*mysqlEngine) quote(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
 func (*mysqlEngine) reachable() error         { return nil }
 
-func (e *mysqlEngine) query(ctx context.Context, c *sql.Conn, limit time.Duration, query string, arguments []any) (*sql.Rows, func() error, error) {
-	maria, err := e.isMaria(ctx, c)
-	if err != nil {
-		return nil, nil, err
-	}
-	rows, err := c.QueryContext(ctx, limited(maria, query, limit), arguments...)
+func (*mysqlEngine) query(ctx context.Context, c *sql.Conn, _ bool, limit time.Duration, query string, arguments []any) (*sql.Rows, func() error, error) {
+	rows, err := c.QueryContext(ctx, limited(query, limit), arguments...)
 	return rows, func() error { return nil }, err
 }
 
-// isMaria asks the server once. A failover may put another in its place, but
-// hardly of another make: a statement in the wrong form then is an error, and
-// asked for anew.
-func (e *mysqlEngine) isMaria(ctx context.Context, c *sql.Conn) (bool, error) {
-	if known := e.maria.Load(); known != nil {
-		return *known, nil
-	}
-	var version string
-	if err := c.QueryRowContext(ctx, "SELECT VERSION()").Scan(&version); err != nil {
-		return false, err
-	}
-	maria := strings.Contains(strings.ToLower(version), "mariadb")
-	e.maria.Store(&maria)
-	return maria, nil
-}
-
-// limited is a SELECT that the server itself ends after limit.
-func limited(maria bool, query string, limit time.Duration) string {
-	if maria {
-		return fmt.Sprintf("SET STATEMENT max_statement_time=%g FOR %s", limit.Seconds(), query)
-	}
-	return fmt.Sprintf("SELECT /*+ MAX_EXECUTION_TIME(%d) */ %s", limit.Milliseconds(), strings.TrimPrefix(query, "SELECT "))
+// limited is a SELECT that the server itself ends after limit. To MySQL the
+// first part is a comment, and to MariaDB the second: so no failover can put a
+// server in place that is told of no limit.
+func limited(query string, limit time.Duration) string {
+	return fmt.Sprintf("/*M!100102 SET STATEMENT max_statement_time=%g FOR */ SELECT /*+ MAX_EXECUTION_TIME(%d) */ %s",
+		limit.Seconds(), limit.Milliseconds(), query[len("SELECT"):])
 }
 
 // Numbers of server errors that there is something to say about.
@@ -110,124 +86,134 @@ const (
 	errNoDatabase         = 1049
 	errShutdown           = 1053
 	errNoColumn           = 1054
+	errSyntax             = 1064
+	errHostBlocked        = 1129
+	errHostDenied         = 1130
 	errTableDenied        = 1142
 	errColumnDenied       = 1143
 	errNoSuchTable        = 1146
+	errUserLimit          = 1203
 	errLockWait           = 1205
 	errUserConnections    = 1226
-	errUserLimit          = 1203
 	errKilled             = 1317
+	errViewBroken         = 1356
+	errTableChanged       = 1412
+	errNoPassword         = 1698
+	errConnectionKilled   = 1927
 	errLimitMariaDB       = 1969
 	errLimitMySQL         = 3024
+	errAccountLocked      = 4151
+	errAccountLockedMySQL = 3118
 )
-
-var errNoTable = errors.New("the table isn't there")
 
 func (e *mysqlEngine) explain(err error, software string) error {
 	at, ok := errors.AsType[*mysql.MySQLError](err)
 	if !ok {
+		switch {
+		case errors.Is(err, mysql.ErrInvalidConn):
+			return because(rules.LedgerAway, "the connection to the database was lost", err)
+		case errors.Is(err, mysql.ErrNativePassword), errors.Is(err, mysql.ErrCleartextPassword), errors.Is(err, mysql.ErrOldPassword),
+			errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrNoTLS):
+			return unfit(rules.LedgerAccess, "user %q can't log in this way: %w", e.user, err)
+		}
 		return away(err)
 	}
-	unfit := func(reason rules.LedgerReason, form string, arguments ...any) error {
-		return &ledger.Error{Reason: reason, Err: fmt.Errorf("%w: "+form, append([]any{ledger.ErrUnfit}, arguments...)...)}
-	}
-	because := func(reason rules.LedgerReason, what string) error {
-		return &ledger.Error{Reason: reason, Err: fmt.Errorf("%s: %w", what, err)}
-	}
 	switch at.Number {
-	case errAccessDenied:
+	case errAccessDenied, errNoPassword, errHostDenied, errAccountLocked, errAccountLockedMySQL:
 		return unfit(rules.LedgerAccess, "the server refuses user %q: check user, password and host of the account", e.user)
 	case errDatabaseDenied, errNoDatabase:
-		return unfit(rules.LedgerAccess, "database %q isn't there, or user %q may not use it", e.database, e.user)
+		return unfit(rules.LedgerAccess, "database %q isn't there, or user %q may read nothing in it", e.database, e.user)
 	case errNoSuchTable:
-		return unfit(rules.LedgerSchema, "%s: check database and table prefix (%w)", at.Message, errNoTable)
+		return &lack{unfit(rules.LedgerSchema, "%s: check database and table prefix", at.Message), theTable}
 	case errNoColumn:
-		return unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", at.Message, software)
+		return &lack{unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", at.Message, software), theColumn}
 	case errTableDenied, errColumnDenied:
-		return unfit(rules.LedgerAccess, "%s: grant SELECT on the columns that the driver reads", at.Message)
+		return &lack{unfit(rules.LedgerAccess, "%s: grant SELECT on the columns that the driver reads", at.Message), theRight}
+	case errViewBroken:
+		return unfit(rules.LedgerSchema, "%s", at.Message)
 	case errLimitMariaDB, errLimitMySQL:
-		return because(rules.LedgerSlow, "the server was too slow and ended the statement")
-	case errLockWait:
-		return because(rules.LedgerLocked, "a table is locked, perhaps being altered")
+		return because(rules.LedgerSlow, "the server was too slow and ended the statement", err)
+	case errLockWait, errTableChanged:
+		return because(rules.LedgerLocked, "a table is locked, perhaps being altered", err)
 	case errTooManyConnections, errUserConnections, errUserLimit:
-		return because(rules.LedgerConnections, "the server takes no more connections")
-	case errShutdown, errKilled:
-		return because(rules.LedgerAway, "the server ended the connection")
+		return because(rules.LedgerConnections, "the server takes no more connections", err)
+	case errHostBlocked:
+		return because(rules.LedgerAway, "the server blocks this host until FLUSH HOSTS", err)
+	case errShutdown, errKilled, errConnectionKilled:
+		return because(rules.LedgerAway, "the server ended the statement or its connection", err)
 	}
-	return because(rules.LedgerOther, "the server says")
+	return because(rules.LedgerOther, "the server says", err)
 }
 
-// away gives the reason of an error that came from no server. A caller who gave
-// up says nothing about the database.
-func away(err error) error {
-	var network net.Error
-	switch {
-	case errors.Is(err, context.Canceled):
-		return err
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return &ledger.Error{Reason: rules.LedgerAway, Err: fmt.Errorf("the database doesn't answer in time: %w", err)}
-	case errors.As(err, &network), errors.Is(err, driver.ErrBadConn), errors.Is(err, mysql.ErrInvalidConn), errors.Is(err, sql.ErrConnDone):
-		return &ledger.Error{Reason: rules.LedgerAway, Err: fmt.Errorf("no connection to the database: %w", err)}
-	}
-	return &ledger.Error{Reason: rules.LedgerOther, Err: err}
+// talks: whatever the server says, it goes on, but for its farewells.
+func (*mysqlEngine) talks(err error) bool {
+	at, ok := errors.AsType[*mysql.MySQLError](err)
+	return ok && at.Number != errShutdown && at.Number != errConnectionKilled
 }
 
-// lag asks MariaDB's or MySQL's own word for it. Accounts that may not ask (it
-// needs SLAVE MONITOR or REPLICATION CLIENT) don't get to know.
-func (e *mysqlEngine) lag(ctx context.Context, d *DB) (time.Duration, bool, error) {
-	conn, giveBack, err := d.connection(ctx)
+// replicas are the forms of the one question: of MariaDB, where there may be
+// several sources, of MySQL, and of MySQL before 8.0.22.
+var replicas = []string{"SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"}
+
+// lag asks the server's own word for it. Accounts that may not ask (it needs
+// SLAVE MONITOR of MariaDB, REPLICATION CLIENT of MySQL) don't get to know.
+func (e *mysqlEngine) lag(ctx context.Context, d *DB) (lag time.Duration, known bool, err error) {
+	conn, _, giveBack, err := d.connection(ctx)
 	if err != nil {
-		return 0, false, d.explain(err)
+		return 0, false, err
 	}
-	defer giveBack()
-	rows, err := conn.QueryContext(ctx, "SHOW SLAVE STATUS")
-	if at, ok := errors.AsType[*mysql.MySQLError](err); ok && at.Number == 1064 { // MySQL 8.4 and later
-		rows, err = conn.QueryContext(ctx, "SHOW REPLICA STATUS")
+	defer func() { giveBack(err) }()
+	for _, question := range replicas {
+		lag, known, err = behind(ctx, conn, question)
+		at, said := errors.AsType[*mysql.MySQLError](err)
+		switch {
+		case said && at.Number == errSyntax:
+			continue
+		case said:
+			return 0, false, nil
+		}
+		return lag, known, err
 	}
-	if _, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		return 0, false, nil
-	}
+	return 0, false, nil
+}
+
+// behind is the greatest lag behind a source. The server knows none while it is
+// cut off from one, or met an error on the way.
+func behind(ctx context.Context, conn *sql.Conn, question string) (lag time.Duration, known bool, err error) {
+	rows, err := conn.QueryContext(ctx, question)
 	if err != nil {
-		return 0, false, d.explain(err)
+		return 0, false, err
 	}
 	defer rows.Close()
 	columns, err := rows.Columns()
 	if err != nil {
-		return 0, false, d.explain(err)
+		return 0, false, err
 	}
-	var lag time.Duration
-	known := false
-	values, targets := make([]sql.NullString, len(columns)), make([]any, len(columns))
-	for i := range values {
-		targets[i] = &values[i]
+	var seconds sql.NullInt64
+	targets := make([]any, len(columns))
+	for i, column := range columns {
+		if targets[i] = new(sql.RawBytes); column == "Seconds_Behind_Master" || column == "Seconds_Behind_Source" {
+			targets[i] = &seconds
+		}
 	}
-	for rows.Next() { // one a source
+	for rows.Next() {
 		if err := rows.Scan(targets...); err != nil {
-			return 0, false, d.explain(err)
+			return 0, false, err
 		}
-		for i, column := range columns {
-			if column != "Seconds_Behind_Master" && column != "Seconds_Behind_Source" {
-				continue
-			}
-			if !values[i].Valid {
-				return 0, false, &ledger.Error{Reason: rules.LedgerReplica, Err: errors.New("the replica doesn't replicate: its own status says why")}
-			}
-			seconds, err := strconv.ParseInt(values[i].String, 10, 64)
-			if err != nil {
-				return 0, false, fmt.Errorf("lag of the replica: %w", err)
-			}
-			lag, known = max(lag, time.Duration(seconds)*time.Second), true
+		if !seconds.Valid {
+			return 0, false, &ledger.Error{Reason: rules.LedgerReplica,
+				Err: errors.New("the replica doesn't replicate: SHOW REPLICA STATUS says why")}
 		}
+		lag, known = max(lag, time.Duration(seconds.Int64)*time.Second), true
 	}
-	return lag, known, d.explain(rows.Err())
+	return lag, known, rows.Err()
 }
 
-// claim holds a lock of the server's under the database's name, on a connection
-// of its own through which polls are read too.
+// claim holds a lock of the server's. MySQL's own word for it ends with the
+// connection at the latest.
 func (e *mysqlEngine) claim(ctx context.Context, d *DB) error {
-	name := lockName(e.database + "/" + d.prefix)
-	ctx, cancel := context.WithTimeout(ctx, networkLimit)
-	defer cancel()
+	key := lockKey(e.database, d.prefix)
+	name := "shopwatch-" + hex.EncodeToString(key[:12]) // MySQL takes 64 characters
 	return d.hold(ctx, func(conn *sql.Conn, has bool) (bool, error) {
 		query := "SELECT COALESCE(GET_LOCK(?, 0), 0)"
 		if has {

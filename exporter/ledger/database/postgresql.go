@@ -3,8 +3,10 @@ package database
 import (
 	"context"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -13,13 +15,15 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"shopwatch/exporter/ledger"
 	"shopwatch/rules"
 )
 
-type postgresEngine struct{ database, user string }
+type postgresEngine struct {
+	database, user string
+	keyed          bool
+}
 
-func openPostgreSQL(dsn string) (*sql.DB, engine, error) {
+func openPostgreSQL(dsn string, keyed bool) (*sql.DB, engine, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil || config.Database == "" || config.User == "" {
 		// The parser's error may quote a piece of the password.
@@ -37,22 +41,38 @@ func openPostgreSQL(dsn string) (*sql.DB, engine, error) {
 	pool.SetMaxOpenConns(2)
 	pool.SetMaxIdleConns(1)
 	pool.SetConnMaxLifetime(30 * time.Minute)
-	return pool, &postgresEngine{database: config.Database, user: config.User}, nil
+	return pool, &postgresEngine{database: config.Database, user: config.User, keyed: keyed}, nil
 }
 
-func (*postgresEngine) kind() Engine { return PostgreSQL }
+func (*postgresEngine) kind() Engine      { return PostgreSQL }
+func (e *postgresEngine) account() string { return e.user }
 func (*postgresEngine) quote(name string) string {
 	return `"` + strings.ReplaceAll(name, `"`, `""`) + `"`
 }
 func (*postgresEngine) reachable() error { return nil }
 
+// byIndex leaves the planner nothing but going along indexes, where there are any.
+const byIndex = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off" +
+	"; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_material = off"
+
 // query reads in a transaction of its own, whose settings end with it: a
-// session's would stay with a connection that a pool hands on to the shop.
-func (*postgresEngine) query(ctx context.Context, c *sql.Conn, limit time.Duration, query string, arguments []any) (*sql.Rows, func() error, error) {
-	begin := fmt.Sprintf("BEGIN READ ONLY; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d",
-		limit.Milliseconds(), min(limit, Short).Milliseconds())
-	end := func() error {
-		_, err := c.ExecContext(context.WithoutCancel(ctx), "ROLLBACK") // nothing was written; it also ends a failed one
+// session's would stay with a connection that a pool hands on. The connection
+// that holds the claim is in a transaction already, and what is read within it
+// leaves no lock and no setting behind either.
+func (e *postgresEngine) query(ctx context.Context, c *sql.Conn, claimed bool, limit time.Duration, query string, arguments []any) (*sql.Rows, func() error, error) {
+	begin, end := "BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY", "ROLLBACK" // nothing was written; it also ends a failed one
+	if claimed {
+		begin, end = "SAVEPOINT reading", "ROLLBACK TO reading; RELEASE reading"
+	}
+	// Waiting for a lock ends first, so that the error says what the matter is.
+	begin += fmt.Sprintf("; SET LOCAL statement_timeout = %d; SET LOCAL lock_timeout = %d", limit.Milliseconds(), Short.Milliseconds()/2)
+	if e.keyed && limit <= Short {
+		begin += byIndex
+	}
+	done := func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), networkLimit)
+		defer cancel()
+		_, err := c.ExecContext(ctx, end)
 		return err
 	}
 	if _, err := c.ExecContext(ctx, begin); err != nil {
@@ -60,10 +80,10 @@ func (*postgresEngine) query(ctx context.Context, c *sql.Conn, limit time.Durati
 	}
 	rows, err := c.QueryContext(ctx, numbered(query), arguments...)
 	if err != nil {
-		_ = end() // a lost connection can't, and is closed by the pool
+		_ = done() // a lost connection can't, and is closed by the pool
 		return nil, nil, err
 	}
-	return rows, end, nil
+	return rows, done, nil
 }
 
 // numbered writes $1, $2… for each ? outside quotes.
@@ -91,18 +111,19 @@ func numbered(query string) string {
 
 func (e *postgresEngine) explain(err error, software string) error {
 	at, ok := errors.AsType[*pgconn.PgError](err)
+	refused, connecting := errors.AsType[*pgconn.ConnectError](err)
 	if !ok {
-		if refused, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		if connecting {
 			// It quotes host, user and database, and never the password.
-			return &ledger.Error{Reason: rules.LedgerAway, Err: fmt.Errorf("no connection to the database: %w", refused)}
+			return because(rules.LedgerAway, "no connection to the database", refused)
+		}
+		if pgconn.SafeToRetry(err) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+			return because(rules.LedgerAway, "the connection to the database was lost", err)
 		}
 		return away(err)
 	}
-	unfit := func(reason rules.LedgerReason, form string, arguments ...any) error {
-		return &ledger.Error{Reason: reason, Err: fmt.Errorf("%w: "+form, append([]any{ledger.ErrUnfit}, arguments...)...)}
-	}
-	because := func(reason rules.LedgerReason, what string) error {
-		return &ledger.Error{Reason: reason, Err: fmt.Errorf("%s: %w", what, err)}
+	if connecting && at.Code == "42501" {
+		return unfit(rules.LedgerAccess, "%s: grant CONNECT on it to user %q", at.Message, e.user)
 	}
 	switch at.Code {
 	case "28P01", "28000":
@@ -110,39 +131,78 @@ func (e *postgresEngine) explain(err error, software string) error {
 	case "3D000":
 		return unfit(rules.LedgerAccess, "database %q isn't there", e.database)
 	case "42P01":
-		return unfit(rules.LedgerSchema, "%s: check database, schema and table prefix (%w)", at.Message, errNoTable)
+		return &lack{unfit(rules.LedgerSchema, "%s: check database, table prefix, search_path, and that user %q has USAGE on the schema", at.Message, e.user), theTable}
 	case "42703":
-		return unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", at.Message, software)
+		return &lack{unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", at.Message, software), theColumn}
 	case "42501":
-		return unfit(rules.LedgerAccess, "%s: grant SELECT on the columns that the driver reads", at.Message)
+		return &lack{unfit(rules.LedgerAccess, "%s: grant SELECT on the columns that the driver reads", at.Message), theRight}
+	case "42883", "42804": // a column of a type that the driver's expressions don't take
+		return unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", at.Message, software)
 	case "57014":
-		return because(rules.LedgerSlow, "the server was too slow and ended the statement")
-	case "55P03", "40P01":
-		return because(rules.LedgerLocked, "a table is locked, perhaps being altered")
+		return because(rules.LedgerSlow, "the server was too slow and ended the statement", err)
+	case "55P03":
+		return because(rules.LedgerLocked, "a table is locked, perhaps being altered", err)
 	case "53300":
-		return because(rules.LedgerConnections, "the server takes no more connections")
-	case "57P01", "57P02", "57P03", "57P05":
-		return because(rules.LedgerAway, "the server is starting or ending")
-	case "40001":
-		return because(rules.LedgerReplica, "the replica had to end the statement")
+		return because(rules.LedgerConnections, "the server takes no more connections", err)
+	case "40001", "40P01": // what we read is never in conflict but on a standby
+		return because(rules.LedgerReplica, "the replica had to end the statement", err)
 	}
-	return because(rules.LedgerOther, "the server says")
+	switch {
+	case strings.HasPrefix(at.Code, "57P"), strings.HasPrefix(at.Code, "08"), at.Code == "25P03":
+		return because(rules.LedgerAway, "the server ended the connection, or takes none yet", err)
+	}
+	return because(rules.LedgerOther, "the server says", err)
 }
 
-// lag is the age of what was replayed last; a replica that has replayed all that
-// it received is not behind, however long nothing was written.
+// talks: a fatal error is the connection's last.
+func (*postgresEngine) talks(err error) bool {
+	at, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && at.Severity == "ERROR"
+}
+
+// lag is the age of the newest transaction that was replayed, less the time for
+// which there was nothing to replay: a standby that has replayed all that it was
+// sent isn't behind, as long as its primary still sends.
 func (e *postgresEngine) lag(ctx context.Context, d *DB) (lag time.Duration, known bool, err error) {
 	err = d.Each(ctx, Short, `SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN 0
-		WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() THEN 0
+		WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT pid FROM pg_stat_wal_receiver) THEN 0
 		ELSE COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::float8`, nil, func(rows *sql.Rows) error {
 		var seconds float64
 		err := rows.Scan(&known, &seconds)
 		lag = time.Duration(max(0, seconds) * float64(time.Second))
 		return err
 	})
+	if at, ok := errors.AsType[*pgconn.PgError](err); ok && (at.Code == "0A000" || at.Code == "42501" || at.Code == "42883") {
+		return 0, false, nil // a server that is not quite PostgreSQL
+	}
 	return lag, known, err
 }
 
-// claim can't hold a lock: a session's would stay with a connection that a pool
-// hands on. The lock of the state file has to do.
-func (*postgresEngine) claim(context.Context, *DB) error { return nil }
+// claim holds an advisory lock for a transaction, not for a session: behind a
+// pool in transaction mode a session's lock would stay with a connection that is
+// handed on, while a transaction keeps its connection, and the pool ends both when
+// we are gone. The transaction is idle but for our reading, holds nothing else,
+// not even VACUUM up, and is begun anew every ten minutes.
+func (e *postgresEngine) claim(ctx context.Context, d *DB) error {
+	hash := lockKey(e.database, d.prefix)
+	high, low := binary.BigEndian.Uint32(hash[:]), binary.BigEndian.Uint32(hash[4:])
+	check := fmt.Sprintf(`SELECT clock_timestamp() - transaction_timestamp() < interval '10 minutes' AND EXISTS (SELECT FROM pg_locks
+		WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND classid = %d AND objid = %d AND objsubid = 1 AND granted)`, high, low)
+	// All at once, so that it hardly has time to become another's between. Where it
+	// is another's, the division by zero says so.
+	take := fmt.Sprintf(`ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;
+		SELECT 1 / pg_try_advisory_xact_lock(%d)::int`, int64(uint64(high)<<32|uint64(low)))
+	return d.hold(ctx, func(conn *sql.Conn, has bool) (mine bool, err error) {
+		if has {
+			if err := conn.QueryRowContext(ctx, check).Scan(&mine); err != nil || mine {
+				return mine, err
+			}
+		}
+		_, err = conn.ExecContext(ctx, take)
+		if at, ok := errors.AsType[*pgconn.PgError](err); ok && at.Code == "22012" {
+			_, err = conn.ExecContext(ctx, "ROLLBACK")
+			return false, err
+		}
+		return err == nil, err
+	})
+}

@@ -11,7 +11,8 @@ import (
 	"strings"
 	"time"
 
-	_ "modernc.org/sqlite" // the database/sql driver "sqlite"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 
 	"shopwatch/exporter/ledger"
 	"shopwatch/rules"
@@ -39,7 +40,8 @@ func openSQLite(path string) (*sql.DB, engine, error) {
 	return pool, &sqliteEngine{path}, nil
 }
 
-func (*sqliteEngine) kind() Engine { return SQLite }
+func (*sqliteEngine) kind() Engine    { return SQLite }
+func (*sqliteEngine) account() string { return "" }
 
 // quote uses MySQL's quotes: of an unknown name in its own, SQLite makes a text.
 func (*sqliteEngine) quote(name string) string {
@@ -49,18 +51,20 @@ func (*sqliteEngine) quote(name string) string {
 // reachable looks for the file, since SQLite says "unable to open database file"
 // for every reason there is.
 func (e *sqliteEngine) reachable() error {
-	_, err := os.Stat(e.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	info, err := os.Stat(e.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return &ledger.Error{Reason: rules.LedgerAway, Err: fmt.Errorf("the shop's database %q isn't there", e.path)}
-	}
-	if err != nil {
-		return &ledger.Error{Reason: rules.LedgerAccess, Err: fmt.Errorf("the shop's database: %w", err)}
+	case err != nil:
+		return because(rules.LedgerAccess, "the shop's database", err)
+	case info.IsDir():
+		return unfit(rules.LedgerAccess, "%q is a directory, and not the shop's database", e.path)
 	}
 	return nil
 }
 
 // query is ended by this process: there is no server.
-func (*sqliteEngine) query(ctx context.Context, c *sql.Conn, limit time.Duration, query string, arguments []any) (*sql.Rows, func() error, error) {
+func (*sqliteEngine) query(ctx context.Context, c *sql.Conn, _ bool, limit time.Duration, query string, arguments []any) (*sql.Rows, func() error, error) {
 	ctx, cancel := context.WithTimeout(ctx, limit+busyTimeout)
 	rows, err := c.QueryContext(ctx, query, arguments...)
 	if err != nil {
@@ -71,29 +75,39 @@ func (*sqliteEngine) query(ctx context.Context, c *sql.Conn, limit time.Duration
 }
 
 func (e *sqliteEngine) explain(err error, software string) error {
-	unfit := func(reason rules.LedgerReason, form string, arguments ...any) error {
-		return &ledger.Error{Reason: reason, Err: fmt.Errorf("%w: "+form, append([]any{ledger.ErrUnfit}, arguments...)...)}
+	at, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return because(rules.LedgerSlow, "the statement took too long and was ended", err)
+		}
+		return away(err)
+	}
+	switch at.Code() & 0xff { // the rest says more than there is to do about
+	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY:
+		return because(rules.LedgerAccess, fmt.Sprintf("the shop's database %q can't be opened: our account must be able to read it"+
+			" and its -wal and -shm files, and to make those in its directory while the shop doesn't run", e.path), err)
+	case sqlite3.SQLITE_NOTADB:
+		return unfit(rules.LedgerSchema, "%q is no SQLite file", e.path)
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_SCHEMA:
+		return because(rules.LedgerLocked, "the shop holds its database locked", err)
+	case sqlite3.SQLITE_INTERRUPT:
+		return because(rules.LedgerSlow, "the statement took too long and was ended", err)
+	case sqlite3.SQLITE_IOERR:
+		return because(rules.LedgerAway, fmt.Sprintf("the shop's database %q can't be read", e.path), err)
 	}
 	switch text := err.Error(); {
-	case strings.Contains(text, "unable to open database file"):
-		return &ledger.Error{Reason: rules.LedgerAccess,
-			Err: fmt.Errorf("the shop's database %q can't be opened: its -wal and -shm files must be readable too: %w", e.path, err)}
-	case strings.Contains(text, "file is not a database"):
-		return unfit(rules.LedgerSchema, "%q is no SQLite file", e.path)
 	case strings.Contains(text, "no such table"):
-		return unfit(rules.LedgerSchema, "%s in %q: is it the file of %s? (%w)", text, e.path, software, errNoTable)
+		return &lack{unfit(rules.LedgerSchema, "%s in %q: is it the file of %s?", text, e.path, software), theTable}
 	case strings.Contains(text, "no such column"):
-		return unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", text, software)
-	case strings.Contains(text, "database is locked"), strings.Contains(text, "SQLITE_BUSY"):
-		return &ledger.Error{Reason: rules.LedgerLocked, Err: fmt.Errorf("the shop holds its database locked: %w", err)}
-	case errors.Is(err, context.DeadlineExceeded), strings.Contains(text, "interrupted"):
-		return &ledger.Error{Reason: rules.LedgerSlow, Err: fmt.Errorf("the statement took too long and was ended: %w", err)}
+		return &lack{unfit(rules.LedgerSchema, "%s: is the shop %s, of a version that is supported?", text, software), theColumn}
 	}
-	return away(err)
+	return because(rules.LedgerOther, "SQLite says", err)
 }
+
+func (*sqliteEngine) talks(error) bool { return true }
 
 func (*sqliteEngine) lag(context.Context, *DB) (time.Duration, bool, error) { return 0, false, nil }
 
-// claim: whoever reads the file is on this machine, where the lock of the state
-// file is.
+// claim: a file knows no lock that ends with us and isn't in the shop's way. Who
+// reads it is on this machine, where the lock of the state file is.
 func (*sqliteEngine) claim(context.Context, *DB) error { return nil }
