@@ -96,7 +96,7 @@ func buy(t *testing.T, s *shop, product, orders int) []int64 {
 	ids := make([]int64, orders)
 	for i := range ids {
 		at := ledgertest.Now.Add(time.Duration(i) * time.Second)
-		ids[i] = s.order(t, product, 1, at)
+		ids[i] = s.order(s.db, product, 1, at)
 		s.Pay(t, ids[i], at.Add(10*time.Second))
 	}
 	return ids

@@ -63,19 +63,35 @@ func (s *shop) Ledger() exporter.Ledger {
 
 func (s *shop) Open(l exporter.Ledger) (ledger.Driver, error) { return qsfaka.Open(l) }
 
-func (s *shop) Create(t testing.TB, at time.Time) int64 { return s.order(t, 2, 1, at) }
+func (s *shop) Create(_ testing.TB, at time.Time) int64 { return s.order(s.db, 2, 1, at) }
+
+// CreateSlowly books an order that nobody sees until commit.
+func (s *shop) CreateSlowly(_ testing.TB, at time.Time) (id int64, commit func()) {
+	s.t.Helper()
+	tx, err := s.db.Begin()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.order(tx, 2, 1, at), func() {
+		if err := tx.Commit(); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
 
 // order books an unpaid order.
-func (s *shop) order(t testing.TB, product, quantity int, at time.Time) int64 {
-	t.Helper()
-	result, err := s.db.Exec("INSERT INTO `order` (user_id,goods_id,trade_no,channel_id,quantity,total_price,create_at)"+
+func (s *shop) order(db interface {
+	Exec(string, ...any) (sql.Result, error)
+}, product, quantity int, at time.Time) int64 {
+	s.t.Helper()
+	result, err := db.Exec("INSERT INTO `order` (user_id,goods_id,trade_no,channel_id,quantity,total_price,create_at)"+
 		" VALUES (9,?,CONCAT('QS','270314233000',LEFT(MD5(UUID()),8)),1,?,10,?)", product, quantity, at.Unix())
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	id, err := result.LastInsertId()
 	if err != nil {
-		t.Fatal(err)
+		s.t.Fatal(err)
 	}
 	return id
 }
@@ -83,6 +99,18 @@ func (s *shop) order(t testing.TB, product, quantity int, at time.Time) int64 {
 func (s *shop) Pay(_ testing.TB, id int64, at time.Time) {
 	s.t.Helper()
 	s.run(fmt.Sprintf("UPDATE `order` SET status=1, success_at=%d WHERE id=%d", at.Unix(), id))
+}
+
+// Expire closes an unpaid order.
+func (s *shop) Expire(_ testing.TB, id int64, _ time.Time) {
+	s.t.Helper()
+	s.run(fmt.Sprintf("UPDATE `order` SET status=2 WHERE id=%d", id))
+}
+
+// Refund gives the money back.
+func (s *shop) Refund(_ testing.TB, id int64, _ time.Time) {
+	s.t.Helper()
+	s.run(fmt.Sprintf("UPDATE `order` SET status=3 WHERE id=%d", id))
 }
 
 // Deliver refills and opens the order's page.
