@@ -156,10 +156,10 @@ func (b *book) shop(id string, guessable bool) orders.Shop {
 // made is an Orders for shops; change, if not nil, sets what a test is about.
 func made(t testing.TB, change func(*orders.Config), shops ...orders.Shop) *orders.Orders {
 	t.Helper()
-	plenty := orders.Limit{Every: time.Nanosecond, Burst: 1 << 20}
+	const plenty = 1 << 20
 	config := orders.Config{
 		Shops:     func() []orders.Shop { return shops },
-		Token:     func() string { return pageToken },
+		Token:     pageToken,
 		Operator:  func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer "+operatorToken },
 		PerCaller: plenty, Total: plenty,
 	}

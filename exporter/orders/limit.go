@@ -9,14 +9,10 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limit is how often something may happen: Burst times at once, and one more
-// each time that Every has passed.
-type Limit struct {
-	Every time.Duration
-	Burst int
+// perMinute lets n happen a minute, half of them at once.
+func perMinute(n int) *rate.Limiter {
+	return rate.NewLimiter(rate.Limit(n)/60, max(1, n/2))
 }
-
-func (l Limit) limiter() *rate.Limiter { return rate.NewLimiter(rate.Every(l.Every), l.Burst) }
 
 // maxCallers is how many callers are remembered. Whoever has asked least lately
 // is forgotten first; that lets nobody ask more often than the limit of all.
@@ -24,7 +20,7 @@ const maxCallers = 10_000
 
 // limits hold each caller, and all together, to how often they may look up.
 type limits struct {
-	each, all Limit
+	each int // a minute
 
 	mu      sync.Mutex
 	total   *rate.Limiter
@@ -38,8 +34,8 @@ type caller struct {
 	limiter *rate.Limiter
 }
 
-func newLimits(each, all Limit) *limits {
-	return &limits{each: each, all: all, total: all.limiter(), callers: map[[sha256.Size]byte]*list.Element{}}
+func newLimits(each, all int) *limits {
+	return &limits{each: each, total: perMinute(all), callers: map[[sha256.Size]byte]*list.Element{}}
 }
 
 // take lets a caller look up now, or says after how long to try again.
@@ -68,7 +64,7 @@ func (l *limits) of(name string) *rate.Limiter {
 		delete(l.callers, idle.Value.(*caller).digest)
 		l.recent.Remove(idle)
 	}
-	fresh := &caller{digest: digest, limiter: l.each.limiter()}
+	fresh := &caller{digest: digest, limiter: perMinute(l.each)}
 	l.callers[digest] = l.recent.PushFront(fresh)
 	return fresh.limiter
 }

@@ -38,13 +38,13 @@ type Question struct {
 
 // lookup answers POST /api/orders/lookup: to the page for a buyer, and to the owner.
 func (o *Orders) lookup(w http.ResponseWriter, r *http.Request) {
-	owner, token := o.Operator(r), o.Token()
+	owner := o.Operator(r)
 	switch {
 	case owner:
-	case token == "":
-		http.Error(w, "buyers can't look up orders here: no token is configured for it", http.StatusNotFound)
+	case o.Token == "":
+		http.Error(w, "buyers can't look up orders here: exporter.orders.lookup_token has no value", http.StatusNotFound)
 		return
-	case !bears(r, token):
+	case !bears(r, o.Token):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "send the token for look-ups as a bearer token", http.StatusUnauthorized)
 		return
@@ -149,33 +149,35 @@ func (o *Orders) tell(ctx context.Context, q Question, owner bool) answer {
 	return answer{status: http.StatusOK, body: progress}
 }
 
-var (
-	errSlow = errors.New("the database takes too long")
-	errBusy = errors.New("too many look-ups are under way")
-)
+var errSlow = errors.New("the database takes too long")
 
-// find asks the shop's database and gives up in time, also where the database
+// find asks the shop's database, and gives up in time also where the database
 // doesn't: then the look-up keeps its place until it ends.
 func (o *Orders) find(ctx context.Context, shop Shop, number string, within time.Duration) (exporter.Found, error) {
-	if !o.enter(shop.ID) {
-		return exporter.Found{}, errBusy
-	}
-	asking, cancel := context.WithCancel(ctx)
-	defer cancel()
 	type result struct {
 		found exporter.Found
 		err   error
 	}
+	asking, cancel := context.WithCancel(ctx)
+	defer cancel()
 	results := make(chan result, 1)
-	go func() {
-		found, err := shop.Follower.Find(asking, number)
-		o.leave(shop.ID)
-		results <- result{found, err}
-	}()
+	places, late := o.placesOf(shop.ID), o.After(within)
+	select {
+	case places <- struct{}{}:
+		go func() {
+			found, err := shop.Follower.Find(asking, number)
+			<-places
+			results <- result{found, err}
+		}()
+	case <-late:
+		return exporter.Found{}, errSlow // which those who have the places tell the log
+	case <-ctx.Done():
+		return exporter.Found{}, ctx.Err()
+	}
 	var got result
 	select {
 	case got = <-results:
-	case <-o.After(within):
+	case <-late:
 		got.err = errSlow
 	case <-ctx.Done():
 	}
@@ -186,23 +188,14 @@ func (o *Orders) find(ctx context.Context, shop Shop, number string, within time
 	return got.found, got.err
 }
 
-// enter takes one of the shop's places for look-ups, if there is one.
-func (o *Orders) enter(shop string) bool {
+// placesOf are the shop's places for look-ups.
+func (o *Orders) placesOf(shop string) chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.asking[shop] >= o.Concurrency {
-		return false
+	if o.places[shop] == nil {
+		o.places[shop] = make(chan struct{}, o.Concurrency)
 	}
-	o.asking[shop]++
-	return true
-}
-
-func (o *Orders) leave(shop string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.asking[shop]--; o.asking[shop] == 0 {
-		delete(o.asking, shop)
-	}
+	return o.places[shop]
 }
 
 // heed tells the log once when look-ups begin to fail, and once when they work

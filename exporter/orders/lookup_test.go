@@ -228,8 +228,8 @@ func TestFewAskADatabaseAtOnceAndOneShopDoesNotHoldUpAnother(t *testing.T) {
 			t.Errorf("the database was asked %d times at once, want 3", hung.asked)
 		}
 		time.Sleep(time.Minute)
-		if w, _ := ask(o, `{"shop":"a","number":"STUCKMACHINE0001"}`); w.Code != 503 || hung.asked != 3 {
-			t.Errorf("a database that hangs was asked again, or answered %d", w.Code)
+		if w, took := ask(o, `{"shop":"a","number":"STUCKMACHINE0001"}`); w.Code != 503 || took != moment || hung.asked != 3 {
+			t.Errorf("a database that hangs was asked %d times, or answered %d after %s", hung.asked, w.Code, took)
 		}
 		if w, _ := ask(o, `{"shop":"b","number":"STUCKMACHINE0001"}`); w.Code != 200 {
 			t.Errorf("the other shop was answered %d", w.Code)
@@ -239,6 +239,27 @@ func TestFewAskADatabaseAtOnceAndOneShopDoesNotHoldUpAnother(t *testing.T) {
 		hung.before = nil
 		if w, _ := ask(o, `{"shop":"a","number":"STUCKMACHINE0001"}`); w.Code != 200 {
 			t.Errorf("after the queries ended: %d", w.Code)
+		}
+	})
+}
+
+func TestACrowdThatComesAtOnceIsAnsweredOneAfterTheOther(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook(time.Now())
+		b.before = func(context.Context) error { time.Sleep(10 * time.Millisecond); return nil }
+		o := made(t, func(c *orders.Config) { c.Concurrency = 2 }, b.shop("main", false))
+		codes := make(chan int)
+		for range 40 {
+			go func() {
+				w, _ := ask(o, question("STUCKMACHINE0001", ""))
+				codes <- w.Code
+			}()
+		}
+		for range 40 {
+			if code := <-codes; code != 200 {
+				t.Errorf("one of the crowd was answered %d", code)
+			}
 		}
 	})
 }
@@ -303,7 +324,7 @@ func TestTheDoorsOpenToTheirTokensAlone(t *testing.T) {
 		b := newBook(time.Now())
 		shop := b.shop("main", true)
 		open := made(t, nil, shop)
-		closed := made(t, func(c *orders.Config) { c.Token = nil }, shop)
+		closed := made(t, func(c *orders.Config) { c.Token = "" }, shop)
 		for _, c := range []struct {
 			name                string
 			door                http.Handler
@@ -350,8 +371,7 @@ func TestTheOperatorIsToldAtOnceWithTheKeyAndNeedsNoAmount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBook(time.Now())
 		b.before = func(context.Context) error { time.Sleep(2 * time.Second); return nil }
-		never := orders.Limit{Every: 24 * time.Hour, Burst: 1}
-		o := made(t, func(c *orders.Config) { c.PerCaller, c.Total = never, never }, b.shop("main", true))
+		o := made(t, func(c *orders.Config) { c.PerCaller, c.Total = 1, 1 }, b.shop("main", true))
 		for range 3 {
 			w, took := askAs(o, operatorToken, question("WAITSFORPERSON02", ""))
 			var p orders.Progress

@@ -63,14 +63,14 @@ type Shop struct {
 type Config struct {
 	// Shops gives the shops as they are now; it must not wait.
 	Shops func() []Shop
-	// Token gives the secret with which the public page asks for buyers; nil, or
-	// "": buyers can't look up.
-	Token func() string
+	// Token is the secret with which the public page asks for buyers; "": buyers
+	// can't look up.
+	Token string
 	// Operator reports whether a request is the owner's.
 	Operator func(*http.Request) bool
 
-	PerCaller Limit // of each caller's look-ups; default 5 at once, then 10 a minute
-	Total     Limit // of all buyers' look-ups; default 40 at once, then 20 a second
+	PerCaller int // look-ups a minute of each caller, half of them at once; default 10
+	Total     int // look-ups a minute of all buyers, half of them at once; default 300
 	// Concurrency is how many look-ups ask one shop's database at once; default
 	// 4, since its polls go over the same one or two connections.
 	Concurrency int
@@ -88,8 +88,8 @@ type Orders struct {
 	limits *limits
 
 	mu      sync.Mutex
-	asking  map[string]int  // look-ups under way, by shop
-	failing map[string]bool // shops whose last look-up failed
+	places  map[string]chan struct{} // of the look-ups under way, by shop
+	failing map[string]bool          // shops whose last look-up failed
 }
 
 // New makes an Orders.
@@ -97,11 +97,8 @@ func New(config Config) (*Orders, error) {
 	if config.Shops == nil || config.Operator == nil {
 		return nil, errors.New("answers about orders need shops, and a way to know the operator")
 	}
-	if config.Token == nil {
-		config.Token = func() string { return "" }
-	}
-	config.PerCaller = cmp.Or(config.PerCaller, Limit{Every: 6 * time.Second, Burst: 5})
-	config.Total = cmp.Or(config.Total, Limit{Every: 50 * time.Millisecond, Burst: 40})
+	config.PerCaller = cmp.Or(config.PerCaller, 10)
+	config.Total = cmp.Or(config.Total, 300)
 	config.Concurrency = cmp.Or(config.Concurrency, 4)
 	if config.Now == nil {
 		config.Now = time.Now
@@ -114,7 +111,7 @@ func New(config Config) (*Orders, error) {
 	}
 	o := &Orders{
 		Config: config, mux: http.NewServeMux(), limits: newLimits(config.PerCaller, config.Total),
-		asking: map[string]int{}, failing: map[string]bool{},
+		places: map[string]chan struct{}{}, failing: map[string]bool{},
 	}
 	o.mux.HandleFunc("GET "+Path, o.list)
 	o.mux.HandleFunc("POST "+LookupPath, o.lookup)
