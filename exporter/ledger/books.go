@@ -100,7 +100,7 @@ func (f *Follower) publish(began time.Time, err error) {
 func (f *Follower) look(now time.Time, took time.Duration, success *time.Time) view {
 	s := f.state
 	b := exporter.Books{
-		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, FailedJobs: -1,
+		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, NegativeAges: s.negative, FailedJobs: -1,
 		StockHidden: f.stockHidden, StockCounted: f.stockCounted,
 		Up: success != nil, PollDuration: took, Problem: "not read yet",
 		Waiting: map[rules.Kind]map[rules.Age]int{}, Oldest: map[rules.Kind]time.Time{},
@@ -125,9 +125,10 @@ func (f *Follower) look(now time.Time, took time.Duration, success *time.Time) v
 		if !waits {
 			continue
 		}
-		b.Waiting[kind][f.tier(t.since.ago(now))]++
-		if first, some := oldest[kind]; !some || t.since < first {
-			oldest[kind] = t.since
+		since := min(t.since, at(now)) // clocks may disagree
+		b.Waiting[kind][f.tier(since.ago(now))]++
+		if first, some := oldest[kind]; !some || since < first {
+			oldest[kind] = since
 		}
 		if state == exporter.FailedShortOfStock {
 			b.ShortOfStock++

@@ -13,11 +13,15 @@ func (r *round) coldStart(ctx context.Context) (Place, error) {
 	if err != nil {
 		return Place{}, fmt.Errorf("find the newest order: %w", err)
 	}
-	first, err := firstSince(ctx, r.driver, last, r.now.Add(-r.ledger.Lookback))
+	// Keys don't follow the creation times to the minute: transactions take their
+	// time, and an hour may come twice.
+	r.since = r.now.Add(-r.ledger.Lookback)
+	first, err := firstSince(ctx, r.driver, last, r.since.Add(-aheadLimit-fold(r.ledger.Zone, r.since)))
 	if err != nil {
 		return Place{}, err
 	}
 	r.logger.Info("cold start", "first_order", first, "lookback", r.ledger.Lookback)
+	last.Created = settle(r.ledger.Zone, last.Created, r.now, time.Time{})
 	r.state.start(first, last, r.now)
 	return last, nil
 }

@@ -83,8 +83,13 @@ func TestNoDurationIsNegative(t *testing.T) {
 	if got := s.waiting(rules.Automatic); got != [3]int{1, 0, 0} {
 		t.Errorf("waiting = %v", got)
 	}
-	if oldest := s.Books().Oldest[rules.Automatic]; !oldest.Equal(start) {
+	b := s.Books()
+	if oldest := b.Oldest[rules.Automatic]; !oldest.Equal(start) {
 		t.Errorf("oldest waits since %v, want now", oldest)
+	}
+	s.poll()
+	if b.NegativeAges != 1 || s.Books().NegativeAges != 1 {
+		t.Errorf("%d orders of a time to come, want 1", b.NegativeAges)
 	}
 }
 

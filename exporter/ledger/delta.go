@@ -20,6 +20,7 @@ func (r *round) delta(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read orders after %d: %w", from, err)
 		}
+		r.settle(orders)
 		if back, err := r.turnedBack(ctx, orders); err != nil || back {
 			if err != nil {
 				return err
@@ -55,7 +56,11 @@ func (r *round) arrive(o exporter.Order, known int64) {
 		if r.timely {
 			r.arrivals.add(o, r.now)
 		}
-		r.meet(o, false)
+		if o.Created.IsZero() || !o.Created.Before(r.since) {
+			r.meet(o, false)
+		} else {
+			r.dig(o)
+		}
 	case o.ID > known:
 		// It was gone and is there again, as after a change of servers: it was counted,
 		// unless it came late.
@@ -108,6 +113,7 @@ func (r *round) turnedBack(ctx context.Context, orders []exporter.Order) (bool, 
 	if last.ID > s.tail {
 		return false, nil // it came just now
 	}
+	last.Created = settle(r.ledger.Zone, last.Created, s.marked.time(), time.Time{})
 	if at(last.Created) > s.marked+moment(aheadLimit.Milliseconds()) {
 		return true, nil
 	}

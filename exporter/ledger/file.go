@@ -32,6 +32,7 @@ type head struct {
 	Revenue  []revenue         `json:"revenue"`
 	Unknown  uint64            `json:"unknown_statuses"`
 	Dropped  uint64            `json:"dropped,omitzero"`
+	Negative uint64            `json:"negative_ages,omitzero"`
 
 	// What the numbers of an open order are, and what its state and payment mean:
 	// places in these lists, of payments from 1.
@@ -71,7 +72,7 @@ func (s *state) write(w io.Writer, shop, software string, now time.Time) error {
 	h := head{
 		Shop: shop, Software: software, Saved: now, Success: s.success,
 		Mark: s.mark, Marked: s.marked, Tail: s.tail, Newest: s.newest, Quiet: s.quiet,
-		Late: s.late, Items: s.items, Unknown: s.unknown, Dropped: s.dropped,
+		Late: s.late, Items: s.items, Unknown: s.unknown, Dropped: s.dropped, Negative: s.negative,
 		Columns: columns, States: states, Payments: s.payments.list,
 	}
 	for _, n := range s.gaps.list {
@@ -157,7 +158,7 @@ func read(data []byte, shop, software string) (*state, error) {
 		s.currencies.intern(r.Currency)
 		s.revenue[exporter.Money{Payment: r.Payment, Currency: r.Currency}] += r.Amount
 	}
-	s.late, s.unknown, s.dropped = f.Late, f.Unknown, f.Dropped
+	s.late, s.unknown, s.dropped, s.negative = f.Late, f.Unknown, f.Dropped, f.Negative
 	return s, nil
 }
 

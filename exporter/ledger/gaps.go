@@ -66,7 +66,7 @@ func (g *gaps) take(id int64) bool {
 
 // due gives the gaps that the poll of this turn asks for: all, or in turns those
 // that it can afford, so that none waits for more than four polls.
-func (g *gaps) due(turn uint32) []gap {
+func (g *gaps) due(turn uint32, now time.Time) []gap {
 	all := 0
 	for _, n := range g.list {
 		all += n.cost()
@@ -85,6 +85,7 @@ func (g *gaps) due(turn uint32) []gap {
 			continue // noticed just now
 		}
 		n.turn, g.next = turn, n.to
+		n.noticed = min(n.noticed, at(now)) // a clock may have been set back
 		due = append(due, *n)
 		if budget -= n.cost(); budget <= 0 {
 			break
@@ -112,13 +113,14 @@ func (r *round) fill(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("look for %d keys that were missing: %w", len(batch), err)
 		}
+		r.settle(orders)
 		for _, o := range orders {
 			r.find(o)
 		}
 		batch = batch[:0]
 		return nil
 	}
-	for _, n := range r.state.gaps.due(r.turn) {
+	for _, n := range r.state.gaps.due(r.turn, r.now) {
 		if n.to-n.from >= MaxBatch {
 			if err := r.search(ctx, n); err != nil {
 				return err
@@ -152,6 +154,7 @@ func (r *round) search(ctx context.Context, n gap) error {
 		if err != nil {
 			return fmt.Errorf("look for keys that were missing after %d: %w", from, err)
 		}
+		r.settle(orders)
 		for _, o := range orders {
 			if o.ID > n.to {
 				return nil

@@ -80,6 +80,7 @@ func (r *round) recheck(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read %d open orders again: %w", len(batch), err)
 		}
+		r.settle(orders)
 		there := make(map[int64]bool, len(orders))
 		for _, o := range orders {
 			there[o.ID] = true

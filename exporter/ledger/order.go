@@ -20,6 +20,7 @@ const (
 	markDeadline
 	markLate
 	markUnknown
+	markAhead
 	markReady // its goods once waited for the buyer: a wait since isn't one since the payment
 )
 
@@ -110,5 +111,4 @@ func (t *tracked) wait(o exporter.Order, now time.Time) {
 	if ready {
 		t.marks |= markReady
 	}
-	t.since = min(t.since, at(now))
 }

@@ -14,6 +14,8 @@ type round struct {
 	*Follower
 	traits Traits
 	now    time.Time
+	seen   time.Time      // when the last answer came
+	since  time.Time      // of a cold start: older orders are not counted
 	newest exporter.Order // of those that the delta gave
 	timely bool           // the poll before was just now, so an order that is new to us is new
 }
@@ -53,7 +55,7 @@ func (f *Follower) round(ctx context.Context, now time.Time) error {
 
 // just reports whether a look at that moment was the one before this.
 func (f *Follower) just(then, now time.Time) bool {
-	return !then.IsZero() && now.Sub(then) <= 3*f.ledger.Interval
+	return !then.IsZero() && now.Sub(then).Abs() <= 3*f.ledger.Interval
 }
 
 func (r *round) selfCheck(ctx context.Context) error {

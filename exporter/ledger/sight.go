@@ -24,6 +24,13 @@ func (r *round) meet(o exporter.Order, quiet bool) {
 	r.take(c, quiet)
 }
 
+// dig takes in an order that is older than what is counted, if somebody waits.
+func (r *round) dig(o exporter.Order) {
+	if _, waits := o.State.Waiting(); waits {
+		r.meet(o, true)
+	}
+}
+
 // again takes in one more look at an order that is open.
 func (r *round) again(t *tracked, o exporter.Order) {
 	c := transition{now: r.now, before: t, order: o, sharp: r.just(t.looked.time(), r.now), awaited: t.awaited()}
@@ -49,6 +56,12 @@ func (r *round) another(t *tracked, o exporter.Order) bool {
 func (r *round) take(c transition, quiet bool) {
 	if r.traits.Moments.Delivered == rules.BasisNone || c.before.marks&markReady != 0 {
 		c.untimed = true
+	}
+	if c.before.marks&markAhead == 0 && r.ahead(c.order) {
+		c.before.marks |= markAhead
+		if !quiet {
+			r.state.negative++
+		}
 	}
 	r.pass(c, quiet)
 	r.remember(c)

@@ -18,12 +18,13 @@ const (
 
 // tally holds the counters.
 type tally struct {
-	orders  map[exporter.OrderCount]uint64
-	late    uint64
-	items   map[string]uint64
-	revenue map[exporter.Money]float64
-	unknown uint64
-	dropped uint64 // open orders let go because there were too many
+	orders   map[exporter.OrderCount]uint64
+	late     uint64
+	items    map[string]uint64
+	revenue  map[exporter.Money]float64
+	unknown  uint64
+	negative uint64 // orders of a time to come
+	dropped  uint64 // open orders let go because there were too many
 
 	payments, products, currencies *labels
 }
