@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/prometheus/common/model"
 	toolkit "github.com/prometheus/exporter-toolkit/web"
@@ -27,12 +28,19 @@ import (
 	"shopwatch/rules"
 )
 
-// The owner's reference, docs/services.*.md, says nothing that isn't so.
+// The owner's reference, docs/services.*.md and docs/shops.*.md, says nothing
+// that isn't so.
 
-// reference reads the owner's reference in a language.
-func reference(t *testing.T, language string) string {
+// The documents of the reference, and the languages of each.
+var (
+	documents = []string{"services", "shops"}
+	languages = []string{"en", "zh-CN"}
+)
+
+// reference reads a document in a language.
+func reference(t *testing.T, document, language string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/services." + language + ".md")
+	text, err := os.ReadFile("../../docs/" + document + "." + language + ".md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,9 +80,12 @@ func ofReader(name string) (string, bool) {
 	return token, true
 }
 
-// whole makes a file of an example: of services, or of a section that may have no shops.
+// whole makes a file of an example: of services, of a ledger, or of a section
+// that may have no shops.
 func whole(example string) string {
 	switch {
+	case strings.HasPrefix(example, "ledger:"):
+		return "exporter:\n  shops:\n    - id: main\n      " + strings.ReplaceAll(strings.TrimSpace(example), "\n", "\n      ") + "\n"
 	case strings.HasPrefix(example, "- "):
 		const above = "exporter:\n  shops:\n    - id: main\n      services:\n"
 		return above + "        " + strings.ReplaceAll(strings.TrimSpace(example), "\n", "\n        ") + "\n"
@@ -86,10 +97,9 @@ func whole(example string) string {
 
 func TestEveryExampleOfTheReferenceIsTaken(t *testing.T) {
 	t.Parallel()
-	for _, language := range []string{"en", "zh-CN"} {
+	for _, language := range languages {
 		seen := make(map[exporter.Kind]bool)
-		for i, example := range examples(reference(t, language)) {
-			name := fmt.Sprintf("example %d of %s", i+1, language)
+		for i, example := range examples(reference(t, "services", language)) {
 			switch {
 			case strings.HasPrefix(example, "scrape_configs:"):
 				checkScrape(t, example)
@@ -98,21 +108,7 @@ func TestEveryExampleOfTheReferenceIsTaken(t *testing.T) {
 			case strings.HasPrefix(example, "tls_server_config:"):
 				checkWebConfig(t, example)
 			default:
-				doc, err := configfile.Parse(name, []byte(whole(example)), ofReader)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := doc.Only(config.Section); err != nil {
-					t.Error(err)
-				}
-				loaded, err := config.Load(doc)
-				if err != nil {
-					t.Fatalf("%v\n%s", err, whole(example))
-				}
-				if len(loaded.Warnings) > 0 {
-					t.Error(loaded.Warnings)
-				}
-				for _, service := range loaded.Shops[0].Services {
+				for _, service := range taken(t, fmt.Sprintf("example %d of %s", i+1, language), whole(example)).Shops[0].Services {
 					seen[service.Module.Kind] = true
 				}
 			}
@@ -127,6 +123,56 @@ func TestEveryExampleOfTheReferenceIsTaken(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestEveryExampleOfBooksIsTaken(t *testing.T) {
+	t.Parallel()
+	for _, language := range languages {
+		seen := make(map[string]bool)
+		var orders config.Orders
+		for i, example := range examples(reference(t, "shops", language)) {
+			// The file of a secret is the reader's own.
+			example = strings.NewReplacer("secrets/lookup.token", "shop.dsn", "secrets/dujiaoka.dsn", "shop.dsn").Replace(example)
+			loaded := taken(t, fmt.Sprintf("testdata/example %d of %s", i+1, language), whole(example))
+			seen[loaded.Shops[0].Ledger.Software] = true
+			if loaded.Orders.LookupToken != "" {
+				orders = loaded.Orders
+			}
+		}
+		for _, software := range []string{"dujiaoka", "dujiaonext", "fakabot", "sql"} {
+			if !seen[software] {
+				t.Errorf("%s: no example has software %s", language, software)
+			}
+		}
+		defaults, err := config.Load(read(t, "testdata/minimal.yml", environment))
+		if err != nil {
+			t.Fatal(err)
+		}
+		orders.LookupToken = ""
+		if orders != defaults.Orders {
+			t.Errorf("%s: the example of look-ups shows %+v, and the defaults are %+v", language, orders, defaults.Orders)
+		}
+	}
+}
+
+// taken loads a file of the reader's.
+func taken(t *testing.T, name, text string) config.Config {
+	t.Helper()
+	doc, err := configfile.Parse(name, []byte(text), ofReader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Only(config.Section); err != nil {
+		t.Error(err)
+	}
+	loaded, err := config.Load(doc)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if len(loaded.Warnings) > 0 {
+		t.Error(loaded.Warnings)
+	}
+	return loaded
 }
 
 // relabelled gives what Prometheus makes of a label set.
@@ -237,37 +283,41 @@ func TestTheReferenceIsTheSameInBothLanguages(t *testing.T) {
 		}
 		return levels, blocks
 	}
-	levels, blocks := shape(reference(t, "en"))
-	otherLevels, otherBlocks := shape(reference(t, "zh-CN"))
-	if !slices.Equal(levels, otherLevels) {
-		t.Errorf("headings: got %v in English and %v in Chinese", levels, otherLevels)
-	}
-	if len(blocks) != len(otherBlocks) {
-		t.Fatalf("got %d examples in English and %d in Chinese", len(blocks), len(otherBlocks))
-	}
-	for i, block := range blocks {
-		if !reflect.DeepEqual(block, otherBlocks[i]) {
-			t.Errorf("example %d: got %v in English and %v in Chinese", i+1, block, otherBlocks[i])
+	for _, document := range documents {
+		levels, blocks := shape(reference(t, document, "en"))
+		otherLevels, otherBlocks := shape(reference(t, document, "zh-CN"))
+		if !slices.Equal(levels, otherLevels) {
+			t.Errorf("%s: headings: got %v in English and %v in Chinese", document, levels, otherLevels)
+		}
+		if len(blocks) != len(otherBlocks) {
+			t.Fatalf("%s: got %d examples in English and %d in Chinese", document, len(blocks), len(otherBlocks))
+		}
+		for i, block := range blocks {
+			if !reflect.DeepEqual(block, otherBlocks[i]) {
+				t.Errorf("%s: example %d: got %v in English and %v in Chinese", document, i+1, block, otherBlocks[i])
+			}
 		}
 	}
 }
 
 func TestLinksWithinTheReferenceLeadToAHeading(t *testing.T) {
 	t.Parallel()
-	for _, language := range []string{"en", "zh-CN"} {
-		document := reference(t, language)
-		var known []string
-		for _, found := range heading.FindAllStringSubmatch(document, -1) {
-			slug := notSlug.ReplaceAllString(strings.ToLower(found[2]), "")
-			known = append(known, strings.ReplaceAll(slug, " ", "-"))
-		}
-		links := fragment.FindAllStringSubmatch(document, -1)
-		if len(links) == 0 {
-			t.Errorf("%s: no link", language)
-		}
-		for _, link := range links {
-			if !slices.Contains(known, link[1]) {
-				t.Errorf("%s: #%s is none of %q", language, link[1], known)
+	for _, language := range languages {
+		for _, name := range documents {
+			document := reference(t, name, language)
+			var known []string
+			for _, found := range heading.FindAllStringSubmatch(document, -1) {
+				slug := notSlug.ReplaceAllString(strings.ToLower(found[2]), "")
+				known = append(known, strings.ReplaceAll(slug, " ", "-"))
+			}
+			links := fragment.FindAllStringSubmatch(document, -1)
+			if len(links) == 0 {
+				t.Errorf("%s.%s: no link", name, language)
+			}
+			for _, link := range links {
+				if !slices.Contains(known, link[1]) {
+					t.Errorf("%s.%s: #%s is none of %q", name, language, link[1], known)
+				}
 			}
 		}
 	}
@@ -282,7 +332,9 @@ func TestTheReferenceNamesEveryMetricReasonAndDefault(t *testing.T) {
 	service := loaded.Shops[0].Services[0]
 	var want []string
 	for _, metric := range slices.Concat(rules.ExporterMetrics(), rules.ProcessMetrics()) {
-		want = append(want, "`"+metric.Name+"`")
+		if !ofBooks(metric.Name) {
+			want = append(want, "`"+metric.Name+"`")
+		}
 	}
 	for _, reason := range rules.Reasons {
 		want = append(want, "\n| `"+string(reason)+"` |")
@@ -300,15 +352,79 @@ func TestTheReferenceNamesEveryMetricReasonAndDefault(t *testing.T) {
 	} {
 		want = append(want, fmt.Sprintf("\n| `%s` | `%v`", word, value))
 	}
-	for _, language := range []string{"en", "zh-CN"} {
-		document := reference(t, language)
-		for _, text := range want {
-			if !strings.Contains(document, text) {
-				t.Errorf("%s: nothing of %q", language, strings.TrimSpace(text))
-			}
+	for _, language := range languages {
+		saysAll(t, "services", language, want)
+	}
+}
+
+// ofBooks reports whether a metric is of a shop's books.
+func ofBooks(name string) bool {
+	for _, prefix := range []string{"order", "stock", "ledger", "shop_"} {
+		if strings.HasPrefix(name, "shopwatch_"+prefix) {
+			return true
 		}
-		if lines := bytes.Count([]byte(document), []byte("\n")); lines > 260 {
-			t.Errorf("%s: got %d lines, want at most 260", language, lines)
+	}
+	return false
+}
+
+func saysAll(t *testing.T, name, language string, want []string) {
+	t.Helper()
+	document := reference(t, name, language)
+	for _, text := range want {
+		if !strings.Contains(document, text) {
+			t.Errorf("%s.%s: nothing of %q", name, language, strings.TrimSpace(text))
 		}
+	}
+	if lines := bytes.Count([]byte(document), []byte("\n")); lines > 260 {
+		t.Errorf("%s.%s: got %d lines, want at most 260", name, language, lines)
+	}
+}
+
+func TestTheReferenceOfBooksNamesEveryMetricReasonAndDefault(t *testing.T) {
+	t.Parallel()
+	doc, err := configfile.Parse("test.yml", []byte("exporter:\n  shops: [{id: main, ledger: {software: dujiaoka, dsn: 'u:p@tcp(db)/shop'}}]\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loaded, err := config.Load(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ledger := loaded.Shops[0].Ledger
+	want := []string{
+		"\n| `interval` | `" + model.Duration(ledger.Interval).String() + "`", "\n| `lookback` | `7d`", "\n| `slow` | `" + model.Duration(ledger.Slow).String() + "`",
+		"\n| `timezone` | `" + ledger.Zone.String() + "`", fmt.Sprintf("\n| `sweep` | `%v`", ledger.Sweep),
+	}
+	if ledger.Lookback != 7*24*time.Hour {
+		t.Errorf("lookback is %v by default", ledger.Lookback)
+	}
+	for _, metric := range rules.ExporterMetrics() {
+		if ofBooks(metric.Name) {
+			want = append(want, "`"+metric.Name+"`")
+		}
+	}
+	if len(want) < 25 {
+		t.Errorf("got %d metrics of books only", len(want))
+	}
+	for _, reason := range rules.LedgerReasons {
+		want = append(want, "\n| `"+string(reason)+"` |")
+	}
+	for _, event := range rules.OrderEvents {
+		want = append(want, "`"+string(event)+"`")
+	}
+	for _, age := range rules.Ages {
+		want = append(want, "`"+string(age)+"`")
+	}
+	for _, basis := range []rules.Basis{rules.BasisStored, rules.BasisUpdated, rules.BasisObserved, rules.BasisNone} {
+		want = append(want, "`"+string(basis)+"`")
+	}
+	for _, state := range []exporter.OrderState{
+		exporter.Unpaid, exporter.Expired, exporter.PaidAutoWaiting, exporter.ManualWaiting, exporter.ManualWorking, exporter.Ready,
+		exporter.Delivered, exporter.FailedShortOfStock, exporter.Failed, exporter.Refunded, exporter.Removed, exporter.UnknownState,
+	} {
+		want = append(want, "`"+string(state)+"`")
+	}
+	for _, language := range languages {
+		saysAll(t, "shops", language, want)
 	}
 }

@@ -50,15 +50,15 @@ type storage struct {
 var (
 	mysql    = storage{"user:password@tcp(host:3306)/database", regexp.MustCompile(`^[^:@/]+(:.*)?@(tcp|unix)\([^)]+\)/[^/?]+(\?.*)?$`)}
 	postgres = storage{"postgres://user:password@host:5432/database", regexp.MustCompile(`^postgres(ql)?://[^/]+/[^/?]+(\?.*)?$`)}
-	sqlite   = storage{"the path of the shop's SQLite file", regexp.MustCompile(`^[^@?\x00]+$`)}
+	sqlite   = storage{"the path of the shop's SQLite file", regexp.MustCompile(`^([A-Za-z]:[\\/])?[^@?:\x00]+$`)}
+
+	// setting is what stands in data source names of other programs, and isn't in a path.
+	setting = regexp.MustCompile(`(?i)\b(host|user|password|dbname|sslmode)\s*=`)
 )
 
 // is reports whether a data source name is of the kind.
 func (s storage) is(dsn string) bool {
-	if s.form == sqlite.form && (strings.Contains(dsn, "://") || strings.HasPrefix(dsn, "file:")) {
-		return false
-	}
-	return s.form.MatchString(dsn)
+	return s.form.MatchString(dsn) && !(s == sqlite && setting.MatchString(dsn))
 }
 
 // book is what differs between the shop software whose books can be read. What
