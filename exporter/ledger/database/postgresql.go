@@ -160,16 +160,16 @@ func (*postgresEngine) talks(err error) bool {
 	return ok && at.Severity == "ERROR"
 }
 
-// lag is the age of the newest transaction that was replayed, less the time for
-// which there was nothing to replay: a standby that has replayed all that it was
-// sent isn't behind, as long as its primary still sends.
+// lag is 0 for a standby that has replayed all that its primary sent, as long as
+// it is connected to it. Else it is the age of the newest transaction that was
+// replayed, which is more than the lag where little is written, and never less.
 func (e *postgresEngine) lag(ctx context.Context, d *DB) (lag time.Duration, known bool, err error) {
 	err = d.Each(ctx, Short, `SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN 0
 		WHEN pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() AND EXISTS (SELECT pid FROM pg_stat_wal_receiver) THEN 0
-		ELSE COALESCE(EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()), 0) END::float8`, nil, func(rows *sql.Rows) error {
-		var seconds float64
+		ELSE EXTRACT(EPOCH FROM clock_timestamp() - pg_last_xact_replay_timestamp()) END::float8`, nil, func(rows *sql.Rows) error {
+		var seconds sql.NullFloat64 // NULL: nothing was replayed yet
 		err := rows.Scan(&known, &seconds)
-		lag = time.Duration(max(0, seconds) * float64(time.Second))
+		lag, known = time.Duration(max(0, seconds.Float64)*float64(time.Second)), known && seconds.Valid
 		return err
 	})
 	if at, ok := errors.AsType[*pgconn.PgError](err); ok && (at.Code == "0A000" || at.Code == "42501" || at.Code == "42883") {

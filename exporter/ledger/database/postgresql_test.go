@@ -231,15 +231,3 @@ func claimNeedsItsTransaction(t *testing.T, s *shop, _ *ledgertest.PostgresServe
 		t.Error(err)
 	}
 }
-
-func TestPostgreSQLThatGoesAwayAndComesBack(t *testing.T) {
-	t.Parallel()
-	server := ledgertest.PostgreSQL(t)
-	s := postgresShop(t, server).granted(t)
-	comesBack(t, s, func() { server.Stop() }, func() { server.Restart(t) }) // each time another process
-	t.Run("a server that says nothing is away for a caller who won't wait", func(t *testing.T) {
-		server.Freeze(t)
-		defer server.Thaw(t)
-		silent(t, s)
-	})
-}
