@@ -40,6 +40,9 @@ func (f *Follower) Books() exporter.Books {
 	}
 	b.Waiting = waiting
 	b.Oldest = maps.Clone(b.Oldest)
+	if b.Lag != nil {
+		b.Lag = new(*b.Lag)
+	}
 	b.Failures = maps.Clone(b.Failures)
 	b.Orders = maps.Clone(b.Orders)
 	b.Items = maps.Clone(b.Items)
@@ -65,13 +68,13 @@ func (f *Follower) delivery(b exporter.Books) rules.Status {
 	return rules.Operational
 }
 
-// publish makes the poll that began then visible. After one that failed, the
-// last good values stay.
-func (f *Follower) publish(began time.Time, err error) {
+// publish makes the poll visible that began then and tells of the moment now.
+// After one that failed, the last good values stay.
+func (f *Follower) publish(began, now time.Time, err error) {
 	took := max(0, f.now().Sub(began))
 	next := view{before: f.view.before, unread: f.view.unread}
 	if err == nil {
-		next = f.look(began, took, &began)
+		next = f.look(now, took, &now)
 	} else {
 		f.failures[Reason(err)]++
 		next.books = f.view.books
@@ -83,6 +86,7 @@ func (f *Follower) publish(began time.Time, err error) {
 			next.books.LastSuccess, next.unread = began, true
 		}
 	}
+	next.books.Lag = f.lag
 	next.books.Failures = maps.Clone(f.failures)
 	switch was := f.view.books; {
 	case err != nil && next.books.Problem != was.Problem:

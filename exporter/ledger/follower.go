@@ -65,6 +65,7 @@ type Follower struct {
 	samples    []func()
 	failures   map[rules.LedgerReason]uint64 // polls of this process that failed
 	arrivals   arrivals
+	lag        *time.Duration // that the last poll was told; nil where nobody knows
 	stockTried time.Time
 	stock      []exporter.Stock
 	// stockHidden is how many products stock leaves out.
@@ -194,9 +195,9 @@ func (f *Follower) Poll(ctx context.Context) error {
 		return errClosed
 	}
 	began := f.now()
-	err := f.round(ctx, began)
+	now, err := f.round(ctx, began)
 	if err == nil {
-		f.state.success = began
+		f.state.success = now
 	}
 	if err == nil || f.state.started {
 		// Counters are shown only once they are stored: a counter that a crash sets
@@ -212,7 +213,7 @@ func (f *Follower) Poll(ctx context.Context) error {
 		tell()
 	}
 	f.samples = nil
-	f.publish(began, err)
+	f.publish(began, now, err)
 	return err
 }
 

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"shopwatch/exporter"
@@ -13,20 +12,28 @@ import (
 type round struct {
 	*Follower
 	traits Traits
+	// now is the moment of which the book tells: ours when the poll began, less the
+	// lag of a replica.
 	now    time.Time
-	seen   time.Time      // when the last answer came
+	seen   time.Time      // when the last answer came, by our clock
 	since  time.Time      // of a cold start: older orders are not counted
 	newest exporter.Order // of those that the delta gave
 	timely bool           // the poll before was just now, so an order that is new to us is new
 }
 
-// round reads the book in the order in which later steps rely on earlier ones.
-func (f *Follower) round(ctx context.Context, now time.Time) error {
+// round reads the book in the order in which later steps rely on earlier ones,
+// and gives the moment of which it tells.
+func (f *Follower) round(ctx context.Context, began time.Time) (time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, pollLimit)
 	defer cancel()
 	f.turn++
-	r := &round{Follower: f, traits: f.driver.Traits(), now: now, timely: f.just(f.state.success, now)}
-	if err := r.selfCheck(ctx); err != nil {
+	r := &round{Follower: f, traits: f.driver.Traits(), now: began, seen: began, timely: f.just(f.state.success, began)}
+	err := r.follow(ctx)
+	return r.now, err
+}
+
+func (r *round) follow(ctx context.Context) error {
+	if err := r.admit(ctx); err != nil {
 		return err
 	}
 	if !r.state.started {
@@ -46,7 +53,7 @@ func (f *Follower) round(ctx context.Context, now time.Time) error {
 	r.judge()
 	r.trim(r.most)
 	r.overfull = len(r.state.open) >= r.most
-	if err := r.arrivals.misdated(r.newest, now); err != nil {
+	if err := r.arrivals.misdated(r.newest, r.seen); err != nil {
 		return err
 	}
 	r.countStock(ctx)
@@ -56,21 +63,6 @@ func (f *Follower) round(ctx context.Context, now time.Time) error {
 // just reports whether a look at that moment was the one before this.
 func (f *Follower) just(then, now time.Time) bool {
 	return !then.IsZero() && now.Sub(then).Abs() <= 3*f.ledger.Interval
-}
-
-func (r *round) selfCheck(ctx context.Context) error {
-	if r.checked {
-		return nil
-	}
-	doubts, err := r.driver.Check(ctx)
-	if err != nil {
-		return fmt.Errorf("self-check: %w", err)
-	}
-	for _, doubt := range doubts {
-		r.logger.Warn("self-check", "doubt", doubt)
-	}
-	r.checked = true
-	return nil
 }
 
 // judge counts what time alone has brought to the open orders, and gives up on

@@ -38,6 +38,10 @@ type Book struct {
 	hidden map[int64]bool
 	next   int64
 	stock  []exporter.Stock
+	lag    *time.Duration
+	rival  bool
+	queues []exporter.Queue
+	failed int
 	fail   func(call string) error
 	calls  []string
 }
@@ -102,6 +106,27 @@ func (b *Book) SetStock(stock ...exporter.Stock) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stock = stock
+}
+
+// SetLag makes the book a replica that is so far behind, or says that it is none.
+func (b *Book) SetLag(lag *time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lag = lag
+}
+
+// SetRival lets another exporter follow the book, or leave it.
+func (b *Book) SetRival(there bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.rival = there
+}
+
+// SetJobs sets what the shop has yet to do, and how many jobs it gave up.
+func (b *Book) SetJobs(failed int, queues ...exporter.Queue) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.queues, b.failed = queues, failed
 }
 
 // Fail asks fail before each call of a driver, by the method's name; nil lets all succeed.
@@ -203,7 +228,9 @@ type bookDriver struct {
 }
 
 func (d *bookDriver) called(ctx context.Context, call string) error {
-	d.book.calls = append(d.book.calls, call)
+	if call != "Claim" && call != "Lag" { // as in every poll
+		d.book.calls = append(d.book.calls, call)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -307,6 +334,39 @@ func (d *bookDriver) Stock(ctx context.Context) ([]exporter.Stock, int, error) {
 	stock := slices.Clone(d.book.stock)
 	shown := min(len(stock), exporter.MaxProducts)
 	return stock[:shown], len(stock) - shown, nil
+}
+
+// Lag tells what SetLag said.
+func (d *bookDriver) Lag(ctx context.Context) (time.Duration, bool, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Lag"); err != nil || d.book.lag == nil {
+		return 0, false, err
+	}
+	return *d.book.lag, true, nil
+}
+
+// Claim fails while there is a rival.
+func (d *bookDriver) Claim(ctx context.Context) error {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Claim"); err != nil {
+		return err
+	}
+	if d.book.rival {
+		return &ledger.Error{Reason: rules.LedgerClaimed, Err: errors.New("another exporter follows this book")}
+	}
+	return nil
+}
+
+// Jobs tells what SetJobs said.
+func (d *bookDriver) Jobs(ctx context.Context) ([]exporter.Queue, int, error) {
+	d.book.mu.Lock()
+	defer d.book.mu.Unlock()
+	if err := d.called(ctx, "Jobs"); err != nil {
+		return nil, 0, err
+	}
+	return slices.Clone(d.book.queues), d.book.failed, nil
 }
 
 // number is the form of a book's order numbers: N and the key.
