@@ -202,6 +202,10 @@ func (d *DB) Each(ctx context.Context, limit time.Duration, query string, argume
 	if !aSelect.MatchString(query) {
 		return errors.New("a statement must begin with SELECT")
 	}
+	return d.run(ctx, limit, query, arguments, row)
+}
+
+func (d *DB) run(ctx context.Context, limit time.Duration, query string, arguments []any, row func(*sql.Rows) error) error {
 	if err := d.engine.reachable(); err != nil {
 		return err
 	}

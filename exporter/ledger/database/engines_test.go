@@ -25,6 +25,7 @@ func held(t *testing.T, newShop func(testing.TB) *shop) {
 		{"the account of the grants passes the self-check and reads nothing else", accountIsNarrow},
 		{"arguments stand for question marks outside quotes", argumentsFit},
 		{"only a SELECT is run", onlySelects},
+		{"a plan is told, and a refusal known", plansAreTold},
 		{"the server ends what lasts too long", slowIsEnded},
 		{"a locked table is named as that, and leaves nothing behind", lockedIsNamed},
 		{"a caller who cancels hears just that", cancelPasses},

@@ -70,12 +70,16 @@ func (*mysqlEngine) query(ctx context.Context, c *sql.Conn, _ bool, limit time.D
 	return rows, func() error { return nil }, err
 }
 
-// limited is a SELECT that the server itself ends after limit. To MySQL the
+// limited is a SELECT, or an EXPLAIN of one, that the server itself ends after limit. To MySQL the
 // first part is a comment, and to MariaDB the second: so no failover can put a
 // server in place that is told of no limit.
 func limited(query string, limit time.Duration) string {
-	return fmt.Sprintf("/*M!100102 SET STATEMENT max_statement_time=%g FOR */ SELECT /*+ MAX_EXECUTION_TIME(%d) */ %s",
-		limit.Seconds(), limit.Milliseconds(), query[len("SELECT"):])
+	verb := "SELECT"
+	if explained, is := strings.CutPrefix(query, explaining[MySQL]); is {
+		verb, query = explaining[MySQL]+verb, explained
+	}
+	return fmt.Sprintf("/*M!100102 SET STATEMENT max_statement_time=%g FOR */ %s /*+ MAX_EXECUTION_TIME(%d) */ %s",
+		limit.Seconds(), verb, limit.Milliseconds(), query[len("SELECT"):])
 }
 
 // Numbers of server errors that there is something to say about.

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"shopwatch/exporter/ledger"
+	"shopwatch/exporter/ledger/database"
 )
 
 // newestRows is of how many rows the self-check looks at the values.
@@ -70,6 +71,9 @@ func (d *Driver) try(ctx context.Context) error {
 			continue
 		}
 		err := d.rows(ctx, q.columns, q.query, q.values, nothing)
+		if database.Refused(err) {
+			err = unfit("%w", err)
+		}
 		if err != nil && !errors.Is(err, ledger.ErrUnfit) {
 			return err
 		}

@@ -29,6 +29,7 @@ func checkIsHonest(t *testing.T, s servers, engine database.Engine) {
 		{"a table that isn't there", replace("FROM trade", "FROM traid"), true, []string{"queries.orders, key and where", "traid"}},
 		{"a column that isn't there", replace("t.total", "t.totl"), true, []string{"queries.orders, key and where", "totl"}},
 		{"a condition on nothing", func(q *exporter.Queries) { q.Where = "t.nowhere = 1" }, true, []string{"queries.orders, key and where", "nowhere"}},
+		{"a condition that is none", func(q *exporter.Queries) { q.Where = "t.total >> > 1" }, true, []string{"queries.orders, key and where", "yntax"}},
 		{"a number that isn't there", func(q *exporter.Queries) { q.Number = "t.nummer" }, true, []string{"queries.number", "nummer"}},
 		{"a stock without cards", func(q *exporter.Queries) { q.Stock = "SELECT a.sku AS product FROM article a" }, true, []string{"queries.stock", "cards"}},
 		{"every fault at once", func(q *exporter.Queries) { q.Number, q.Where = "t.nummer", "t.nowhere = 1" }, true, []string{"nummer", "nowhere"}},

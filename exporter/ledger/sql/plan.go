@@ -62,7 +62,7 @@ func (d *Driver) judge(ctx context.Context, questions []question) (doubts []stri
 	told := map[string]bool{}
 	var faults []error
 	for _, q := range questions {
-		p, err := d.explain(ctx, q.query, q.arguments)
+		p, err := d.plan(ctx, q.query, q.arguments)
 		if e, is := errors.AsType[*ledger.Error](err); is && e.Reason == rules.LedgerAccess {
 			return []string{"whether the queries go by an index can't be seen: the account may not EXPLAIN them (of a view that takes SHOW VIEW)"}, nil
 		}
@@ -105,21 +105,21 @@ func (d *Driver) findHint(table string) string {
 	return fmt.Sprintf("queries.number: a look-up would read the whole of table %s: %s has no index that serves; name an indexed column alone, or leave number and form out", table, d.number)
 }
 
-func (d *Driver) explain(ctx context.Context, query string, arguments []any) (plan, error) {
+func (d *Driver) plan(ctx context.Context, query string, arguments []any) (plan, error) {
 	switch d.Engine() {
 	case database.PostgreSQL:
-		return d.explainPostgreSQL(ctx, query, arguments)
+		return d.planPostgreSQL(ctx, query, arguments)
 	case database.SQLite:
-		return d.explainSQLite(ctx, query, arguments)
+		return d.planSQLite(ctx, query, arguments)
 	}
-	return d.explainMySQL(ctx, query, arguments)
+	return d.planMySQL(ctx, query, arguments)
 }
 
-// explainMySQL reads EXPLAIN's table. The rows of a SELECT's steps multiply.
-func (d *Driver) explainMySQL(ctx context.Context, query string, arguments []any) (plan, error) {
+// planMySQL reads EXPLAIN's table. The rows of a SELECT's steps multiply.
+func (d *Driver) planMySQL(ctx context.Context, query string, arguments []any) (plan, error) {
 	var p plan
 	product, first := 1.0, ""
-	err := d.Each(ctx, database.Short, "EXPLAIN "+query, arguments, func(rows *stdsql.Rows) error {
+	err := d.Explain(ctx, query, arguments, func(rows *stdsql.Rows) error {
 		columns, err := rows.Columns()
 		if err != nil {
 			return err
@@ -163,10 +163,10 @@ type node struct {
 	Plans    []node  `json:"Plans"`
 }
 
-func (d *Driver) explainPostgreSQL(ctx context.Context, query string, arguments []any) (plan, error) {
+func (d *Driver) planPostgreSQL(ctx context.Context, query string, arguments []any) (plan, error) {
 	var p plan
 	var said string
-	err := d.Each(ctx, database.Short, "EXPLAIN (FORMAT JSON, VERBOSE) "+query, arguments, func(rows *stdsql.Rows) error { return rows.Scan(&said) })
+	err := d.Explain(ctx, query, arguments, func(rows *stdsql.Rows) error { return rows.Scan(&said) })
 	if err != nil {
 		return p, err
 	}
@@ -211,10 +211,10 @@ func (d *Driver) largePostgreSQL(ctx context.Context, n node) (large bool, err e
 // an index of it for this one question.
 var scanSQLite = regexp.MustCompile(`^(?:SCAN (?:TABLE )?(\S+)|SEARCH (\S+) USING AUTOMATIC )`)
 
-func (d *Driver) explainSQLite(ctx context.Context, query string, arguments []any) (plan, error) {
+func (d *Driver) planSQLite(ctx context.Context, query string, arguments []any) (plan, error) {
 	var p plan
 	var steps []string
-	err := d.Each(ctx, database.Short, "EXPLAIN QUERY PLAN "+query, arguments, func(rows *stdsql.Rows) error {
+	err := d.Explain(ctx, query, arguments, func(rows *stdsql.Rows) error {
 		var id, parent, unused int64
 		var step string
 		err := rows.Scan(&id, &parent, &unused, &step)
