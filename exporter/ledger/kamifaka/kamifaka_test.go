@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"shopwatch/exporter/ledger/database"
 	"shopwatch/exporter/ledger/kamifaka"
 	"shopwatch/exporter/ledger/ledgertest"
-	"shopwatch/rules"
 )
 
 func TestDriverOnSQLite(t *testing.T) {
@@ -29,12 +27,13 @@ func TestDriverOnSQLite(t *testing.T) {
 
 func TestDriverOnMariaDB(t *testing.T) {
 	t.Parallel()
-	server := ledgertest.MariaDB(t, "--general-log", "--log-output=TABLE")
+	server := ledgertest.MariaDB(t, ledgertest.Logged)
 	f := fixture(onMariaDB(server))
 	f.Away, f.Secret = exporter.Ledger{DSN: "u:p@tcp(127.0.0.1:1)/shop"}, secrets
 	// The subtests run in parallel among themselves; the group ends before the server.
 	t.Run("suite", func(t *testing.T) { ledgertest.Run(t, f) })
 	t.Run("own", func(t *testing.T) { own(t, onMariaDB(server)) })
+	t.Run("no statement scans a table", func(t *testing.T) { statementsGoByKey(t, server) })
 }
 
 func TestDriverOnPostgreSQL(t *testing.T) {
@@ -62,7 +61,6 @@ func own(t *testing.T, open maker) {
 		{"a number that two attempts share finds neither, nor one of another hour", oddNumbers},
 		{"an odd row is read as far as it goes", oddRows},
 		{"a self-check names every fault", checkNamesFaults},
-		{"no statement scans a table", statementsGoByKey},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -106,128 +104,6 @@ func paid(t *testing.T, s *shop) int64 {
 	id := s.Create(t, ledgertest.Now)
 	s.Pay(t, id, ledgertest.Now)
 	return id
-}
-
-func lateHandout(t *testing.T, s *shop) {
-	if s.engine == database.SQLite {
-		t.Skip("one writes at a time, and keys become visible in their order")
-	}
-	d := driver(t, s)
-	slow, quick := paid(t, s), paid(t, s)
-	tx, err := s.db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback()
-	s.hand(tx, slow, "true", ledgertest.Now)
-	s.hand(s.db, quick, "true", ledgertest.Now)
-	is(t, d, "before the commit", map[int64]exporter.OrderState{slow: exporter.PaidAutoWaiting, quick: exporter.Delivered})
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	is(t, d, "after the commit", map[int64]exporter.OrderState{slow: exporter.Delivered, quick: exporter.Delivered})
-}
-
-func filledByHand(t *testing.T, s *shop) {
-	d := driver(t, s)
-	id, at := paid(t, s), ledgertest.Now.Add(-time.Minute)
-	s.RunShort(id, at)
-	if o := one(t, d, id); o.State != exporter.FailedShortOfStock || !o.Updated.Equal(at) || !o.Delivered.IsZero() {
-		t.Errorf("out of stock: %+v", o)
-	}
-	s.fill(500)
-	is(t, d, "after many others", map[int64]exporter.OrderState{id: exporter.FailedShortOfStock})
-	s.run(fmt.Sprintf(`UPDATE "order" SET status=true WHERE out_order_id=(SELECT out_order_id FROM temporder WHERE id=%d)`, id))
-	if o := one(t, d, id); o.State != exporter.Delivered || !o.Delivered.IsZero() {
-		t.Errorf("filled: %+v", o)
-	}
-}
-
-func settledByDeletion(t *testing.T, s *shop) {
-	d := driver(t, s)
-	is(t, d, "at first", map[int64]exporter.OrderState{5: exporter.FailedShortOfStock, 6: exporter.FailedShortOfStock})
-	s.run(`DELETE FROM "order" WHERE id=10`) // of attempt 5, the newest: SQLite gives its key again
-	other := paid(t, s)
-	s.Deliver(t, other, ledgertest.Now)
-	is(t, d, "after the deletion", map[int64]exporter.OrderState{5: exporter.Removed, 6: exporter.FailedShortOfStock, other: exporter.Delivered})
-}
-
-func clearedHandouts(t *testing.T, s *shop) {
-	d := driver(t, s)
-	is(t, d, "at first", map[int64]exporter.OrderState{1: exporter.Delivered, 7: exporter.PaidAutoWaiting})
-	s.fill(500)
-	is(t, d, "after many others", map[int64]exporter.OrderState{1: exporter.Delivered, 7: exporter.PaidAutoWaiting})
-	s.run(`DELETE FROM "order"`)
-	is(t, d, "after the clearing", map[int64]exporter.OrderState{1: exporter.Delivered, 7: exporter.PaidAutoWaiting})
-	s.Deliver(t, 7, ledgertest.Now)
-	is(t, d, "after another", map[int64]exporter.OrderState{1: exporter.Delivered, 7: exporter.Delivered})
-}
-
-func restoredHandouts(t *testing.T, s *shop) {
-	d := driver(t, s)
-	want := map[int64]exporter.OrderState{1: exporter.Delivered, 6: exporter.FailedShortOfStock, 7: exporter.PaidAutoWaiting}
-	is(t, d, "at first", want)
-	s.run(`CREATE TABLE kept AS SELECT * FROM "order"; DELETE FROM "order"; INSERT INTO "order"
-		SELECT id+100,out_order_id,name,payment,contact,contact_txt,price,num,total_price,card,status,updatetime FROM kept`)
-	is(t, d, "after the restoring", want)
-}
-
-func nightlyPurge(t *testing.T, s *shop) {
-	now := ledgertest.Now
-	f, err := ledger.New(ledger.Config{Shop: "shop", Ledger: ledgertest.Ledger(s.Ledger()), Driver: driver(t, s), Dir: t.TempDir(), Now: func() time.Time { return now }})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	s.run("DELETE FROM temporder")
-	for range 8 {
-		done := s.Create(t, now.Add(-time.Minute))
-		s.Pay(t, done, now)
-		s.Deliver(t, done, now)
-		s.Create(t, now.Add(-time.Minute)) // nobody pays it
-		if err := f.Poll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		now = now.Add(24 * time.Hour)
-		s.purge(now)
-	}
-	events := map[rules.OrderEvent]uint64{}
-	for key, n := range f.Books().Orders {
-		events[key.Event] += n
-	}
-	if events[rules.OrderCreated] != 16 || events[rules.OrderDelivered] != 8 || events[rules.OrderRemoved] != 0 {
-		t.Errorf("events = %v, want 16 created, 8 delivered and none removed", events)
-	}
-	var left int
-	if err := s.db.QueryRow("SELECT COUNT(*) FROM temporder").Scan(&left); err != nil || left >= 16 {
-		t.Errorf("%d attempts are left, %v: the purge did nothing", left, err)
-	}
-}
-
-func idleIsCheap(t *testing.T, s *shop) {
-	d := driver(t, s)
-	is(t, d, "at first", map[int64]exporter.OrderState{1: exporter.Delivered, 2: exporter.Delivered})
-	s.run(`ALTER TABLE "order" RENAME TO away`)
-	is(t, d, "without the table", map[int64]exporter.OrderState{1: exporter.Delivered, 2: exporter.Delivered, 3: exporter.Unpaid})
-	if _, err := d.ByID(t.Context(), []int64{7}); !errors.Is(err, ledger.ErrUnfit) {
-		t.Errorf("an open attempt without the table: %v", err)
-	}
-}
-
-func forgottenIsUnknown(t *testing.T, s *shop) {
-	for _, when := range []string{"at the start", "later"} {
-		d := driver(t, s)
-		if when == "later" {
-			is(t, d, "at first", map[int64]exporter.OrderState{1: exporter.Delivered})
-		}
-		d.Remember(4)
-		for range 5 {
-			s.Deliver(t, paid(t, s), ledgertest.Now.Add(-time.Second))
-		}
-		newest := paid(t, s)
-		is(t, d, when, map[int64]exporter.OrderState{newest: exporter.PaidAutoWaiting})
-		is(t, d, when, map[int64]exporter.OrderState{1: exporter.UnknownState, 7: exporter.UnknownState})
-	}
 }
 
 func oddNumbers(t *testing.T, s *shop) {
@@ -303,10 +179,9 @@ func checkNamesFaults(t *testing.T, s *shop) {
 	}
 }
 
-func statementsGoByKey(t *testing.T, s *shop) {
-	if s.engine != database.MySQL {
-		t.Skip("the statements are the same everywhere, and MariaDB logs them")
-	}
+// statementsGoByKey is of MariaDB, which logs: the statements are the same everywhere.
+func statementsGoByKey(t *testing.T, server *ledgertest.Server) {
+	s := onMariaDB(server)(t, ledgertest.Now)
 	old := ledgertest.Now.Add(-100 * 24 * time.Hour)
 	s.run(`INSERT INTO "order" (id,out_order_id,name,payment,price,num,total_price,status,updatetime)
 		SELECT seq+5000,CONCAT('old',seq),'普通商品演示','p',1,1,1,true,` + wall(old) + ` FROM seq_1_to_5000`)
@@ -328,59 +203,15 @@ func statementsGoByKey(t *testing.T, s *shop) {
 			t.Fatal(err)
 		}
 	}
-	statements := logged(t, s)
-	if len(statements) < 10 {
-		t.Fatalf("only %d statements were logged: %q", len(statements), statements)
-	}
-	for _, statement := range statements {
-		plan, err := s.db.Query("EXPLAIN " + statement)
-		if err != nil {
-			t.Fatal(statement, err)
-		}
-		for plan.Next() {
-			var table, access []byte
-			var other any
-			if err := plan.Scan(&other, &other, &table, &access, &other, &other, &other, &other, &other, &other); err != nil {
-				t.Fatal(err)
-			}
-			newest := strings.HasSuffix(statement, "ORDER BY id DESC LIMIT 1")
-			if string(table) != "prod_info" && (string(access) == "ALL" || string(access) == "index" && !newest) {
-				t.Errorf("table %s is read by %s:\n%s", table, access, statement)
-			}
-		}
-		if err := plan.Err(); err != nil {
-			t.Fatal(err)
-		}
+	for _, scan := range server.Scans(t, s.name, s.name, "prod_info") {
+		t.Error(scan)
 	}
 	handouts := regexp.MustCompile("FROM `order` WHERE id > (\\d+) ")
-	for _, statement := range statements {
+	for _, statement := range server.Statements(t, s.name) {
 		if from := handouts.FindStringSubmatch(statement); from != nil && len(from[1]) < 4 {
 			t.Errorf("handouts are read from %s on, where there are only old ones:\n%s", from[1], statement)
 		}
 	}
-}
-
-// logged gives the account's SELECTs.
-func logged(t *testing.T, s *shop) []string {
-	t.Helper()
-	s.run("FLUSH GENERAL LOGS")
-	rows, err := s.db.Query("SELECT CONVERT(argument USING utf8mb4) FROM mysql.general_log WHERE user_host LIKE CONCAT(?,'[%') AND command_type='Query'", s.name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	var statements []string
-	for rows.Next() {
-		var statement string
-		if err := rows.Scan(&statement); err != nil {
-			t.Fatal(err)
-		}
-		if _, query, limited := strings.Cut(statement, " FOR SELECT "); limited {
-			statements = append(statements, "SELECT "+query)
-		}
-	}
-	slices.Sort(statements)
-	return slices.Compact(statements)
 }
 
 func TestEveryPaymentHasAPlainCodeOfItsOwn(t *testing.T) {
