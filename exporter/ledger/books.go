@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"maps"
-	"slices"
 	"time"
 
 	"shopwatch/exporter"
@@ -28,6 +27,7 @@ type view struct {
 func (f *Follower) Books() exporter.Books {
 	f.reading.RLock()
 	b, unread := f.view.books, f.view.unread
+	f.beside.show(&b)
 	f.reading.RUnlock()
 	// What a view holds is never changed again, so it can be copied unguarded.
 	b.Delivery = rules.Unknown
@@ -47,7 +47,6 @@ func (f *Follower) Books() exporter.Books {
 	b.Orders = maps.Clone(b.Orders)
 	b.Items = maps.Clone(b.Items)
 	b.Revenue = maps.Clone(b.Revenue)
-	b.Stock = slices.Clone(b.Stock)
 	return b
 }
 
@@ -97,6 +96,9 @@ func (f *Follower) publish(began, now time.Time, err error) {
 	f.reading.Lock()
 	f.view = next
 	f.reading.Unlock()
+	if err == nil {
+		f.once.Do(func() { close(f.good) })
+	}
 }
 
 // look makes a view of the state. success is when it was read, nil before this
@@ -104,12 +106,11 @@ func (f *Follower) publish(began, now time.Time, err error) {
 func (f *Follower) look(now time.Time, took time.Duration, success *time.Time) view {
 	s := f.state
 	b := exporter.Books{
-		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, NegativeAges: s.negative, FailedJobs: -1,
-		StockHidden: f.stockHidden, StockCounted: f.stockCounted,
+		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, NegativeAges: s.negative,
 		Up: success != nil, PollDuration: took, Problem: "not read yet",
 		Waiting: map[rules.Kind]map[rules.Age]int{}, Oldest: map[rules.Kind]time.Time{},
 		Orders: maps.Clone(s.orders), Late: s.late, Items: maps.Clone(s.items), Revenue: maps.Clone(s.revenue),
-		UnknownStatuses: s.unknown, Stock: f.stock,
+		UnknownStatuses: s.unknown,
 	}
 	if success != nil {
 		b.Problem, b.LastSuccess = "", *success

@@ -18,6 +18,9 @@ func (f *Follower) Save() error {
 	return f.save(f.now(), true)
 }
 
+// StockPause is the time to the next count of the stock, after one that took so long.
+var StockPause = stockPause
+
 // Trim says which of these open orders a limit leaves.
 func Trim(states map[int64]exporter.OrderState, most int) []int64 {
 	s := newState()

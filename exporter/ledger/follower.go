@@ -18,8 +18,7 @@ import (
 
 const (
 	pollLimit  = 30 * time.Second // a poll never lasts longer; a long cold start goes on in the next
-	stockLimit = 30 * time.Second
-	saveAtMost = time.Minute // a state in which nothing changed is saved that often
+	saveAtMost = time.Minute      // a state in which nothing changed is saved that often
 )
 
 // Config is what a Follower is made of.
@@ -54,26 +53,27 @@ type Follower struct {
 	path          string // of the state file
 	lock          *os.File
 
-	polling    sync.Mutex // one poll at a time; guards what follows
-	closed     bool
-	checked    bool // the driver's self-check passed
-	turn       uint32
-	state      *state
-	saved      time.Time
-	most       int  // open orders
-	overfull   bool // open orders are let go, and that was told
-	samples    []func()
-	failures   map[rules.LedgerReason]uint64 // polls of this process that failed
-	arrivals   arrivals
-	lag        *time.Duration // that the last poll was told; nil where nobody knows
-	stockTried time.Time
-	stock      []exporter.Stock
-	// stockHidden is how many products stock leaves out.
-	stockHidden  int
-	stockCounted time.Time
+	polling  sync.Mutex // one poll at a time; guards what follows
+	closed   bool
+	checked  bool // the driver's self-check passed
+	turn     uint32
+	state    *state
+	saved    time.Time
+	most     int  // open orders
+	overfull bool // open orders are let go, and that was told
+	samples  []func()
+	failures map[rules.LedgerReason]uint64 // polls of this process that failed
+	arrivals arrivals
+	lag      *time.Duration // that the last poll was told; nil where nobody knows
 
-	reading sync.RWMutex // guards view
+	using sync.RWMutex // held for reading while the driver is used beside the polls; guards closed, as polling does
+
+	good chan struct{} // closed, once, after the first good poll
+	once sync.Once
+
+	reading sync.RWMutex // guards view and beside
 	view    view
+	beside  beside
 }
 
 // New opens the shop's state file in config.Dir and locks it: another process,
@@ -90,6 +90,7 @@ func New(config Config) (*Follower, error) {
 		now: config.Now, observer: config.Observer, logger: config.Logger,
 		path:     filepath.Join(config.Dir, "ledger-"+config.Shop+".json"),
 		failures: map[rules.LedgerReason]uint64{}, most: maxOpen,
+		good: make(chan struct{}), beside: beside{failed: -1, trouble: map[string]string{}},
 	}
 	if f.deadline == 0 {
 		f.deadline = 15 * time.Minute
@@ -154,9 +155,22 @@ func (f *Follower) open(dir string) error {
 	return nil
 }
 
-// Run polls at once and then at the ledger's interval until ctx ends. A poll
-// that fails is told by Books and, once, in the log.
+// Run polls at once and then at the ledger's interval until ctx ends, and counts
+// stock and jobs beside that. A poll that fails is told by Books and, once, in
+// the log.
 func (f *Follower) Run(ctx context.Context) error {
+	var aside sync.WaitGroup
+	defer aside.Wait()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	aside.Go(func() { f.repeat(ctx, f.stockInterval, f.countOften) })
+	aside.Go(func() {
+		interval := f.stockInterval / jobsShare
+		f.repeat(ctx, interval, func(ctx context.Context) time.Duration {
+			_ = f.CountJobs(ctx) // it was told
+			return interval
+		})
+	})
 	ticker := time.NewTicker(f.ledger.Interval)
 	defer ticker.Stop()
 	for {
@@ -171,22 +185,24 @@ func (f *Follower) Run(ctx context.Context) error {
 	}
 }
 
-// Close ends the following: it waits for a poll that runs, closes the driver
-// and unlocks the state. Books goes on telling what was known.
+// Close ends the following: it waits for what runs, closes the driver and unlocks
+// the state. Books goes on telling what was known.
 func (f *Follower) Close() error {
 	f.polling.Lock()
 	defer f.polling.Unlock()
 	if f.closed {
 		return nil
 	}
+	f.using.Lock()
+	defer f.using.Unlock()
 	f.closed = true
 	return errors.Join(f.driver.Close(), f.lock.Close())
 }
 
 var errClosed = errors.New("the follower is closed")
 
-// Poll reads the book once: what is new, what is open, what has come of it, and
-// now and then the stock. Its error is also in Books, as Problem. A poll that
+// Poll reads the book once: what is new, what is open, and what has come of it.
+// Its error is also in Books, as Problem. A poll that
 // fails half-way loses nothing and counts nothing twice: the next one goes on.
 func (f *Follower) Poll(ctx context.Context) error {
 	f.polling.Lock()

@@ -60,7 +60,7 @@ func Reason(err error) rules.LedgerReason {
 // Driver reads one shop software's order book. All methods only read, keep each
 // statement short whatever the book's size, and honour ctx. A driver knows no
 // clock. Its errors never hold a password, and are an [Error] where the reason
-// is known.
+// is known. Its methods may be called from several goroutines.
 type Driver interface {
 	// Traits says what is true of every book of this software. It asks nobody.
 	Traits() Traits

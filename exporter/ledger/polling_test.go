@@ -188,7 +188,7 @@ func TestWhatIsToldOfAProblemHoldsNoSecret(t *testing.T) {
 	if log := s.logged(); strings.Contains(log, secret) {
 		t.Errorf("the log holds the password:\n%s", log)
 	}
-	s.Fail(failing("Stock", 1))
+	s.Fail(nil)
 	s.poll()
 	state, err := os.ReadFile(s.file())
 	if err != nil || strings.Contains(string(state), secret) {
@@ -227,27 +227,6 @@ func TestAQuietPollAsksForOneRowAndTheOpenOrdersAlone(t *testing.T) {
 	s.poll()
 	if got := s.Calls(); !slices.Equal(got, []string{"After", "ByID"}) {
 		t.Errorf("a quiet poll calls %v", got)
-	}
-}
-
-func TestTheStockIsCountedOnItsOwnClock(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
-	s.SetStock(exporter.Stock{Product: "1", Cards: 5})
-	s.poll()
-	s.SetStock(exporter.Stock{Product: "1", Cards: 4})
-	s.pollEvery(5*time.Minute - 15*time.Second)
-	if got := s.Books().Stock[0].Cards; got != 5 {
-		t.Errorf("before its time %d cards are counted", got)
-	}
-	s.pollEvery(15 * time.Second)
-	if got := s.Books().Stock[0].Cards; got != 4 {
-		t.Errorf("after 5 minutes %d cards are told, want 4", got)
-	}
-	s.Fail(failing("Stock", 1))
-	s.pollEvery(5 * time.Minute)
-	if b := s.Books(); !b.Up || b.Stock[0].Cards != 4 || !strings.Contains(s.logged(), "stock not counted") {
-		t.Errorf("a count that fails: up %v, stock %v", b.Up, b.Stock)
 	}
 }
 
@@ -299,8 +278,12 @@ func TestBooksAreTheCallersOwn(t *testing.T) {
 	s := newShop(t)
 	s.Pay(t, s.Create(t, start), start)
 	s.SetStock(exporter.Stock{Product: "1", Cards: 5})
+	s.SetJobs(1, exporter.Queue{Name: "mail", Ready: 2})
 	s.poll()
+	s.Count(t.Context())
+	s.CountJobs(t.Context())
 	b := s.Books()
+	b.Queues[0].Ready = 0
 	clear(b.Orders)
 	clear(b.Oldest)
 	clear(b.Items)
@@ -308,7 +291,7 @@ func TestBooksAreTheCallersOwn(t *testing.T) {
 	clear(b.Waiting[rules.Automatic])
 	b.Stock[0].Cards = 0
 	again := s.Books()
-	if len(again.Oldest) != 1 || again.Items["1"] != 1 || len(again.Revenue) != 1 || again.Waiting[rules.Automatic][rules.AgeUnder5m] != 1 || again.Stock[0].Cards != 5 {
+	if len(again.Oldest) != 1 || again.Items["1"] != 1 || len(again.Revenue) != 1 || again.Waiting[rules.Automatic][rules.AgeUnder5m] != 1 || again.Stock[0].Cards != 5 || again.Queues[0].Ready != 2 {
 		t.Errorf("changed by a reader: %+v", again)
 	}
 	s.counted(map[rules.OrderEvent]uint64{rules.OrderCreated: 1, rules.OrderPaid: 1})

@@ -53,11 +53,7 @@ func (r *round) follow(ctx context.Context) error {
 	r.judge()
 	r.trim(r.most)
 	r.overfull = len(r.state.open) >= r.most
-	if err := r.arrivals.misdated(r.newest, r.seen); err != nil {
-		return err
-	}
-	r.countStock(ctx)
-	return nil
+	return r.arrivals.misdated(r.newest, r.seen)
 }
 
 // just reports whether a look at that moment was the one before this.
@@ -107,23 +103,4 @@ func (r *round) trim(most int) {
 		r.logger.Warn("too many open orders: some are no longer followed", "dropped", gone, "limit", r.most)
 		r.overfull = true
 	}
-}
-
-// countStock counts on its own, slower clock. A count that fails leaves the last
-// one standing and is no reason to call the book unreadable.
-func (r *round) countStock(ctx context.Context) {
-	if !r.stockTried.IsZero() && r.now.Sub(r.stockTried) < r.stockInterval && !r.now.Before(r.stockTried) {
-		return
-	}
-	r.stockTried = r.now
-	ctx, cancel := context.WithTimeout(ctx, stockLimit)
-	defer cancel()
-	stock, hidden, err := r.driver.Stock(ctx)
-	if err != nil {
-		if ctx.Err() == nil {
-			r.logger.Warn("stock not counted", "err", problem(err, r.ledger.DSN))
-		}
-		return
-	}
-	r.stock, r.stockHidden, r.stockCounted = stock, hidden, r.now
 }

@@ -63,6 +63,9 @@ func (w *watcher) poll(at time.Time) {
 	if err := w.Poll(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
+	if err := w.Count(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
 	if b := w.Books(); !b.Up || b.Problem != "" || !b.LastSuccess.Equal(at) {
 		w.t.Fatalf("after a good poll: up %v, problem %q, last success %v", b.Up, b.Problem, b.LastSuccess)
 	}
