@@ -40,22 +40,36 @@ var Book = database.Book{
 // Driver reads one book.
 type Driver struct {
 	*database.DB
+	queue *queue // nil: not watched
 
 	mu       sync.Mutex
 	payments map[int64]string // pay_check by pays.id; unknown ids too, as "unknown"
 }
 
-var _ ledger.Driver = (*Driver)(nil)
+var (
+	_ ledger.Driver  = (*Driver)(nil)
+	_ ledger.Worker  = (*Driver)(nil)
+	_ ledger.Claimer = (*Driver)(nil)
+	_ ledger.Replica = (*Driver)(nil)
+)
 
 // Open prepares a driver without connecting. l.DSN is go-sql-driver's
 // user:password@tcp(host:3306)/database; a zone of nil is Asia/Shanghai, where
-// dujiaoka writes its clock whatever the server's place.
+// dujiaoka writes its clock whatever the server's place. l.Queue is the URL of
+// the Redis that holds its jobs, as queueForm says; no error quotes it.
 func Open(l exporter.Ledger) (*Driver, error) {
+	var jobs *queue
+	if l.Queue != "" {
+		var err error
+		if jobs, err = parseQueue(l.Queue); err != nil {
+			return nil, fmt.Errorf("dujiaoka: %w", err)
+		}
+	}
 	db, err := database.Open(Book, l)
 	if err != nil {
 		return nil, fmt.Errorf("dujiaoka: %w", err)
 	}
-	return &Driver{DB: db, payments: map[int64]string{}}, nil
+	return &Driver{DB: db, queue: jobs, payments: map[int64]string{}}, nil
 }
 
 var number = regexp.MustCompile(`^[A-Z0-9]{16}$`)

@@ -3,6 +3,8 @@ package dujiaoka
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"regexp"
 	"strconv"
 
 	"shopwatch/exporter"
@@ -69,18 +71,18 @@ func (d *Driver) orders(ctx context.Context, which string, arguments ...any) ([]
 		d.Table("orders") + " WHERE " + which
 	err := d.Each(ctx, database.Short, query, arguments, func(rows *sql.Rows) error {
 		var o exporter.Order
-		var status, kind, product int64
-		var items int
-		var channel sql.NullInt64
+		var status, kind, product, items, channel sql.NullInt64 // a fork may allow NULL: it mustn't hide all other rows
+		var amount sql.NullFloat64
 		var created, updated, deleted sql.NullString
-		if err := rows.Scan(&o.ID, &status, &kind, &product, &channel, &o.Amount, &items, &created, &updated, &deleted); err != nil {
+		if err := rows.Scan(&o.ID, &status, &kind, &product, &channel, &amount, &items, &created, &updated, &deleted); err != nil {
 			return err
 		}
-		o.State, o.Automatic = state(status, kind), kind == automatic
+		o.State, o.Automatic = state(status, kind.Int64), kind.Int64 == automatic
 		if deleted.Valid {
 			o.State = exporter.Removed
 		}
-		o.Items, o.Currency = []exporter.Item{{Product: strconv.FormatInt(product, 10), Quantity: max(1, items)}}, currency
+		o.Items = []exporter.Item{{Product: strconv.FormatInt(product.Int64, 10), Quantity: int(max(1, items.Int64))}}
+		o.Amount, o.Currency = amount.Float64, currency
 		o.Created, o.Updated = d.Moment(created), d.Moment(updated)
 		orders, channels = append(orders, o), append(channels, channel)
 		return nil
@@ -99,7 +101,8 @@ const (
 
 // state is the one state model's word for orders.status and orders.type. Forks
 // add values; those are unknown.
-func state(status, kind int64) exporter.OrderState {
+func state(stored sql.NullInt64, kind int64) exporter.OrderState {
+	status := stored.Int64 // 0, which is none, where it is NULL
 	switch status {
 	case 1:
 		return exporter.Unpaid
@@ -151,6 +154,10 @@ func (d *Driver) name(ctx context.Context, orders []exporter.Order, channels []s
 	return nil
 }
 
+// plainCode is what a payment may be called: codes are short words of the
+// software, which name gateways, unless an owner wrote something of his own.
+var plainCode = regexp.MustCompile(`^[\w.-]{1,64}$`)
+
 func (d *Driver) payment(channel int64) (string, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -162,9 +169,11 @@ func (d *Driver) readPayments(ctx context.Context) error {
 	payments := map[int64]string{}
 	err := d.Each(ctx, database.Short, "SELECT id, pay_check FROM "+d.Table("pays")+" ORDER BY id LIMIT 1000", nil, func(rows *sql.Rows) error {
 		var id int64
-		var code string
+		var code sql.NullString
 		err := rows.Scan(&id, &code)
-		payments[id] = code
+		if payments[id] = code.String; !plainCode.MatchString(code.String) {
+			payments[id] = fmt.Sprintf("channel-%d", id)
+		}
 		return err
 	})
 	if err != nil {
@@ -208,7 +217,7 @@ func (d *Driver) Stock(ctx context.Context) (stock []exporter.Stock, hidden int,
 		return stock, hidden, err
 	}
 	list, arguments := database.Keys(keys)
-	err = d.Each(ctx, database.Long, "SELECT goods_id, SUM(is_loop = 0), SUM(is_loop = 1) FROM "+d.Table("carmis")+
+	err = d.Each(ctx, database.Long, "SELECT goods_id, COALESCE(SUM(is_loop = 0), 0), COALESCE(SUM(is_loop = 1), 0) FROM "+d.Table("carmis")+
 		" WHERE goods_id IN ("+list+") AND status = 1 AND deleted_at IS NULL GROUP BY goods_id", arguments,
 		func(rows *sql.Rows) error {
 			var id int64
