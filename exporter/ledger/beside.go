@@ -114,9 +114,9 @@ func (f *Follower) countOften(ctx context.Context) time.Duration {
 
 func stockPause(interval, took time.Duration) time.Duration { return max(interval, stockShare*took) }
 
-// repeat does a step again and again until ctx ends or the step says that it is
-// done, by a pause below 0. It begins after the first good poll, and is left out
-// for an idle while whenever polls fail: they say what is wrong.
+// repeat does a step again and again until ctx ends, pausing as long as the step
+// says. It begins after the first good poll, and is left out for an idle while
+// whenever polls fail: they say what is wrong.
 func (f *Follower) repeat(ctx context.Context, idle time.Duration, step func(context.Context) (pause time.Duration)) {
 	select {
 	case <-ctx.Done():
@@ -127,9 +127,6 @@ func (f *Follower) repeat(ctx context.Context, idle time.Duration, step func(con
 		pause := idle
 		if f.up() {
 			pause = step(ctx)
-		}
-		if pause < 0 {
-			return
 		}
 		select {
 		case <-ctx.Done():

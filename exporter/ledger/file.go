@@ -25,6 +25,8 @@ type head struct {
 	Tail     int64             `json:"tail"`
 	Newest   moment            `json:"newest"`
 	Gaps     [][3]int64        `json:"gaps,omitzero"` // first, last, noticed
+	Older    int64             `json:"older"`
+	Swept    int64             `json:"swept"`
 	Quiet    int64             `json:"quiet,omitzero"`
 	Orders   []orderCount      `json:"orders"`
 	Late     uint64            `json:"late"`
@@ -71,7 +73,7 @@ type revenue struct {
 func (s *state) write(w io.Writer, shop, software string, now time.Time) error {
 	h := head{
 		Shop: shop, Software: software, Saved: now, Success: s.success,
-		Mark: s.mark, Marked: s.marked, Tail: s.tail, Newest: s.newest, Quiet: s.quiet,
+		Mark: s.mark, Marked: s.marked, Tail: s.tail, Newest: s.newest, Older: s.older, Swept: s.swept, Quiet: s.quiet,
 		Late: s.late, Items: s.items, Unknown: s.unknown, Dropped: s.dropped, Negative: s.negative,
 		Columns: columns, States: states, Payments: s.payments.list,
 	}
@@ -125,11 +127,14 @@ func read(data []byte, shop, software string) (*state, error) {
 		return nil, errors.New("it is of another version of this program")
 	case f.Tail < 0 || f.Tail > f.Mark:
 		return nil, fmt.Errorf("tail %d is above mark %d", f.Tail, f.Mark)
+	case f.Swept < 0 || f.Swept > f.Older || f.Older > f.Mark:
+		return nil, fmt.Errorf("swept %d, older %d and mark %d don't follow each other", f.Swept, f.Older, f.Mark)
 	case len(f.Payments) > maxPayments:
 		return nil, fmt.Errorf("it has %d payments", len(f.Payments))
 	}
 	s := newState()
 	s.started, s.success, s.mark, s.marked, s.tail, s.newest, s.quiet = true, f.Success, f.Mark, f.Marked, f.Tail, f.Newest, f.Quiet
+	s.older, s.swept = f.Older, f.Swept
 	for _, n := range f.Gaps {
 		if last := len(s.gaps.list) - 1; n[0] <= 0 || n[0] > n[1] || last >= 0 && n[0] <= s.gaps.list[last].to {
 			return nil, fmt.Errorf("the gap of keys %d to %d is out of place", n[0], n[1])

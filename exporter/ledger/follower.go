@@ -155,8 +155,8 @@ func (f *Follower) open(dir string) error {
 	return nil
 }
 
-// Run polls at once and then at the ledger's interval until ctx ends, and counts
-// stock and jobs beside that. A poll that fails is told by Books and, once, in
+// Run polls at once and then at the ledger's interval until ctx ends; beside that
+// it counts stock and jobs, and sweeps. A poll that fails is told by Books and, once, in
 // the log.
 func (f *Follower) Run(ctx context.Context) error {
 	var aside sync.WaitGroup
@@ -171,6 +171,9 @@ func (f *Follower) Run(ctx context.Context) error {
 			return interval
 		})
 	})
+	if f.ledger.Sweep {
+		aside.Go(func() { f.repeat(ctx, f.ledger.Interval, f.sweepOften) })
+	}
 	ticker := time.NewTicker(f.ledger.Interval)
 	defer ticker.Stop()
 	for {

@@ -24,6 +24,8 @@ type state struct {
 	// creation time is newest, 0 where nobody knows.
 	tail   int64
 	newest moment
+	// Keys up to older are of before the lookback; those up to swept were read since.
+	older, swept int64
 	// quiet is the key up to which a first sight is not counted: see startAgain.
 	quiet int64
 
@@ -40,6 +42,7 @@ func newState() *state {
 func (s *state) start(first int64, last Place, now time.Time) {
 	s.started, s.changed = true, true
 	s.mark, s.marked, s.gaps = first-1, at(now), gaps{}
+	s.older, s.swept = first-1, 0
 	s.tail, s.newest = first-1, 0
 	if last.ID != 0 && last.ID < first {
 		s.tail, s.newest = last.ID-1, at(last.Created)

@@ -69,6 +69,7 @@ func TestADamagedStateFileIsMovedAsideAndTheBookReadAnew(t *testing.T) {
 		"another form":  `{"shop":"shop","software":"memory","columns":["id","state"]}`,
 		"upside down":   stored(`"tail":9,"mark":1`),
 		"no such state": stored(`"open":[[1,99,0,0,0,0,0,0]]`),
+		"swept too far": stored(`"mark":9,"older":5,"swept":6`),
 		"a gap twice":   stored(`"mark":9,"gaps":[[1,2,0],[2,3,0]]`),
 	} {
 		t.Run(name, func(t *testing.T) {
