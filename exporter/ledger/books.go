@@ -106,7 +106,7 @@ func (f *Follower) publish(began, now time.Time, err error) {
 func (f *Follower) look(now time.Time, took time.Duration, success *time.Time) view {
 	s := f.state
 	b := exporter.Books{
-		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, NegativeAges: s.negative, Unswept: s.older - s.swept,
+		Shop: f.shop, Software: f.ledger.Software, Moments: f.driver.Traits().Moments, Open: len(s.open), Dropped: s.dropped, NegativeAges: s.negative, Unswept: s.older - s.swept, Typical: f.deliveries.typical(now),
 		Up: success != nil, PollDuration: took, Problem: "not read yet",
 		Waiting: map[rules.Kind]map[rules.Age]int{}, Oldest: map[rules.Kind]time.Time{},
 		Orders: maps.Clone(s.orders), Late: s.late, Items: maps.Clone(s.items), Revenue: maps.Clone(s.revenue),

@@ -53,18 +53,19 @@ type Follower struct {
 	path          string // of the state file
 	lock          *os.File
 
-	polling  sync.Mutex // one poll at a time; guards what follows
-	closed   bool
-	checked  bool // the driver's self-check passed
-	turn     uint32
-	state    *state
-	saved    time.Time
-	most     int  // open orders
-	overfull bool // open orders are let go, and that was told
-	samples  []func()
-	failures map[rules.LedgerReason]uint64 // polls of this process that failed
-	arrivals arrivals
-	lag      *time.Duration // that the last poll was told; nil where nobody knows
+	polling    sync.Mutex // one poll at a time; guards what follows
+	closed     bool
+	checked    bool // the driver's self-check passed
+	turn       uint32
+	state      *state
+	saved      time.Time
+	most       int  // open orders
+	overfull   bool // open orders are let go, and that was told
+	samples    []sample
+	deliveries deliveries
+	failures   map[rules.LedgerReason]uint64 // polls of this process that failed
+	arrivals   arrivals
+	lag        *time.Duration // that the last poll was told; nil where nobody knows
 
 	using sync.RWMutex // held for reading while the driver is used beside the polls; guards closed, as polling does
 
@@ -228,10 +229,7 @@ func (f *Follower) Poll(ctx context.Context) error {
 	if ctx.Err() != nil && err != nil {
 		return ctx.Err() // told to stop: that says nothing about the book
 	}
-	for _, tell := range f.samples {
-		tell()
-	}
-	f.samples = nil
+	f.tell()
 	f.publish(began, now, err)
 	return err
 }

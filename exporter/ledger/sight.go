@@ -81,15 +81,15 @@ func (r *round) pass(c transition, quiet bool) {
 		case markPaid:
 			s.sell(o)
 			if took, known := c.paidTook(); known {
-				payment := label(o.Payment)
-				r.samples = append(r.samples, func() { r.observer.Paid(r.shop, payment, took) })
+				r.samples = append(r.samples, sample{took: took, paid: true, payment: s.payments.intern(o.Payment)})
 			}
 		case markDelivered:
-			took, known := c.deliveryTook()
+			took, at, known := c.deliveryTook()
 			if !known || !o.Automatic {
 				continue
 			}
-			r.samples = append(r.samples, func() { r.observer.Delivered(r.shop, took) })
+			r.samples = append(r.samples, sample{took: took})
+			r.deliveries.add(at, took)
 			if took >= r.ledger.Late && t.marks&markLate == 0 {
 				t.marks |= markLate
 				s.late++

@@ -62,31 +62,31 @@ func (c transition) paidTook() (time.Duration, bool) {
 	return 0, false
 }
 
-// deliveryTook is the time from payment to delivery, and whether it is known:
+// deliveryTook is the time from payment to delivery, when that was, and whether it is known:
 // each of the two moments is stored, or was seen to come.
-func (c transition) deliveryTook() (time.Duration, bool) {
+func (c transition) deliveryTook() (took time.Duration, delivered moment, known bool) {
 	o := c.order
 	paid := o.Paid
 	switch {
 	case c.untimed:
-		return 0, false
+		return 0, 0, false
 	case !paid.IsZero():
 	case c.before.since != 0:
 		paid = c.before.since.time()
 	case c.sharp && c.awaited:
 		paid = c.now
 	default:
-		return 0, false
+		return 0, 0, false
 	}
-	delivered := o.Delivered
+	end := o.Delivered
 	switch {
-	case !delivered.IsZero():
+	case !end.IsZero():
 	case c.sharp:
-		delivered = c.seen(paid)
+		end = c.seen(paid)
 	default:
-		return 0, false
+		return 0, 0, false
 	}
-	return max(0, delivered.Sub(paid)), true
+	return max(0, end.Sub(paid)), at(end), true
 }
 
 // seen is when a change happened that was just seen: when the shop touched the
