@@ -1,13 +1,10 @@
 package dujiaonext_test
 
 import (
-	"database/sql"
-	_ "embed"
 	"errors"
-	"os"
+	"fmt"
 	"path/filepath"
 	"reflect"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -19,135 +16,94 @@ import (
 	"shopwatch/rules"
 )
 
-//go:embed testdata/schema.sql
-var schema string
-
-//go:embed testdata/fixture.sql
-var fixture string
-
-var (
-	shanghai = time.FixedZone("CST", 8*60*60)
-	written  = time.Date(2026, 11, 22, 7, 0, 0, 0, shanghai) // the fixture's now
-	moment   = regexp.MustCompile(`'\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[^']*'`)
-)
-
-const layout = "2006-01-02 15:04:05.999999999-07:00"
-
-// shop is a dujiao-next shop. It writes automatic columns in UTC and its own
-// moments in its own zone, as the software does.
-type shop struct {
-	path string
-	db   *sql.DB
-}
-
-func newShop(t testing.TB, now time.Time) *shop {
-	t.Helper()
-	// What a URL would misread is a legal name.
-	path := filepath.Join(t.TempDir(), "shop #1 50%.db")
-	db, err := sql.Open("sqlite", path+"?_pragma=journal_mode(WAL)&_pragma=busy_timeout(5000)")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	db.SetMaxOpenConns(1)
-	s := &shop{path: path, db: db}
-	s.run(t, schema)
-	s.run(t, moment.ReplaceAllStringFunc(fixture, func(text string) string {
-		at, err := time.Parse(layout, strings.Trim(text, "'"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		moved := now.Add(at.Sub(written))
-		if strings.Contains(text, "+08:00") {
-			return "'" + own(moved) + "'"
-		}
-		return "'" + automatic(moved) + "'"
-	}))
-	return s
-}
-
-func automatic(at time.Time) string { return at.UTC().Format(layout) }
-func own(at time.Time) string       { return at.In(shanghai).Format(layout) }
-
-func (s *shop) run(t testing.TB, statement string, arguments ...any) int64 {
-	t.Helper()
-	result, err := s.db.Exec(statement, arguments...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := result.LastInsertId()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
-func (s *shop) Ledger() exporter.Ledger {
-	return exporter.Ledger{Software: "dujiaonext", DSN: s.path}
-}
-
-func (s *shop) Open(l exporter.Ledger) (ledger.Driver, error) { return dujiaonext.Open(l) }
-
-func (s *shop) Create(t testing.TB, at time.Time) int64 {
-	t.Helper()
-	const order = `INSERT INTO orders (order_no,parent_id,user_id,status,currency,total_amount,created_at,updated_at)
-		VALUES (hex(randomblob(8)),?,0,'pending_payment','CNY',10,?,?)`
-	parent := s.run(t, order, nil, automatic(at), automatic(at))
-	child := s.run(t, order, parent, automatic(at), automatic(at))
-	s.run(t, `INSERT INTO order_items (order_id,product_id,title_json,quantity,fulfillment_type) VALUES (?,1,'{}',1,'auto')`, child)
-	s.run(t, `INSERT INTO payments (order_id,channel_id,provider_type,channel_type,amount,status) VALUES (?,1,'official','alipay',10,'pending')`, parent)
-	return parent
-}
-
-func (s *shop) Pay(t testing.TB, id int64, at time.Time) {
-	t.Helper()
-	s.run(t, `UPDATE orders SET status='paid', paid_at=?, updated_at=? WHERE id=? OR parent_id=?`, own(at), automatic(at), id, id)
-	s.run(t, `UPDATE payments SET status='success' WHERE order_id=?`, id)
-}
-
-func (s *shop) Deliver(t testing.TB, id int64, at time.Time) {
-	t.Helper()
-	s.run(t, `UPDATE orders SET status='completed', updated_at=? WHERE id=? OR parent_id=?`, automatic(at), id, id)
-	s.run(t, `INSERT INTO fulfillments (order_id,type,status,payload,delivered_at) SELECT id,'auto','delivered','K',? FROM orders WHERE parent_id=?`, own(at), id)
-}
-
-func (s *shop) Delete(t testing.TB, id int64) {
-	t.Helper()
-	s.run(t, `DELETE FROM orders WHERE id=? OR parent_id=?`, id, id)
-}
-
 func TestDriverOnSQLite(t *testing.T) {
 	t.Parallel()
+	f := expected(exporter.Ledger{DSN: filepath.Join(t.TempDir(), "not-yet.db")})
+	f.Open = func(t testing.TB, now time.Time) ledgertest.Shop { return onSQLite(t, now) }
+	t.Run("suite", func(t *testing.T) { ledgertest.Run(t, f) })
+	t.Run("own", func(t *testing.T) { own(t, onSQLite) })
+}
+
+func TestDriverOnPostgreSQL(t *testing.T) {
+	t.Parallel()
+	onServer(t, onPostgreSQL(ledgertest.PostgreSQL(t)), "postgres://u:p@127.0.0.1:1/shop")
+}
+
+func TestDriverOnMariaDB(t *testing.T) {
+	t.Parallel()
+	onServer(t, onMariaDB(ledgertest.MariaDB(t)), "u:p@tcp(127.0.0.1:1)/shop")
+}
+
+// onServer runs what is true of every server. The subtests run in parallel among
+// themselves; each group ends before the server does.
+func onServer(t *testing.T, open opener, away string) {
+	t.Helper()
+	f := expected(exporter.Ledger{DSN: away})
+	f.Open = func(t testing.TB, now time.Time) ledgertest.Shop { return server{open(t, now)} }
+	f.Secret = func(testing.TB, ledgertest.Shop) []string {
+		return []string{"SELECT secret FROM card_secrets", "SELECT payload FROM fulfillments", "SELECT guest_email FROM orders",
+			"SELECT guest_password FROM orders", "SELECT * FROM orders", "UPDATE orders SET status='completed'", "DELETE FROM card_secrets"}
+	}
+	t.Run("suite", func(t *testing.T) { ledgertest.Run(t, f) })
+	t.Run("own", func(t *testing.T) {
+		own(t, open)
+		t.Run("what isn't granted is named", func(t *testing.T) { t.Parallel(); namesWhatIsNotGranted(t, open) })
+		t.Run("without the right to numbers all else works", func(t *testing.T) { t.Parallel(); numbersAreOptional(t, open) })
+	})
+}
+
+// expected is what the fixture's rows amount to.
+func expected(away exporter.Ledger) ledgertest.Fixture {
 	count := func(payment string, event rules.OrderEvent) exporter.OrderCount {
 		return exporter.OrderCount{Payment: payment, Event: event}
 	}
-	ledgertest.Run(t, ledgertest.Fixture{
-		Open: func(t testing.TB, now time.Time) ledgertest.Shop { return newShop(t, now) },
-		Away: exporter.Ledger{DSN: filepath.Join(t.TempDir(), "not-yet.db")},
+	return ledgertest.Fixture{
+		Away: away,
 		Waiting: map[rules.Kind]map[rules.Age]int{
 			rules.Automatic: {rules.AgeUnder5m: 1, rules.Age5to30m: 1, rules.AgeOver30m: 1},
 			rules.Manual:    {rules.Age5to30m: 1, rules.AgeOver30m: 1},
 		},
 		States: map[exporter.OrderState]int{
-			exporter.Delivered: 2, exporter.Expired: 1, exporter.PaidAutoWaiting: 3, exporter.Removed: 1,
-			exporter.ManualWaiting: 2, exporter.Refunded: 1, exporter.UnknownState: 1, exporter.Unpaid: 1,
+			exporter.Delivered: 4, exporter.Expired: 1, exporter.PaidAutoWaiting: 3, exporter.Removed: 1,
+			exporter.ManualWaiting: 2, exporter.Refunded: 2, exporter.UnknownState: 1, exporter.Unpaid: 1,
 		},
 		Orders: map[exporter.OrderCount]uint64{
-			count("alipay", rules.OrderCreated): 8, count("alipay", rules.OrderPaid): 7, count("alipay", rules.OrderDelivered): 3,
-			count("alipay", rules.OrderRefunded): 1, count("alipay", rules.OrderRemoved): 1,
-			count("wechat", rules.OrderCreated): 3, count("wechat", rules.OrderPaid): 2,
+			count("alipay", rules.OrderCreated): 9, count("alipay", rules.OrderPaid): 8, count("alipay", rules.OrderDelivered): 4,
+			count("alipay", rules.OrderRefunded): 2, count("alipay", rules.OrderRemoved): 1,
+			count("wechat", rules.OrderCreated): 4, count("wechat", rules.OrderPaid): 3, count("wechat", rules.OrderDelivered): 1,
 			count("wechat", rules.OrderExpired): 1, count("wechat", rules.OrderUnpaidAtDeadline): 1,
+			count("balance", rules.OrderCreated): 1, count("balance", rules.OrderPaid): 1, count("balance", rules.OrderDelivered): 1,
 			count("", rules.OrderCreated): 1,
 		},
-		Unknown:      1,
-		Stock:        []exporter.Stock{{Product: "1", Cards: 2}, {Product: "2", Cards: 40}, {Product: "3", Looped: true}, {Product: "7"}},
-		StoresMoment: true,
-	})
+		Unknown: 1,
+		Stock:   []exporter.Stock{{Product: "1", Cards: 2}, {Product: "2", Cards: 40}, {Product: "3", Looped: true}, {Product: "7"}},
+	}
 }
 
-func driver(t *testing.T, path string) *dujiaonext.Driver {
+// own is what this driver promises beside the suite, on every database.
+func own(t *testing.T, open opener) {
+	for _, c := range []struct {
+		name string
+		test func(*testing.T, opener)
+	}{
+		{"a purchase is one order", purchaseIsOneOrder},
+		{"every status has its state", everyStatusHasItsState},
+		{"a product's number finds the whole purchase", productNumberFinds},
+		{"a self-check names every fault", checkNamesFaults},
+		{"an empty shop is fine", emptyShopIsFine},
+		{"questions go by key whatever the statistics say", questionsGoByKey},
+		{"an order without a moment or a channel hides no other", gapsHideNothing},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.test(t, open)
+		})
+	}
+}
+
+func driver(t *testing.T, s *shop) *dujiaonext.Driver {
 	t.Helper()
-	d, err := dujiaonext.Open(exporter.Ledger{DSN: path})
+	d, err := dujiaonext.Open(s.Ledger())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,44 +111,54 @@ func driver(t *testing.T, path string) *dujiaonext.Driver {
 	return d
 }
 
-func TestAPurchaseIsOneOrder(t *testing.T) {
-	t.Parallel()
-	s := newShop(t, ledgertest.Now)
-	d := driver(t, s.path)
+func one(t *testing.T, d *dujiaonext.Driver, id int64) exporter.Order {
+	t.Helper()
+	orders, err := d.ByID(t.Context(), []int64{id})
+	if err != nil || len(orders) != 1 {
+		t.Fatalf("ByID(%d) = %v, %v", id, orders, err)
+	}
+	return orders[0]
+}
+
+func purchaseIsOneOrder(t *testing.T, open opener) {
+	d := driver(t, open(t, ledgertest.Now))
 	ago := func(minutes, seconds int) time.Time {
 		return ledgertest.Now.Add(-time.Duration(minutes)*time.Minute + time.Duration(seconds)*time.Second)
 	}
-	orders, err := d.ByID(t.Context(), []int64{1, 15, 17, 20})
-	if err != nil {
-		t.Fatal(err)
+	item := func(product string, quantity int) exporter.Item {
+		return exporter.Item{Product: product, Quantity: quantity}
 	}
-	want := []exporter.Order{
-		{ID: 1, State: exporter.Delivered, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 2}}, Amount: 10, Currency: "CNY",
+	for _, want := range []exporter.Order{
+		{ID: 10, State: exporter.Delivered, Automatic: true, Payment: "alipay", Items: []exporter.Item{item("1", 2)}, Amount: 10, Currency: "CNY",
 			Created: ago(50, 0), Paid: ago(50, 20), Delivered: ago(50, 50), Updated: ago(50, 50)},
-		{ID: 15, State: exporter.Refunded, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}}, Amount: 10, Currency: "CNY",
+		{ID: 5, State: exporter.Refunded, Automatic: true, Payment: "alipay", Items: []exporter.Item{item("1", 1)}, Amount: 10, Currency: "CNY",
 			Created: ago(61, 0), Paid: ago(60, 0), Delivered: ago(50, 0), Updated: ago(30, 0)},
 		// The last of two deliveries is the order's.
-		{ID: 17, State: exporter.Delivered, Automatic: true, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}, {Product: "1", Quantity: 2}}, Amount: 30, Currency: "USD",
+		{ID: 18, State: exporter.Delivered, Automatic: true, Payment: "alipay", Items: []exporter.Item{item("1", 1), item("1", 2)}, Amount: 30, Currency: "USD",
 			Created: ago(31, 0), Paid: ago(30, 0), Delivered: ago(29, 0), Updated: ago(29, 0)},
-		{ID: 20, State: exporter.ManualWaiting, Payment: "alipay", Items: []exporter.Item{{Product: "1", Quantity: 1}, {Product: "2", Quantity: 1}}, Amount: 30, Currency: "CNY",
+		{ID: 21, State: exporter.ManualWaiting, Payment: "alipay", Items: []exporter.Item{item("1", 1), item("2", 1)}, Amount: 30, Currency: "CNY",
 			Created: ago(21, 0), Paid: ago(20, 0), Updated: ago(20, 0)},
-	}
-	if len(orders) != len(want) {
-		t.Fatalf("%d orders, want %d", len(orders), len(want))
-	}
-	for i := range want {
-		if !reflect.DeepEqual(orders[i], want[i]) {
-			t.Errorf("order %d is\n%+v, want\n%+v", want[i].ID, orders[i], want[i])
+		{ID: 8, State: exporter.Delivered, Automatic: true, Payment: "balance", Items: []exporter.Item{item("1", 5)}, Amount: 50.5, Currency: "CNY",
+			Created: ago(60, 0), Paid: ago(60, 0), Delivered: ago(60, 20), Updated: ago(60, 20)},
+		// What a person typed is passed on as it stands.
+		{ID: 3, State: exporter.Refunded, Payment: "alipay", Items: []exporter.Item{item("2", 1)}, Amount: 20, Currency: "CNY",
+			Created: ago(181, 0), Paid: ago(180, 0), Delivered: ago(210, 0), Updated: ago(120, 0)},
+		{ID: 7, State: exporter.Delivered, Automatic: true, Payment: "wechat", Items: []exporter.Item{item("1", 1)}, Amount: 10, Currency: "CNY",
+			Created: ago(61, 0), Paid: ago(60, 0), Delivered: ago(60, 10), Updated: ago(60, 0)},
+	} {
+		if got := one(t, d, want.ID); !reflect.DeepEqual(got, want) {
+			t.Errorf("order %d is\n%+v, want\n%+v", want.ID, got, want)
 		}
 	}
 	// A child's key is no order's.
-	if children, err := d.ByID(t.Context(), []int64{2, 18, 19}); err != nil || len(children) != 0 {
+	if children, err := d.ByID(t.Context(), []int64{2, 19, 20}); err != nil || len(children) != 0 {
 		t.Errorf("ByID of children = %v, %v", children, err)
 	}
 }
 
-func TestEveryStatusHasItsState(t *testing.T) {
-	t.Parallel()
+func everyStatusHasItsState(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	d := driver(t, s)
 	for _, c := range []struct {
 		status, how string
 		want        exporter.OrderState
@@ -210,145 +176,150 @@ func TestEveryStatusHasItsState(t *testing.T) {
 		{"", "auto", exporter.UnknownState},
 		{"Paid!", "auto", exporter.UnknownState},
 	} {
-		t.Run(c.status+" "+c.how, func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t, ledgertest.Now)
-			id := s.Create(t, ledgertest.Now)
-			s.run(t, `UPDATE orders SET status=? WHERE id=? OR parent_id=?`, c.status, id, id)
-			s.run(t, `UPDATE order_items SET fulfillment_type=? WHERE order_id=?`, c.how, id+1)
-			orders, err := driver(t, s.path).ByID(t.Context(), []int64{id})
-			if err != nil || len(orders) != 1 {
-				t.Fatalf("ByID = %v, %v", orders, err)
-			}
-			if orders[0].State != c.want || orders[0].Automatic != (c.how == "auto") {
-				t.Errorf("state %q, automatic %v, want %q", orders[0].State, orders[0].Automatic, c.want)
-			}
-		})
-	}
-}
-
-func TestTimesAreReadInEveryFormThatGoWrites(t *testing.T) {
-	t.Parallel()
-	s := newShop(t, ledgertest.Now)
-	d := driver(t, s.path)
-	id := s.Create(t, ledgertest.Now)
-	for text, want := range map[string]time.Time{
-		"2026-11-22 07:00:00.123456789+08:00":                    time.Date(2026, 11, 21, 23, 0, 0, 123456789, time.UTC),
-		"2026-11-21 23:00:00+00:00":                              time.Date(2026, 11, 21, 23, 0, 0, 0, time.UTC),
-		"2026-11-22T07:00:00.5+08:00":                            time.Date(2026, 11, 21, 23, 0, 0, 500000000, time.UTC),
-		"2026-11-21T23:00:00Z":                                   time.Date(2026, 11, 21, 23, 0, 0, 0, time.UTC),
-		"2026-11-22 07:00:00.12 +0800 CST":                       time.Date(2026, 11, 21, 23, 0, 0, 120000000, time.UTC),
-		"2026-11-22 07:00:00.123456789 +0800 CST m=+0.000000001": time.Date(2026, 11, 21, 23, 0, 0, 123456789, time.UTC),
-		"2026-11-21 23:00:00":                                    time.Date(2026, 11, 21, 23, 0, 0, 0, time.UTC),
-		"yesterday":                                              {},
-	} {
-		s.run(t, `UPDATE orders SET created_at=? WHERE id=?`, text, id)
-		orders, err := d.ByID(t.Context(), []int64{id})
-		if err != nil || len(orders) != 1 || !orders[0].Created.Equal(want) {
-			t.Errorf("%q is read as %v, %v, want %v", text, orders, err, want)
+		id := s.Create(t, ledgertest.Now)
+		s.set(t, id, c.status, ledgertest.Now)
+		s.run(t, `UPDATE order_items SET fulfillment_type='%s' WHERE order_id=%d`, c.how, id+1)
+		if o := one(t, d, id); o.State != c.want || o.Automatic != (c.how == "auto") {
+			t.Errorf("%q %s: state %q, automatic %v, want %q", c.status, c.how, o.State, o.Automatic, c.want)
 		}
 	}
 }
 
-func TestCheckNamesEveryFault(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct{ name, statement, want string }{
-		{"a table is missing", "DROP TABLE fulfillments", "has no table fulfillments"},
-		{"a column is missing", "ALTER TABLE order_items DROP COLUMN quantity", "table order_items has no column quantity"},
-		{"times are of another kind", "UPDATE orders SET created_at='last Tuesday'", "no creation time in a form"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			t.Parallel()
-			s := newShop(t, ledgertest.Now)
-			s.run(t, c.statement)
-			if _, err := driver(t, s.path).Check(t.Context()); !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("Check = %v, want ErrUnfit and %q", err, c.want)
-			}
-		})
-	}
-	t.Run("the file is no database", func(t *testing.T) {
-		t.Parallel()
-		path := filepath.Join(t.TempDir(), "x.db")
-		if err := os.WriteFile(path, []byte(strings.Repeat("not a database\n", 100)), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := driver(t, path).Check(t.Context()); !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), "is no SQLite file") {
-			t.Errorf("Check = %v", err)
-		}
-	})
-	t.Run("an empty shop is fine", func(t *testing.T) {
-		t.Parallel()
-		s := newShop(t, ledgertest.Now)
-		s.run(t, "DELETE FROM orders")
-		if _, err := driver(t, s.path).Check(t.Context()); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestOpenRefusesWhatItCannotUse(t *testing.T) {
-	t.Parallel()
-	for _, l := range []exporter.Ledger{
-		{}, {DSN: "file:x.db"}, {DSN: "x.db?mode=rw"}, {DSN: "x.db", Prefix: "djk_"},
-	} {
-		if d, err := dujiaonext.Open(l); err == nil {
-			d.Close()
-			t.Errorf("Open(%+v) is taken", l)
-		}
-	}
-}
-
-func TestReadingNeverHoldsTheShopUp(t *testing.T) {
-	t.Parallel()
-	s := newShop(t, ledgertest.Now)
-	d := driver(t, s.path)
-	// The shop is in the middle of a write; the driver reads what was before.
-	tx, err := s.db.Begin()
-	if err != nil {
+func productNumberFinds(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	d := driver(t, s)
+	if _, err := d.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tx.Exec(`DELETE FROM orders WHERE id<=20`); err != nil {
-		t.Fatal(err)
-	}
-	orders, err := d.After(t.Context(), 0, ledger.MaxBatch)
-	if err != nil || len(orders) != 12 {
-		t.Errorf("amid a write %d orders are read, %v, want 12", len(orders), err)
-	}
-	if err := tx.Commit(); err != nil {
-		t.Errorf("the shop's write: %v", err)
-	}
-	if orders, err := d.After(t.Context(), 0, ledger.MaxBatch); err != nil || len(orders) != 2 {
-		t.Errorf("after the write %d orders are read, %v, want 2", len(orders), err)
-	}
-}
-
-func TestQuestionsGoByKey(t *testing.T) {
-	t.Parallel()
-	s := newShop(t, ledgertest.Now)
-	for _, which := range []string{"id > 5 ORDER BY id LIMIT 500", "id IN (1,2,3)"} {
-		rows, err := s.db.Query("EXPLAIN QUERY PLAN " + dujiaonext.Purchases(which))
+	find := func(number string) exporter.Order {
+		t.Helper()
+		if !d.Traits().Number.MatchString(number) {
+			t.Fatalf("%q isn't of the form of a number", number)
+		}
+		o, err := d.Find(t.Context(), number)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var plan []string
-		for rows.Next() {
-			var id, parent, unused int
-			var detail string
-			if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-				t.Fatal(err)
-			}
-			plan = append(plan, detail)
+		return o
+	}
+	numbers, err := d.Numbers(t.Context(), []int64{18, 19, 30})
+	if err != nil || len(numbers) != 2 {
+		t.Fatalf("Numbers of two purchases and a child = %v, %v", numbers, err)
+	}
+	for _, c := range []struct {
+		number string
+		want   int64
+	}{{numbers[18], 18}, {numbers[18] + "-01", 18}, {numbers[18] + "-02", 18}, {numbers[18] + "-03", 0}, {numbers[30] + "-01", 30}} {
+		if got := find(c.number); got.ID != c.want {
+			t.Errorf("Find(%s) = order %d, want %d", c.number, got.ID, c.want)
 		}
-		rows.Close()
-		for _, step := range plan {
-			for _, table := range []string{"orders", "c", "i", "f", "y"} {
-				if strings.HasPrefix(step+" ", "SCAN "+table+" ") {
-					t.Errorf("%s scans:\n%s", which, strings.Join(plan, "\n"))
-				}
-			}
+	}
+	id := s.Create(t, ledgertest.Now)
+	newest, err := d.Numbers(t.Context(), []int64{id})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := find(newest[id] + "-01"); got.ID != id {
+		t.Errorf("the newest purchase by its product's number = %d, want %d", got.ID, id)
+	}
+	s.Remove(t, id, ledgertest.Now)
+	if got := find(newest[id] + "-01"); got.ID != 0 {
+		t.Errorf("a deleted purchase is found: %+v", got)
+	}
+}
+
+func checkNamesFaults(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	s.run(t, "ALTER TABLE order_items DROP COLUMN quantity")
+	s.run(t, "DROP TABLE fulfillments")
+	_, err := driver(t, s).Check(t.Context())
+	if !errors.Is(err, ledger.ErrUnfit) {
+		t.Fatalf("Check = %v, want ErrUnfit", err)
+	}
+	for _, want := range []string{"quantity", "fulfillments", "dujiao-next"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("Check doesn't say %q:\n%v", want, err)
 		}
-		if len(plan) == 0 {
-			t.Error("no plan")
+	}
+}
+
+func emptyShopIsFine(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	s.run(t, "DELETE FROM orders")
+	d := driver(t, s)
+	if _, err := d.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if last, err := d.Last(t.Context()); err != nil || last != (ledger.Place{}) {
+		t.Errorf("Last = %v, %v", last, err)
+	}
+	if o, err := d.Find(t.Context(), "DJ20270315071000000001"); err != nil || o.ID != 0 {
+		t.Errorf("Find = %v, %v", o, err)
+	}
+}
+
+func gapsHideNothing(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	d := driver(t, s)
+	id := s.Create(t, ledgertest.Now)
+	s.run(t, "UPDATE orders SET created_at=NULL, updated_at=NULL, status='paid' WHERE id=%d OR parent_id=%[1]d", id)
+	s.run(t, "DELETE FROM payments WHERE order_id=%d", id)
+	s.run(t, "DELETE FROM order_items WHERE order_id=%d", id+1)
+	o := one(t, d, id)
+	if want := (exporter.Order{ID: id, State: exporter.ManualWaiting, Amount: 10, Currency: "CNY"}); !reflect.DeepEqual(o, want) {
+		t.Errorf("an order of which all is missing is\n%+v, want\n%+v", o, want)
+	}
+	if orders, err := d.After(t.Context(), 0, ledger.MaxBatch); err != nil || len(orders) != 16 {
+		t.Errorf("with it %d orders are read, %v, want 16", len(orders), err)
+	}
+}
+
+func namesWhatIsNotGranted(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	s.run(t, "REVOKE SELECT (delivered_at) ON fulfillments FROM %s", s.account)
+	_, err := driver(t, s).Check(t.Context())
+	trouble, told := errors.AsType[*ledger.Error](err)
+	if !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), "fulfillments") || !strings.Contains(err.Error(), "grant SELECT") {
+		t.Errorf("Check = %v", err)
+	}
+	if told && trouble.Reason != rules.LedgerAccess {
+		t.Errorf("the reason is %q", trouble.Reason)
+	}
+}
+
+func numbersAreOptional(t *testing.T, open opener) {
+	s := open(t, ledgertest.Now)
+	s.run(t, "REVOKE SELECT (order_no) ON orders FROM %s", s.account)
+	d := driver(t, s)
+	doubts, err := d.Check(t.Context())
+	if err != nil || len(doubts) != 1 {
+		t.Errorf("Check = %q, %v, want one doubt", doubts, err)
+	}
+	if numbers, err := d.Numbers(t.Context(), []int64{1}); err != nil || len(numbers) != 0 {
+		t.Errorf("Numbers = %v, %v", numbers, err)
+	}
+	if orders, err := d.After(t.Context(), 0, 3); err != nil || len(orders) != 3 {
+		t.Errorf("After = %v, %v", orders, err)
+	}
+	if _, err := d.Find(t.Context(), "DJ20270315071000000001"); err == nil {
+		t.Error("Find says that there is no such order, though it can't know")
+	}
+}
+
+func TestOpenRefusesWhatItCannotUseAndNeverQuotesIt(t *testing.T) {
+	t.Parallel()
+	const password = "p4ssw0rd"
+	for _, l := range []exporter.Ledger{
+		{}, {DSN: "file:x.db"}, {DSN: "x.db?mode=rw"}, {DSN: "x.db", Prefix: "djk_"},
+		{DSN: "mysql://u:" + password + "@h/db"}, {DSN: "u:" + password + "@tcp(h:1)/"},
+		{DSN: "u:" + password + "@tcp(h:1)/db?time_zone=%27%2B08%3A00%27"}, {DSN: "postgres://u:" + password + "@:x/db"},
+	} {
+		d, err := dujiaonext.Open(l)
+		if err == nil {
+			d.Close()
+			t.Errorf("Open(%+v) is taken", l)
+		} else if strings.Contains(fmt.Sprint(err), password) {
+			t.Errorf("Open quotes the password: %v", err)
 		}
 	}
 }

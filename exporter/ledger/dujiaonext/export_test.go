@@ -1,6 +1,4 @@
 package dujiaonext
 
-import "fmt"
-
-// Purchases is the statement that reads the purchases which a condition picks.
-func Purchases(which string) string { return fmt.Sprintf(purchases, which) }
+// Statement is what reads the purchases that a condition picks.
+func (d *Driver) Statement(which string) string { return d.statement(which) }

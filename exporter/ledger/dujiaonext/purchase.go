@@ -3,49 +3,55 @@ package dujiaonext
 import (
 	"context"
 	"database/sql"
-	"fmt"
-	"strings"
+	"strconv"
 	"time"
 
 	"shopwatch/exporter"
-	"shopwatch/exporter/ledger"
+	"shopwatch/exporter/ledger/database"
 )
 
-// purchases selects one row per item of each purchase that %s picks. A purchase
-// without child rows stands for itself.
-const purchases = `SELECT p.id, p.status, p.currency, CAST(p.total_amount AS REAL), CAST(p.paid_at AS TEXT),
-	CAST(p.created_at AS TEXT), CAST(p.updated_at AS TEXT), p.deleted_at IS NOT NULL,
-	(SELECT y.channel_type FROM payments y WHERE y.order_id = p.id AND y.deleted_at IS NULL
-		ORDER BY y.status = 'success' DESC, y.id DESC LIMIT 1),
-	COALESCE(c.id, p.id), COALESCE(c.status, p.status), CAST(c.paid_at AS TEXT),
-	COALESCE(i.product_id, ''), COALESCE(i.quantity, 0), COALESCE(i.fulfillment_type, ''), CAST(f.delivered_at AS TEXT)
-FROM (SELECT id, status, currency, total_amount, paid_at, created_at, updated_at, deleted_at FROM orders WHERE parent_id IS NULL AND %s) p
-LEFT JOIN orders c ON c.parent_id = p.id AND c.deleted_at IS NULL
-LEFT JOIN order_items i ON i.order_id = COALESCE(c.id, p.id) AND i.deleted_at IS NULL
-LEFT JOIN fulfillments f ON f.order_id = COALESCE(c.id, p.id) AND f.deleted_at IS NULL
-ORDER BY p.id, c.id, i.id`
+// automatic is the fulfillment_type of what the machine delivers.
+const automatic = "auto"
 
 // After gives the purchases behind a key.
 func (d *Driver) After(ctx context.Context, id int64, limit int) ([]exporter.Order, error) {
-	if limit < 1 || limit > ledger.MaxBatch {
-		return nil, fmt.Errorf("page of %d orders: want 1–%d", limit, ledger.MaxBatch)
+	if err := database.PageSize(limit); err != nil {
+		return nil, err
 	}
 	return d.purchases(ctx, "id > ? ORDER BY id LIMIT ?", id, limit)
 }
 
 // ByID gives the purchases with these keys.
 func (d *Driver) ByID(ctx context.Context, ids []int64) ([]exporter.Order, error) {
-	if len(ids) > ledger.MaxBatch {
-		return nil, fmt.Errorf("batch of %d orders: want at most %d", len(ids), ledger.MaxBatch)
+	if err := database.BatchSize(ids); err != nil || len(ids) == 0 {
+		return nil, err
 	}
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	keys := make([]any, len(ids))
-	for i, id := range ids {
-		keys[i] = id
-	}
-	return d.purchases(ctx, "id IN (?"+strings.Repeat(",?", len(ids)-1)+")", keys...)
+	list, keys := database.Keys(ids)
+	return d.purchases(ctx, "id IN ("+list+")", keys...)
+}
+
+// unset is a condition that no index answers. Nearly all rows of a table have no
+// deleted_at, and half of the orders no parent_id: an optimizer that takes that
+// for rare reads all of them instead of going by key.
+func unset(column string) string { return "(" + column + " IS NULL) IS TRUE" }
+
+// statement selects one row per item of each purchase that which picks. A
+// purchase without child rows stands for itself; one that was deleted still has
+// the children that were deleted with it. Of several payments the one
+// that succeeded is the purchase's, else the last that was begun.
+func (d *Driver) statement(which string) string {
+	return "SELECT p.id, p.status, p.currency, p.total_amount, " +
+		d.Instant("p.paid_at") + ", " + d.Instant("p.created_at") + ", " + d.Instant("p.updated_at") + `, p.deleted_at IS NOT NULL,
+	(SELECT y.channel_type FROM ` + d.Table("payments") + ` y WHERE y.order_id = p.id AND ` + unset("y.deleted_at") + `
+		ORDER BY y.status = 'success' DESC, y.id DESC LIMIT 1),
+	COALESCE(c.id, p.id), COALESCE(c.status, p.status), ` + d.Instant("c.paid_at") + `,
+	i.product_id, i.quantity, i.fulfillment_type, ` + d.Instant("f.delivered_at") + `
+FROM (SELECT id, status, currency, total_amount, paid_at, created_at, updated_at, deleted_at
+	FROM ` + d.orders() + ` WHERE ` + unset("parent_id") + ` AND ` + which + `) p
+LEFT JOIN ` + d.Table("orders") + ` c ON c.parent_id = p.id AND (c.deleted_at IS NULL OR p.deleted_at IS NOT NULL)
+LEFT JOIN ` + d.Table("order_items") + ` i ON i.order_id = COALESCE(c.id, p.id) AND ` + unset("i.deleted_at") + `
+LEFT JOIN ` + d.Table("fulfillments") + ` f ON f.order_id = COALESCE(c.id, p.id) AND ` + unset("f.deleted_at") + `
+ORDER BY p.id, c.id, i.id`
 }
 
 func (d *Driver) purchases(ctx context.Context, which string, arguments ...any) ([]exporter.Order, error) {
@@ -57,8 +63,8 @@ func (d *Driver) purchases(ctx context.Context, which string, arguments ...any) 
 		}
 		lines = lines[:0]
 	}
-	err := d.each(ctx, fmt.Sprintf(purchases, which), arguments, func(rows *sql.Rows) error {
-		o, l, err := scan(rows)
+	err := d.Each(ctx, database.Short, d.statement(which), arguments, func(rows *sql.Rows) error {
+		o, l, err := d.scan(rows)
 		if err != nil {
 			return err
 		}
@@ -69,8 +75,11 @@ func (d *Driver) purchases(ctx context.Context, which string, arguments ...any) 
 		lines = append(lines, l)
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	finish()
-	return orders, err
+	return orders, nil
 }
 
 // line is one item of a purchase.
@@ -78,30 +87,33 @@ type line struct {
 	child     int64
 	status    string
 	paid      time.Time
-	product   string
+	product   int64 // 0: a child without items
 	quantity  int
 	how       string // fulfillment_type
 	delivered time.Time
 }
 
 // scan reads one row. The order is complete but for what its lines decide.
-func scan(rows *sql.Rows) (exporter.Order, line, error) {
+func (d *Driver) scan(rows *sql.Rows) (exporter.Order, line, error) {
 	var o exporter.Order
 	var l line
 	var status string
 	var removed bool
-	var payment, paid, created, updated, childPaid, delivered sql.NullString
-	err := rows.Scan(&o.ID, &status, &o.Currency, &o.Amount, &paid, &created, &updated, &removed, &payment,
-		&l.child, &l.status, &childPaid, &l.product, &l.quantity, &l.how, &delivered)
+	var amount sql.NullFloat64
+	var product, quantity sql.NullInt64
+	var payment, how, paid, created, updated, childPaid, delivered sql.NullString
+	err := rows.Scan(&o.ID, &status, &o.Currency, &amount, &paid, &created, &updated, &removed, &payment,
+		&l.child, &l.status, &childPaid, &product, &quantity, &how, &delivered)
 	if err != nil {
 		return o, l, err
 	}
-	o.Payment = payment.String
+	o.Amount, o.Payment = amount.Float64, payment.String
 	if removed {
 		o.State = exporter.Removed
 	}
-	o.Paid, o.Created, o.Updated = moment(paid), moment(created), moment(updated)
-	l.paid, l.delivered = moment(childPaid), moment(delivered)
+	o.Paid, o.Created, o.Updated = d.Moment(paid), d.Moment(created), d.Moment(updated)
+	l.product, l.quantity, l.how = product.Int64, int(quantity.Int64), how.String
+	l.paid, l.delivered = d.Moment(childPaid), d.Moment(delivered)
 	return o, l, nil
 }
 
@@ -114,23 +126,21 @@ var urgency = []exporter.OrderState{
 
 // judge completes a purchase from its lines, of which there is at least one.
 func judge(o *exporter.Order, lines []line) {
+	byMachine := map[int64]bool{} // children all of whose items the machine delivers
 	for _, l := range lines {
-		if l.product != "" {
-			o.Items = append(o.Items, exporter.Item{Product: l.product, Quantity: max(1, l.quantity)})
+		if l.product != 0 {
+			o.Items = append(o.Items, exporter.Item{Product: strconv.FormatInt(l.product, 10), Quantity: max(1, l.quantity)})
 		}
-	}
-	automatic := map[int64]bool{} // children all of whose items the machine delivers
-	for _, l := range lines {
-		all, met := automatic[l.child]
-		automatic[l.child] = l.how == "auto" && (all || !met)
+		all, met := byMachine[l.child]
+		byMachine[l.child] = l.how == automatic && (all || !met)
 	}
 	states := map[exporter.OrderState]bool{}
 	whole := true
 	var last time.Time
 	o.Automatic = true
 	for _, l := range lines {
-		states[state(l.status, automatic[l.child])] = true
-		o.Automatic = o.Automatic && automatic[l.child]
+		states[state(l.status, byMachine[l.child])] = true
+		o.Automatic = o.Automatic && byMachine[l.child]
 		if o.Paid.IsZero() {
 			o.Paid = l.paid
 		}
@@ -160,14 +170,14 @@ func judge(o *exporter.Order, lines []line) {
 // state is the one state model's word for a product's status. Cards are
 // reserved when the buyer orders; a product that the machine can't deliver
 // stays paid.
-func state(status string, automatic bool) exporter.OrderState {
+func state(status string, byMachine bool) exporter.OrderState {
 	switch status {
 	case "pending_payment":
 		return exporter.Unpaid
 	case "canceled":
 		return exporter.Expired
 	case "paid":
-		if automatic {
+		if byMachine {
 			return exporter.PaidAutoWaiting
 		}
 		return exporter.ManualWaiting
@@ -179,26 +189,4 @@ func state(status string, automatic bool) exporter.OrderState {
 		return exporter.Refunded
 	}
 	return exporter.UnknownState
-}
-
-// layouts are how Go programs write a moment into SQLite. The shop mixes UTC
-// and its own offset, so the text must be parsed and never compared.
-var layouts = []string{
-	"2006-01-02 15:04:05.999999999-07:00",
-	"2006-01-02T15:04:05.999999999Z07:00",
-	"2006-01-02 15:04:05.999999999Z07:00",
-	"2006-01-02 15:04:05.999999999 -0700 MST",
-	"2006-01-02 15:04:05.999999999", // SQLite's own clock: UTC
-}
-
-// moment reads a stored time. NULL is the zero time, and so is what no layout
-// fits: one odd row must not hide all others. Check looks whether odd is the rule.
-func moment(text sql.NullString) time.Time {
-	value, _, _ := strings.Cut(text.String, " m=") // Go's monotonic clock
-	for _, layout := range layouts {
-		if t, err := time.Parse(layout, value); err == nil {
-			return t.UTC()
-		}
-	}
-	return time.Time{}
 }
