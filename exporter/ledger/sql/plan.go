@@ -39,15 +39,16 @@ func (d *Driver) judgePlans(ctx context.Context) (doubts []string, err error) {
 	}
 	behind[0] = last[0]
 	byID, key := d.byID(last)
-	questions := []question{{after, behind, d.pollHint}, {byID, key, d.pollHint}}
-	if d.number != "" {
-		numbers, err := d.Numbers(ctx, last)
-		if err != nil {
-			return nil, err
-		}
-		questions = append(questions, question{d.find(), []any{cmp.Or(numbers[last[0]], "0"), mostNumbered}, d.findHint})
+	doubts, err = d.judge(ctx, []question{{after, behind, d.pollHint}, {byID, key, d.pollHint}})
+	if err != nil || doubts != nil || d.number == "" {
+		return doubts, err
 	}
-	return d.judge(ctx, questions)
+	// Only now is it sure that this takes no time.
+	numbers, err := d.Numbers(ctx, last)
+	if err != nil {
+		return nil, err
+	}
+	return d.judge(ctx, []question{{d.find(), []any{cmp.Or(numbers[last[0]], "0"), mostNumbered}, d.findHint}})
 }
 
 // question is a statement that is asked often, and what to do about one that

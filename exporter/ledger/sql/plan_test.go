@@ -13,7 +13,7 @@ import (
 )
 
 // many rows are in the tables of a large shop.
-const many = 60_000
+const many = 50_100
 
 // large makes a shop with many trades, each with a line, and a note that no index finds.
 func (s servers) large(t *testing.T, engine database.Engine) *shop {

@@ -49,6 +49,12 @@ func fixture(s servers, engine database.Engine, away string) ledgertest.Fixture 
 		return exporter.OrderCount{Payment: payment, Event: event}
 	}
 	q := queries()
+	secret := func(testing.TB, ledgertest.Shop) []string {
+		return []string{"SELECT mail FROM trade", "SELECT card FROM line", "SELECT secret FROM card", "SELECT * FROM trade", "UPDATE trade SET status='sent'", "DELETE FROM line"}
+	}
+	if engine == database.SQLite {
+		secret = nil // it knows no accounts
+	}
 	return ledgertest.Fixture{
 		Open: func(t testing.TB, now time.Time) ledgertest.Shop { return s.stocked(t, engine, now) },
 		Away: exporter.Ledger{Software: "sql", DSN: away, Queries: &q},
@@ -69,9 +75,9 @@ func fixture(s servers, engine database.Engine, away string) ledgertest.Fixture 
 			count("wx_pay", rules.OrderExpired): 1, count("wx_pay", rules.OrderUnpaidAtDeadline): 1,
 			count("", rules.OrderCreated): 1, count("", rules.OrderPaid): 1, count("", rules.OrderDelivered): 1,
 		},
-		Unknown:      1,
-		Stock:        []exporter.Stock{{Product: "A-1", Cards: 2}, {Product: "B", Looped: true}, {Product: "D"}},
-		StoresMoment: true,
+		Unknown: 1,
+		Stock:   []exporter.Stock{{Product: "A-1", Cards: 2}, {Product: "B", Looped: true}, {Product: "D"}},
+		Secret:  secret,
 	}
 }
 
