@@ -78,16 +78,9 @@ func Open(l exporter.Ledger) (*Driver, error) {
 // eight digits of a random number to base 36. The shop itself checks the length alone.
 var number = regexp.MustCompile(`^Order_\d{13}[0-9a-z.]{8}$`)
 
-// kept is how long the shop keeps an attempt.
-const kept = 5 * 24 * time.Hour
-
 // Traits says that the shop stores when it handed something out, and no payment.
 func (*Driver) Traits() ledger.Traits {
-	return ledger.Traits{
-		Moments:      exporter.Moments{Paid: rules.BasisObserved, Delivered: rules.BasisStored},
-		Number:       number,
-		ShortageEnds: kept, // then the attempt goes, and nobody can say what became of it
-	}
+	return ledger.Traits{Moments: exporter.Moments{Paid: rules.BasisObserved, Delivered: rules.BasisStored}, Number: number}
 }
 
 // Last gives the newest attempt.
