@@ -41,6 +41,7 @@ type shop struct {
 	database, prefix string
 	server           *ledgertest.Server
 	db               *sql.DB
+	orders           atomic.Int64 // that were booked: no two numbers are alike
 }
 
 // newShop makes a shop with the default prefix, its rows as old at now as their
@@ -76,13 +77,26 @@ func newShopOf(t testing.TB, server *ledgertest.Server, now time.Time, prefix st
 	return s
 }
 
-func run(t testing.TB, db *sql.DB, statement string) sql.Result {
+type executor interface {
+	Exec(query string, arguments ...any) (sql.Result, error)
+}
+
+func run(t testing.TB, db executor, statement string) sql.Result {
 	t.Helper()
 	result, err := db.Exec(statement)
 	if err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 	return result
+}
+
+func begin(t testing.TB, db *sql.DB) *sql.Tx {
+	t.Helper()
+	transaction, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transaction
 }
 
 func (s *shop) run(t testing.TB, statements ...string) {
@@ -108,8 +122,37 @@ func (s *shop) Open(l exporter.Ledger) (ledger.Driver, error) { return acgfaka.O
 // Create books an unpaid order of one automatic product for 10 yuan by Alipay.
 func (s *shop) Create(t testing.TB, at time.Time) int64 {
 	t.Helper()
-	number := fmt.Sprintf("555%s%03d", at.In(shanghai).Format("060102150405"), shops.Add(1)%1000)
-	result := run(t, s.db, "INSERT INTO "+s.prefix+"order (trade_no,amount,commodity_id,card_num,pay_id,create_time,create_ip,create_device,contact,password)"+
+	return s.create(t, s.db, at)
+}
+
+// CreateSlowly books an order as Create does, in a transaction that ends with
+// commit: orders that the balance pays for wait for an upstream shop in theirs.
+func (s *shop) CreateSlowly(t testing.TB, at time.Time) (id int64, commit func()) {
+	t.Helper()
+	transaction := begin(t, s.db)
+	return s.create(t, transaction, at), func() {
+		if err := transaction.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Gap leaves a gap of n keys, as transactions do that are rolled back.
+func (s *shop) Gap(t testing.TB, n int) {
+	t.Helper()
+	transaction := begin(t, s.db)
+	defer transaction.Rollback()
+	first := s.create(t, transaction, ledgertest.Now)
+	if n > 1 {
+		run(t, transaction, fmt.Sprintf("INSERT INTO %sorder (id,trade_no,amount,commodity_id,pay_id,create_time,create_ip,create_device)"+
+			" VALUES (%d,'gap',0,1,1,%s,'',0)", s.prefix, first+int64(n)-1, wall(ledgertest.Now)))
+	}
+}
+
+func (s *shop) create(t testing.TB, db executor, at time.Time) int64 {
+	t.Helper()
+	number := fmt.Sprintf("555%s%03d", at.In(shanghai).Format("060102150405"), s.orders.Add(1)%1000)
+	result := run(t, db, "INSERT INTO "+s.prefix+"order (trade_no,amount,commodity_id,card_num,pay_id,create_time,create_ip,create_device,contact,password)"+
 		" VALUES ('"+number+"',10,1,1,2,"+wall(at)+",'192.0.2.1',0,'q','p')")
 	id, err := result.LastInsertId()
 	if err != nil {
