@@ -43,6 +43,7 @@ type shop struct {
 	database, prefix string
 	server           *ledgertest.Server
 	db               *sql.DB
+	orders           atomic.Int64 // that were booked: no two numbers are alike
 }
 
 // newShop makes a shop with the default prefix, its rows as old at now as their
@@ -85,13 +86,26 @@ func newShopOf(t testing.TB, server *ledgertest.Server, now time.Time, prefix st
 	return s
 }
 
-func run(t testing.TB, db *sql.DB, statement string) sql.Result {
+type executor interface {
+	Exec(query string, arguments ...any) (sql.Result, error)
+}
+
+func run(t testing.TB, db executor, statement string) sql.Result {
 	t.Helper()
 	result, err := db.Exec(statement)
 	if err != nil {
 		t.Fatalf("%s: %v", statement, err)
 	}
 	return result
+}
+
+func begin(t testing.TB, db *sql.DB) *sql.Tx {
+	t.Helper()
+	transaction, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return transaction
 }
 
 func (s *shop) run(t testing.TB, statements ...string) {
@@ -120,19 +134,52 @@ func numbered(at time.Time, chance int64) string {
 // is written down before the payment.
 func (s *shop) Create(t testing.TB, at time.Time) int64 {
 	t.Helper()
-	return s.book(t, numbered(at.In(shanghai), shops.Add(1)), at)
+	return s.book(t, numbered(at.In(shanghai), s.orders.Add(1)), at)
 }
 
 // book books an order with a number of the test's choice.
 func (s *shop) book(t testing.TB, number string, at time.Time) int64 {
 	t.Helper()
-	result := run(t, s.db, fmt.Sprintf("INSERT INTO %sorder (orderid,pid,number,money,addtime,email,chapwd) VALUES ('%s',1,1,10,%d,'e@x.example','p')",
+	return s.bookBy(t, s.db, number, at)
+}
+
+// CreateSlowly books an order as Create does, whose insertion lasts until commit.
+func (s *shop) CreateSlowly(t testing.TB, at time.Time) (id int64, commit func()) {
+	t.Helper()
+	transaction := begin(t, s.db)
+	return s.bookBy(t, transaction, numbered(at.In(shanghai), s.orders.Add(1)), at), func() {
+		if err := transaction.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Gap leaves a gap of n keys, as insertions do that fail.
+func (s *shop) Gap(t testing.TB, n int) {
+	t.Helper()
+	transaction := begin(t, s.db)
+	defer transaction.Rollback()
+	first := s.bookBy(t, transaction, "", ledgertest.Now)
+	if n > 1 {
+		run(t, transaction, fmt.Sprintf("INSERT INTO %sorder (id) VALUES (%d)", s.prefix, first+int64(n)-1))
+	}
+}
+
+func (s *shop) bookBy(t testing.TB, db executor, number string, at time.Time) int64 {
+	t.Helper()
+	result := run(t, db, fmt.Sprintf("INSERT INTO %sorder (orderid,pid,number,money,addtime,email,chapwd) VALUES ('%s',1,1,10,%d,'e@x.example','p')",
 		s.prefix, number, at.Unix()))
 	id, err := result.LastInsertId()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// Remove deletes an order softly, as the administrator does.
+func (s *shop) Remove(t testing.TB, id int64, _ time.Time) {
+	t.Helper()
+	s.run(t, fmt.Sprintf("UPDATE %sorder SET isdelete=1 WHERE id=%d", s.prefix, id))
 }
 
 // Pay takes down the payment, after which the shop breaks.
