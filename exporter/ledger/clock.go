@@ -36,28 +36,32 @@ func settle(zone *time.Location, t, bound, before time.Time) time.Time {
 // settle decides for all moments of orders that were read just now.
 func (r *round) settle(orders []exporter.Order) {
 	r.seen = r.Follower.now()
-	zone := r.ledger.Zone
+	for i := range orders {
+		r.settleOne(&orders[i], r.seen)
+	}
+}
+
+// settleOne decides for an order's moments, by what is remembered of it. The
+// caller holds polling or memory.
+func (f *Follower) settleOne(o *exporter.Order, now time.Time) {
+	zone, s := f.ledger.Zone, f.state
 	if zone == nil {
 		return
 	}
-	s := r.state
-	for i := range orders {
-		o := &orders[i]
-		created, bound, since := time.Time{}, r.seen, time.Time{}
-		if o.ID == s.tail+1 {
-			created = s.newest.time()
-		}
-		if o.ID <= s.mark {
-			bound = s.marked.time()
-		}
-		if t, open := s.open[o.ID]; open {
-			created, bound, since = t.created.time(), t.first.time(), t.since.time()
-		}
-		o.Created = settle(zone, o.Created, bound, created)
-		o.Paid = settle(zone, o.Paid, r.seen, since)
-		o.Delivered = settle(zone, o.Delivered, r.seen, time.Time{})
-		o.Updated = settle(zone, o.Updated, r.seen, since)
+	created, bound, since := time.Time{}, now, time.Time{}
+	if o.ID == s.tail+1 {
+		created = s.newest.time()
 	}
+	if o.ID <= s.mark {
+		bound = s.marked.time()
+	}
+	if t, open := s.open[o.ID]; open {
+		created, bound, since = t.created.time(), t.first.time(), t.since.time()
+	}
+	o.Created = settle(zone, o.Created, bound, created)
+	o.Paid = settle(zone, o.Paid, now, since)
+	o.Delivered = settle(zone, o.Delivered, now, time.Time{})
+	o.Updated = settle(zone, o.Updated, now, since)
 }
 
 // fold is by how much the zone's clocks are set back around t.

@@ -22,7 +22,7 @@ func (r *round) coldStart(ctx context.Context) (Place, error) {
 	}
 	r.logger.Info("cold start", "first_order", first, "lookback", r.ledger.Lookback)
 	last.Created = settle(r.ledger.Zone, last.Created, r.now, time.Time{})
-	r.state.start(first, last, r.now)
+	r.keep(func() { r.state.start(first, last, r.now) })
 	return last, nil
 }
 

@@ -27,12 +27,14 @@ func (r *round) delta(ctx context.Context) error {
 			}
 			return r.startAgain(ctx)
 		}
-		for _, o := range orders {
-			r.arrive(o, known)
-			from = o.ID
-			r.newest = o
-		}
-		r.trim(r.most + maxOpenSlack)
+		r.keep(func() {
+			for _, o := range orders {
+				r.arrive(o, known)
+				from = o.ID
+				r.newest = o
+			}
+			r.trim(r.most + maxOpenSlack)
+		})
 		if len(orders) < MaxBatch {
 			return nil
 		}
@@ -118,7 +120,7 @@ func (r *round) turnedBack(ctx context.Context, orders []exporter.Order) (bool, 
 		return true, nil
 	}
 	if tail := max(0, last.ID-1); tail != s.tail {
-		s.tail, s.newest, s.changed = tail, at(last.Created), true
+		r.keep(func() { s.tail, s.newest, s.changed = tail, at(last.Created), true })
 	}
 	return false, nil
 }

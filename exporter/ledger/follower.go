@@ -67,6 +67,8 @@ type Follower struct {
 	arrivals   arrivals
 	lag        *time.Duration // that the last poll was told; nil where nobody knows
 
+	memory sync.RWMutex // held for writing while a poll, or the sweep, changes state; short
+
 	using sync.RWMutex // held for reading while the driver is used beside the polls; guards closed, as polling does
 
 	good chan struct{} // closed, once, after the first good poll

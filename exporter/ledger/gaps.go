@@ -114,9 +114,11 @@ func (r *round) fill(ctx context.Context) error {
 			return fmt.Errorf("look for %d keys that were missing: %w", len(batch), err)
 		}
 		r.settle(orders)
-		for _, o := range orders {
-			r.find(o)
-		}
+		r.keep(func() {
+			for _, o := range orders {
+				r.find(o)
+			}
+		})
 		batch = batch[:0]
 		return nil
 	}
@@ -159,7 +161,7 @@ func (r *round) search(ctx context.Context, n gap) error {
 			if o.ID > n.to {
 				return nil
 			}
-			r.find(o)
+			r.keep(func() { r.find(o) })
 			from = o.ID
 		}
 		if len(orders) < limit {

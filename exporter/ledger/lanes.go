@@ -81,18 +81,24 @@ func (r *round) recheck(ctx context.Context) error {
 			return fmt.Errorf("read %d open orders again: %w", len(batch), err)
 		}
 		r.settle(orders)
-		there := make(map[int64]bool, len(orders))
-		for _, o := range orders {
-			there[o.ID] = true
-			if t, open := r.state.open[o.ID]; open {
-				r.again(t, o)
-			}
-		}
-		for _, id := range batch {
-			if !there[id] {
-				r.again(r.state.open[id], exporter.Order{ID: id, State: exporter.Removed})
-			}
-		}
+		r.keep(func() { r.compare(batch, orders) })
 	}
 	return nil
+}
+
+// compare takes in the orders that a batch of open ones gave. Those that aren't
+// there any more were deleted.
+func (r *round) compare(batch []int64, orders []exporter.Order) {
+	there := make(map[int64]bool, len(orders))
+	for _, o := range orders {
+		there[o.ID] = true
+		if t, open := r.state.open[o.ID]; open {
+			r.again(t, o)
+		}
+	}
+	for _, id := range batch {
+		if !there[id] {
+			r.again(r.state.open[id], exporter.Order{ID: id, State: exporter.Removed})
+		}
+	}
 }

@@ -50,8 +50,10 @@ func (r *round) follow(ctx context.Context) error {
 	if err := r.recheck(ctx); err != nil {
 		return err
 	}
-	r.judge()
-	r.trim(r.most)
+	r.keep(func() {
+		r.judge()
+		r.trim(r.most)
+	})
 	r.overfull = len(r.state.open) >= r.most
 	return r.arrivals.misdated(r.newest, r.seen)
 }
@@ -59,6 +61,13 @@ func (r *round) follow(ctx context.Context) error {
 // just reports whether a look at that moment was the one before this.
 func (f *Follower) just(then, now time.Time) bool {
 	return !then.IsZero() && now.Sub(then).Abs() <= 3*f.ledger.Interval
+}
+
+// keep changes what is remembered, which look-ups read meanwhile.
+func (f *Follower) keep(change func()) {
+	f.memory.Lock()
+	defer f.memory.Unlock()
+	change()
 }
 
 // judge counts what time alone has brought to the open orders, and gives up on

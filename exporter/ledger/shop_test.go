@@ -48,7 +48,7 @@ func newShop(t *testing.T, change ...func(*ledger.Config)) *shop {
 // begin makes a follower, as a new process does.
 func (s *shop) begin() {
 	s.t.Helper()
-	d, err := s.Open(s.config.Ledger)
+	d, err := s.Book.Open(s.config.Ledger)
 	if err != nil {
 		s.t.Fatal(err)
 	}

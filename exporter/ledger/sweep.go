@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"shopwatch/exporter"
 )
 
 // sweepShare is how many times as long as a page took the sweep then rests.
@@ -33,19 +35,7 @@ func (f *Follower) Sweep(ctx context.Context) (more bool, err error) {
 		}
 		r := &round{Follower: f, traits: d.Traits(), now: f.now()}
 		r.settle(orders)
-		s.swept, s.changed = to, true
-		for i, o := range orders {
-			if o.ID > to {
-				break
-			}
-			if s.open[o.ID] == nil {
-				r.dig(o)
-			}
-			if i == MaxBatch-1 {
-				s.swept = o.ID
-			}
-		}
-		r.trim(r.most + maxOpenSlack)
+		r.keep(func() { r.sweep(orders) })
 		more = s.swept < to
 		if !more {
 			r.logger.Info("all old orders are read", "up_to", to)
@@ -53,6 +43,24 @@ func (f *Follower) Sweep(ctx context.Context) (more bool, err error) {
 		return nil
 	})
 	return more, err
+}
+
+// sweep takes in a page of old orders.
+func (r *round) sweep(orders []exporter.Order) {
+	s := r.state
+	s.swept, s.changed = s.older, true
+	for i, o := range orders {
+		if o.ID > s.older {
+			break
+		}
+		if s.open[o.ID] == nil {
+			r.dig(o)
+		}
+		if i == MaxBatch-1 {
+			s.swept = o.ID
+		}
+	}
+	r.trim(r.most + maxOpenSlack)
 }
 
 // sweepOften sweeps a page and says when the next one is due.
