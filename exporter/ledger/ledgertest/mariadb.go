@@ -43,14 +43,15 @@ func MariaDB(t testing.TB, flags ...string) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// In the system's tmpdir two servers delete each other's tables.
 	out, err := exec.Command(install, "--no-defaults", "--user="+me.Username, "--datadir="+filepath.Join(dir, "data"),
-		"--auth-root-authentication-method=normal", "--skip-test-db").CombinedOutput()
+		"--auth-root-authentication-method=normal", "--skip-test-db", "--tmpdir="+dir).CombinedOutput()
 	if err != nil {
 		t.Fatalf("install a private MariaDB: %v\n%s", err, out)
 	}
 	s := &Server{dir: dir, port: FreePort(t)}
 	s.arguments = append([]string{daemon, "--no-defaults", "--user=" + me.Username, "--datadir=" + filepath.Join(dir, "data"),
-		"--socket=" + s.socket(), "--pid-file=" + filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
+		"--tmpdir=" + dir, "--socket=" + s.socket(), "--pid-file=" + filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
 		"--default-time-zone=+00:00", "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
 		"--innodb-flush-log-at-trx-commit=0", "--performance-schema=OFF", "--max-connections=60"}, flags...)
 	s.Start(t)
