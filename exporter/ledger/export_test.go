@@ -21,6 +21,9 @@ func (f *Follower) Save() error {
 // StockPause is the time to the next count of the stock, after one that took so long.
 var StockPause = stockPause
 
+// Identity says which book a ledger names.
+var Identity = identity
+
 // Trim says which of these open orders a limit leaves.
 func Trim(states map[int64]exporter.OrderState, most int) []int64 {
 	s := newState()

@@ -18,6 +18,7 @@ import (
 type head struct {
 	Shop     string            `json:"shop"`
 	Software string            `json:"software"`
+	Book     string            `json:"book"` // its identity
 	Saved    time.Time         `json:"saved"`
 	Success  time.Time         `json:"last_success,omitzero"`
 	Mark     int64             `json:"mark"`
@@ -70,9 +71,9 @@ type revenue struct {
 
 // write stores the state as JSON, an open order a line, without a second copy in
 // memory.
-func (s *state) write(w io.Writer, shop, software string, now time.Time) error {
+func (s *state) write(w io.Writer, shop string, l exporter.Ledger, now time.Time) error {
 	h := head{
-		Shop: shop, Software: software, Saved: now, Success: s.success,
+		Shop: shop, Software: l.Software, Book: identity(l), Saved: now, Success: s.success,
 		Mark: s.mark, Marked: s.marked, Tail: s.tail, Newest: s.newest, Older: s.older, Swept: s.swept, Quiet: s.quiet,
 		Late: s.late, Items: s.items, Unknown: s.unknown, Dropped: s.dropped, Negative: s.negative,
 		Columns: columns, States: states, Payments: s.payments.list,
@@ -112,7 +113,7 @@ func (s *state) write(w io.Writer, shop, software string, now time.Time) error {
 	return err
 }
 
-func read(data []byte, shop, software string) (*state, error) {
+func read(data []byte, shop string, l exporter.Ledger) (*state, error) {
 	var f struct {
 		head
 		Open []row `json:"open"`
@@ -121,10 +122,12 @@ func read(data []byte, shop, software string) (*state, error) {
 		return nil, err
 	}
 	switch {
-	case f.Shop != shop || f.Software != software:
+	case f.Shop != shop || f.Software != l.Software:
 		return nil, fmt.Errorf("it is of shop %q with software %q", f.Shop, f.Software)
 	case !slices.Equal(f.Columns, columns):
 		return nil, errors.New("it is of another version of this program")
+	case f.Book != identity(l):
+		return nil, errors.New("it is of another database, table prefix or time zone than the ledger names now")
 	case f.Tail < 0 || f.Tail > f.Mark:
 		return nil, fmt.Errorf("tail %d is above mark %d", f.Tail, f.Mark)
 	case f.Swept < 0 || f.Swept > f.Older || f.Older > f.Mark:
@@ -168,11 +171,11 @@ func read(data []byte, shop, software string) (*state, error) {
 }
 
 // load reads the state file. No file is a fresh state. A file that can't be
-// understood is moved aside, and its new place is in damaged with the reason.
-func load(path, shop, software string, now time.Time) (s *state, damaged, err error) {
+// understood, or is of another book, is moved aside, and its new place is in damaged with the reason.
+func load(path, shop string, l exporter.Ledger, now time.Time) (s *state, damaged, err error) {
 	aside := fmt.Sprintf("%s.damaged-%d", path, now.Unix())
 	reason, err := statefile.Load(path, aside, func(data []byte) (err error) {
-		s, err = read(data, shop, software)
+		s, err = read(data, shop, l)
 		return err
 	})
 	if err != nil {

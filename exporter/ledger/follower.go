@@ -145,7 +145,7 @@ func (f *Follower) open(dir string) error {
 	if err != nil {
 		return fmt.Errorf("lock the state in %q (is another exporter following this shop?): %w", dir, err)
 	}
-	loaded, damaged, err := load(f.path, f.shop, f.ledger.Software, f.now())
+	loaded, damaged, err := load(f.path, f.shop, f.ledger, f.now())
 	if err != nil {
 		held.Close()
 		return err
@@ -246,7 +246,7 @@ func (f *Follower) save(now time.Time, good bool) error {
 	if !s.changed && !good {
 		return nil
 	}
-	err := statefile.Stream(f.path, func(w io.Writer) error { return s.write(w, f.shop, f.ledger.Software, now) })
+	err := statefile.Stream(f.path, func(w io.Writer) error { return s.write(w, f.shop, f.ledger, now) })
 	if err != nil {
 		return &Error{Reason: rules.LedgerState, Err: fmt.Errorf("save the state: %w", err)}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger"
+	"shopwatch/exporter/ledger/ledgertest"
 	"shopwatch/rules"
 )
 
@@ -54,7 +55,7 @@ func TestASecondFollowerOfAShopIsRefusedWhileTheFirstLives(t *testing.T) {
 
 // stored is a state file of this version with some members of its own.
 func stored(members string) string {
-	return `{"shop":"shop","software":"memory",` + members +
+	return `{"shop":"shop","software":"memory","book":"` + ledger.Identity(ledgertest.NewBook().Ledger()) + `",` + members +
 		`,"columns":["id","state","automatic","payment","marks","first","created","since"],"states":["unpaid"]}`
 }
 
@@ -67,6 +68,7 @@ func TestADamagedStateFileIsMovedAsideAndTheBookReadAnew(t *testing.T) {
 		"other driver":  `{"shop":"shop","software":"dujiaoka"}`,
 		"a null order":  `{"shop":"shop","software":"memory","open":{"1":null}}`,
 		"another form":  `{"shop":"shop","software":"memory","columns":["id","state"]}`,
+		"other book":    strings.Replace(stored(`"mark":9`), `"book":"`, `"book":"0`, 1),
 		"upside down":   stored(`"tail":9,"mark":1`),
 		"no such state": stored(`"open":[[1,99,0,0,0,0,0,0]]`),
 		"swept too far": stored(`"mark":9,"older":5,"swept":6`),
