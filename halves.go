@@ -110,18 +110,18 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 		debug.SetGCPercent(50) // a quarter less memory for a tenth more CPU
 	}
 	logger, registry := f.logger(stderr), newRegistry()
+	operator, err := operator(f)
+	if err != nil {
+		return err
+	}
 	app, err := exporterapp.New(exporterapp.Config{
-		Exporter: cfg, DataDir: f.dataDir, Version: version, Registerer: registry, Now: clock, Logger: logger,
+		Exporter: cfg, DataDir: f.dataDir, Version: version, Registerer: registry, Operator: operator.Known, Now: clock, Logger: logger,
 	})
 	if err != nil {
 		return err
 	}
 	defer app.Close()
 	l, err := listen("private.listen-address", f.privateOr("127.0.0.1:9816"))
-	if err != nil {
-		return err
-	}
-	operator, err := operator(f)
 	if err != nil {
 		return err
 	}

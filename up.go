@@ -102,7 +102,7 @@ func (e *everything) configure() error {
 // as one group: the first that ends stops all.
 func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	measuring, err := exporterapp.New(exporterapp.Config{
-		Exporter: e.exporter, DataDir: e.flags.dataDir, Version: version, Registerer: e.registry, Now: clock, Logger: e.logger,
+		Exporter: e.exporter, DataDir: e.flags.dataDir, Version: version, Registerer: e.registry, Operator: e.operator.Known, Now: clock, Logger: e.logger,
 	})
 	if err != nil {
 		return err

@@ -24,6 +24,7 @@ import (
 	"shopwatch/exporter/config"
 	"shopwatch/exporter/host"
 	"shopwatch/exporter/metric"
+	"shopwatch/exporter/orders"
 	"shopwatch/exporter/probe/push"
 	"shopwatch/exporter/schedule"
 	"shopwatch/exporter/web"
@@ -35,6 +36,7 @@ type Config struct {
 	DataDir    string
 	Version    string
 	Registerer prometheus.Registerer
+	Operator   func(*http.Request) bool // whether a request is the owner's
 	Now        func() time.Time
 	Logger     *slog.Logger
 }
@@ -48,6 +50,7 @@ type App struct {
 	books    *books
 	metrics  *metric.Gatherer
 	pages    atomic.Pointer[web.Web]
+	orders   atomic.Pointer[orders.Orders]
 
 	reloading sync.Mutex
 	exporter  config.Config // in force
@@ -56,8 +59,8 @@ type App struct {
 // New builds every room. A service or database that is away is no reason not
 // to start.
 func New(cfg Config) (*App, error) {
-	if cfg.Registerer == nil || cfg.Now == nil || cfg.Logger == nil {
-		return nil, errors.New("exporter: registerer, clock and logger are required")
+	if cfg.Registerer == nil || cfg.Operator == nil || cfg.Now == nil || cfg.Logger == nil {
+		return nil, errors.New("exporter: registerer, operator, clock and logger are required")
 	}
 	warn(cfg.Logger, cfg.Exporter)
 	a := &App{config: cfg, exporter: cfg.Exporter}
@@ -84,6 +87,11 @@ func New(cfg Config) (*App, error) {
 	if a.books, err = newBooks(cfg, durations); err != nil {
 		return nil, err
 	}
+	answers, err := a.newOrders(cfg.Exporter)
+	if err != nil {
+		return nil, errors.Join(err, a.books.close())
+	}
+	a.orders.Store(answers)
 	a.metrics = metric.New(metric.Config{
 		States: a.schedule.States, Books: a.books.list, Delivery: a.books.deliveryOf, Version: cfg.Version,
 	})
@@ -130,13 +138,16 @@ func zone(cfg config.Config) *time.Location {
 	return time.FixedZone("Asia/Shanghai", 8*60*60)
 }
 
-// Mount adds /probe, /looks and /push to the private address.
+// Mount adds /probe, /looks, /push and the answers about orders to the private address.
 func (a *App) Mount(mux *http.ServeMux) {
 	pages := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.pages.Load().ServeHTTP(w, r) })
 	mux.Handle("/probe", pages)
 	mux.Handle("/looks", pages)
 	mux.Handle("/looks/", pages)
 	mux.Handle("/push/", a.pushes)
+	answers := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { a.orders.Load().ServeHTTP(w, r) })
+	mux.Handle(orders.Path, answers)
+	mux.Handle(orders.LookupPath, answers)
 }
 
 // Metrics answers a scrape with everything that is measured, and with what the
@@ -155,6 +166,12 @@ func (a *App) Reload(next config.Config) error {
 	if err != nil {
 		return err
 	}
+	answers := a.orders.Load()
+	if next.Orders != a.exporter.Orders { // else callers keep what they have used of their limits
+		if answers, err = a.newOrders(next); err != nil {
+			return err
+		}
+	}
 	// Books may fail on the way, and can be taken up again where they were left.
 	// What services have been is forgotten with them: they change last, and
 	// where they can't, nothing of them has changed.
@@ -166,6 +183,7 @@ func (a *App) Reload(next config.Config) error {
 	}
 	a.pushes.Configure(services(next))
 	a.pages.Store(pages)
+	a.orders.Store(answers)
 	warn(a.config.Logger, next)
 	before := a.exporter
 	a.exporter = next

@@ -4,15 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/config"
 	"shopwatch/exporter/ledger"
-	"shopwatch/exporter/ledger/dujiaoka"
-	"shopwatch/exporter/ledger/dujiaonext"
 )
 
 // books are the order books of all shops, each with its follower.
@@ -20,10 +20,18 @@ type books struct {
 	config   Config
 	observer ledger.Observer
 
-	mu       sync.Mutex // guards what follows
+	// shown is what others see, who never wait for a reload that waits for a poll.
+	shown atomic.Pointer[shown]
+
+	mu    sync.Mutex // guards what follows
+	shops []*following
+	run   func(*following) // starts a follower; nil before Run
+}
+
+// shown are the books of one configuration.
+type shown struct {
 	shops    []*following
 	delivery map[string]exporter.Service
-	run      func(*following) // starts a follower; nil before Run
 }
 
 // following is one shop's books under way.
@@ -36,7 +44,7 @@ type following struct {
 }
 
 func newBooks(cfg Config, observer ledger.Observer) (*books, error) {
-	b := &books{config: cfg, observer: observer, delivery: cfg.Exporter.Delivery}
+	b := &books{config: cfg, observer: observer}
 	for _, shop := range cfg.Exporter.Shops {
 		if shop.Ledger == nil {
 			continue
@@ -49,6 +57,7 @@ func newBooks(cfg Config, observer ledger.Observer) (*books, error) {
 			return nil, errors.Join(fmt.Errorf("shop %s: %w", shop.ID, err), b.close())
 		}
 	}
+	b.show(cfg.Exporter)
 	return b, nil
 }
 
@@ -67,17 +76,6 @@ func (b *books) follow(cfg config.Config, shop exporter.Shop, driver ledger.Driv
 		b.run(f)
 	}
 	return nil
-}
-
-// openDriver picks the driver of the shop's software.
-func openDriver(l exporter.Ledger) (ledger.Driver, error) {
-	switch l.Software {
-	case "dujiaoka":
-		return dujiaoka.Open(l)
-	case "dujiaonext":
-		return dujiaonext.Open(l)
-	}
-	return nil, fmt.Errorf("software %q has no driver, want dujiaoka or dujiaonext", l.Software)
 }
 
 // start runs every follower, now and later, until ctx ends; one that fails is told.
@@ -153,7 +151,7 @@ func (b *books) reload(next config.Config) error {
 			problems = append(problems, fmt.Errorf("shop %s: %w", o.shop.ID, err))
 		}
 	}
-	b.delivery = next.Delivery
+	b.show(next)
 	return errors.Join(problems...)
 }
 
@@ -162,7 +160,7 @@ func (b *books) reload(next config.Config) error {
 func alike(a, b exporter.Ledger) bool {
 	same := a.Zone.String() == b.Zone.String() // of nil: UTC
 	a.Zone, b.Zone = nil, nil
-	return same && a == b
+	return same && reflect.DeepEqual(a, b)
 }
 
 // end stops a follower and gives its books back.
@@ -174,23 +172,23 @@ func (f *following) end() error {
 	return f.follower.Close()
 }
 
+// show lets others see the books as they are followed now.
+func (b *books) show(cfg config.Config) {
+	b.shown.Store(&shown{slices.Clone(b.shops), cfg.Delivery})
+}
+
 // list gives the books of all shops as they are now.
 func (b *books) list() []exporter.Books {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	list := make([]exporter.Books, len(b.shops))
-	for i, f := range b.shops {
+	followed := b.shown.Load().shops
+	list := make([]exporter.Books, len(followed))
+	for i, f := range followed {
 		list[i] = f.follower.Books()
 	}
 	return list
 }
 
 // deliveryOf is the service delivery of a shop.
-func (b *books) deliveryOf(shop string) exporter.Service {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.delivery[shop]
-}
+func (b *books) deliveryOf(shop string) exporter.Service { return b.shown.Load().delivery[shop] }
 
 // close gives all books back; the followers have ended.
 func (b *books) close() error {

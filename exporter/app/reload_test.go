@@ -37,7 +37,7 @@ func newHalf(t *testing.T, text string) *half {
 	var err error
 	h.App, err = app.New(app.Config{
 		Exporter: load(t, text), DataDir: h.data, Version: "test", Registerer: prometheus.NewRegistry(),
-		Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Operator: func(*http.Request) bool { return false }, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,52 @@
+package app
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"shopwatch/exporter"
+	"shopwatch/exporter/ledger"
+	"shopwatch/exporter/ledger/acgfaka"
+	"shopwatch/exporter/ledger/dujiaoka"
+	"shopwatch/exporter/ledger/dujiaonext"
+	"shopwatch/exporter/ledger/fakabot"
+	"shopwatch/exporter/ledger/kamifaka"
+	"shopwatch/exporter/ledger/qsfaka"
+	"shopwatch/exporter/ledger/sql"
+	"shopwatch/exporter/ledger/zfaka"
+)
+
+// drivers are the rooms that know a shop software's tables, by its name in the
+// configuration.
+var drivers = map[string]func(exporter.Ledger) (ledger.Driver, error){
+	"acgfaka":    opens(acgfaka.Open),
+	"dujiaoka":   opens(dujiaoka.Open),
+	"dujiaonext": opens(dujiaonext.Open),
+	"fakabot":    opens(fakabot.Open),
+	"kamifaka":   opens(kamifaka.Open),
+	"qsfaka":     opens(qsfaka.Open),
+	"sql":        opens(sql.Open),
+	"zfaka":      opens(zfaka.Open),
+}
+
+// opens makes a driver of a room's own type the follower's.
+func opens[D ledger.Driver](open func(exporter.Ledger) (D, error)) func(exporter.Ledger) (ledger.Driver, error) {
+	return func(l exporter.Ledger) (ledger.Driver, error) {
+		d, err := open(l)
+		if err != nil {
+			return nil, err // not a driver that is nil, which would be one
+		}
+		return d, nil
+	}
+}
+
+// openDriver picks the driver of the shop's software. It connects to nothing.
+func openDriver(l exporter.Ledger) (ledger.Driver, error) {
+	open, known := drivers[l.Software]
+	if !known {
+		return nil, fmt.Errorf("software %q has no driver, want one of %s", l.Software, strings.Join(slices.Sorted(maps.Keys(drivers)), ", "))
+	}
+	return open(l)
+}
