@@ -45,16 +45,16 @@ type head struct {
 }
 
 // row is an open order as it is stored. Moments are Unix milliseconds, 0 none.
-type row [8]int64
+type row [9]int64
 
-var columns = []string{"id", "state", "automatic", "payment", "marks", "first", "created", "since"}
+var columns = []string{"id", "state", "automatic", "payment", "marks", "first", "created", "since", "looked"}
 
 func (t *tracked) row(id int64) row {
 	automatic := int64(0)
 	if t.automatic {
 		automatic = 1
 	}
-	return row{id, int64(t.code), automatic, int64(t.payment), int64(t.marks), int64(t.first), int64(t.created), int64(t.since)}
+	return row{id, int64(t.code), automatic, int64(t.payment), int64(t.marks), int64(t.first), int64(t.created), int64(t.since), int64(t.looked)}
 }
 
 type orderCount struct {
@@ -153,7 +153,7 @@ func read(data []byte, shop string, l exporter.Ledger) (*state, error) {
 		}
 		s.open[r[0]] = &tracked{
 			code: codeOf(f.States[r[1]]), automatic: r[2] == 1, payment: uint16(r[3]), marks: marks(r[4]),
-			first: moment(r[5]), created: moment(r[6]), since: moment(r[7]), looked: at(f.Saved),
+			first: moment(r[5]), created: moment(r[6]), since: moment(r[7]), looked: moment(r[8]),
 		}
 	}
 	for _, c := range f.Orders {

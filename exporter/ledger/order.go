@@ -62,7 +62,7 @@ type tracked struct {
 	first   moment // when the follower first saw it
 	created moment // as the shop says
 	since   moment // since when the buyer waits, or the goods wait for the buyer; else 0
-	looked  moment // the last look; after a restart the last save
+	looked  moment // the last look; after a restart the last that was saved
 	turn    uint32 // of the poll that looked last
 	payment uint16 // of tally.payments
 	marks   marks

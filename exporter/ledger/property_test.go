@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -154,6 +155,7 @@ func (h *history) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"create": h.create, "create more": h.create, "change": h.change, "change more": h.change, "change still more": h.change,
 		"poll": h.poll, "poll more": h.poll, "poll in vain": h.pollInVain, "wait": h.wait, "wait more": h.wait,
+		"poll stopped midway": h.pollStopped, "poll killed before it is stored": h.pollKilled,
 		"show": func(*rapid.T) { h.show() }, "delete": h.delete, "restart": h.restart,
 		"": h.compare, // also between polls: what is told is what the last one saw
 	}
@@ -250,6 +252,51 @@ func (h *history) pollInVain(t *rapid.T) {
 		t.Fatal("a poll of a book that is away succeeds")
 	}
 	h.Fail(nil)
+}
+
+// pollStopped ends a poll after some questions, perhaps with its process, and polls again.
+func (h *history) pollStopped(t *rapid.T) {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	calls := rapid.IntRange(1, 12).Draw(t, "questions")
+	h.Fail(func(string) error {
+		if calls--; calls == 0 {
+			stop()
+		}
+		return ctx.Err()
+	})
+	if err := h.follower.Poll(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	h.Fail(nil)
+	if rapid.Bool().Draw(t, "with its process") {
+		h.restart(t)
+	}
+	h.poll(t)
+}
+
+// pollKilled ends the process after a poll has read all, before it has stored anything.
+func (h *history) pollKilled(t *rapid.T) {
+	path := filepath.Join(h.config.Dir, "ledger-shop.json")
+	stored, err := os.ReadFile(path)
+	if err != nil {
+		t.Skip("nothing is stored yet")
+	}
+	must := func(err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.Remove(path))
+	must(os.MkdirAll(filepath.Join(path, "x"), 0o700)) // can't be replaced by a file
+	err = h.follower.Poll(context.Background())
+	must(os.RemoveAll(path))
+	must(os.WriteFile(path, stored, 0o600))
+	if err != nil && ledger.Reason(err) != rules.LedgerState {
+		t.Fatal(err)
+	}
+	h.restart(t)
+	h.poll(t)
 }
 
 func (h *history) restart(t *rapid.T) {

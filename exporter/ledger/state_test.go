@@ -56,7 +56,7 @@ func TestASecondFollowerOfAShopIsRefusedWhileTheFirstLives(t *testing.T) {
 // stored is a state file of this version with some members of its own.
 func stored(members string) string {
 	return `{"shop":"shop","software":"memory","book":"` + ledger.Identity(ledgertest.NewBook().Ledger()) + `",` + members +
-		`,"columns":["id","state","automatic","payment","marks","first","created","since"],"states":["unpaid"]}`
+		`,"columns":["id","state","automatic","payment","marks","first","created","since","looked"],"states":["unpaid"]}`
 }
 
 func TestADamagedStateFileIsMovedAsideAndTheBookReadAnew(t *testing.T) {
@@ -70,7 +70,7 @@ func TestADamagedStateFileIsMovedAsideAndTheBookReadAnew(t *testing.T) {
 		"another form":  `{"shop":"shop","software":"memory","columns":["id","state"]}`,
 		"other book":    strings.Replace(stored(`"mark":9`), `"book":"`, `"book":"0`, 1),
 		"upside down":   stored(`"tail":9,"mark":1`),
-		"no such state": stored(`"open":[[1,99,0,0,0,0,0,0]]`),
+		"no such state": stored(`"open":[[1,99,0,0,0,0,0,0,0]]`),
 		"swept too far": stored(`"mark":9,"older":5,"swept":6`),
 		"a gap twice":   stored(`"mark":9,"gaps":[[1,2,0],[2,3,0]]`),
 	} {
@@ -208,6 +208,24 @@ func TestAQuietBookStillRemembersWhenItWasRead(t *testing.T) {
 	}
 	if ago := s.now().Sub(s.Books().LastSuccess); ago > time.Minute {
 		t.Errorf("a new process believes that the book was read %v ago", ago)
+	}
+}
+
+func TestRestartsDontKeepOldOrdersFromBeingLookedAt(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	ready := s.Create(t, start)
+	s.set(ready, exporter.Ready)
+	s.createDelivered(1, 1)
+	s.poll()
+	s.set(ready, exporter.Delivered)
+	for range 3 {
+		s.Create(t, s.now())
+		s.pollEvery(4 * time.Minute)
+		s.restart()
+	}
+	if got := events(s.Books())[rules.OrderDelivered]; got != 2 {
+		t.Errorf("%d are delivered, want 2", got)
 	}
 }
 
