@@ -170,3 +170,28 @@ func TestTraitsFollowFromTheColumns(t *testing.T) {
 		}
 	}
 }
+
+// FuzzOpen feeds arbitrary queries: nothing panics, and whatever is taken stays
+// one SELECT behind what the driver adds.
+func FuzzOpen(f *testing.F) {
+	q := queries()
+	f.Add(q.Orders, q.Key, q.Where, q.Number, q.Stock)
+	f.Add("SELECT '' x, \"\"\"\" AS y FROM a.b.c d, (e) JOIN", "`a`.", "((", "''''", "SELECT")
+	f.Add("SELECT id, state, created FROM", "id", "a) OR (b", "x.y.z", "select 1 from (select 2) a order by 1")
+	f.Fuzz(func(t *testing.T, orders, key, where, number, stock string) {
+		q := exporter.Queries{Orders: orders, Key: key, Where: where, Number: number, Form: "[0-9]{4}", Stock: stock,
+			States: map[string]exporter.OrderState{"1": exporter.Delivered}}
+		d, err := sql.Open(exporter.Ledger{DSN: "shop.db", Queries: &q})
+		if err != nil {
+			return
+		}
+		defer d.Close()
+		for _, text := range []string{orders, key, where, number, stock} {
+			for _, sign := range []string{";", "?", "--", "/*", `\`} {
+				if strings.Contains(text, sign) {
+					t.Errorf("%q is taken", text)
+				}
+			}
+		}
+	})
+}
