@@ -10,6 +10,7 @@ import (
 const (
 	overlapTime = 2 * time.Minute // how late a key may become visible, behind a slow transaction
 	fillAtOnce  = 5000            // missing keys that a poll asks for; a quarter of all where there are more
+	wide        = 50              // a gap of more keys is asked for by its first row
 	maxGaps     = 100_000
 )
 
@@ -22,7 +23,7 @@ type gap struct {
 }
 
 // cost is how many keys asking for the gap is worth.
-func (g gap) cost() int { return int(min(g.to-g.from+1, MaxBatch)) }
+func (g gap) cost() int { return int(min(g.to-g.from+1, wide)) }
 
 // gaps are those keys below the mark that may still become visible, so that a
 // key that comes late is found without reading its neighbours again. What asking
@@ -123,7 +124,7 @@ func (r *round) fill(ctx context.Context) error {
 		return nil
 	}
 	for _, n := range r.state.gaps.due(r.turn, r.now) {
-		if n.to-n.from >= MaxBatch {
+		if n.to-n.from >= wide {
 			if err := r.search(ctx, n); err != nil {
 				return err
 			}
