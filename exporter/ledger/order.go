@@ -22,6 +22,7 @@ const (
 	markUnknown
 	markAhead
 	markReady // its goods once waited for the buyer: a wait since isn't one since the payment
+	markVague // nobody knows when it was paid: since is a guess, and no duration can be told from it
 )
 
 // moment is a time to the millisecond, in Unix milliseconds; 0 is none. It takes
@@ -88,9 +89,11 @@ func (t *tracked) awaited() bool {
 
 // wait sets since when the buyer waits. The shop's payment moment is best; a
 // book that doesn't store it says at most when the row was last touched, which
-// is right only until somebody edits it, so the first answer is kept. Where goods
-// were ready, and then no more, the wait begins when that was seen.
-func (t *tracked) wait(o exporter.Order, now time.Time) {
+// is right only until somebody edits it, so the first answer is kept. A book that
+// says nothing at all leaves the moment at which the payment was watched, or
+// else the guess. Where goods were ready, and then no more, the wait begins when
+// that was seen.
+func (t *tracked) wait(o exporter.Order, now time.Time, watched bool, guess moment) {
 	_, waited := t.state().Waiting()
 	_, waits := o.State.Waiting()
 	ready := o.State == exporter.Ready
@@ -105,8 +108,11 @@ func (t *tracked) wait(o exporter.Order, now time.Time) {
 		t.since = at(o.Paid)
 	case t.since == 0 && !o.Updated.IsZero():
 		t.since = at(o.Updated)
-	case t.since == 0:
+	case t.since == 0 && watched:
 		t.since = at(now)
+	case t.since == 0:
+		t.since = guess
+		t.marks |= markVague
 	}
 	if ready {
 		t.marks |= markReady

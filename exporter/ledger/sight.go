@@ -54,7 +54,7 @@ func (r *round) another(t *tracked, o exporter.Order) bool {
 }
 
 func (r *round) take(c transition, quiet bool) {
-	if r.traits.Moments.Delivered == rules.BasisNone || c.before.marks&markReady != 0 {
+	if r.traits.Moments.Delivered == rules.BasisNone || c.before.marks&(markReady|markVague) != 0 {
 		c.untimed = true
 	}
 	if c.before.marks&markAhead == 0 && r.ahead(c.order) {
@@ -116,7 +116,11 @@ func (r *round) remember(c transition) {
 		return
 	}
 	before := *t
-	t.wait(o, r.now)
+	guess := at(r.now)
+	if c.first && !r.timely && t.created != 0 {
+		guess = min(guess, t.created) // nobody looked for long: too old is told too soon, too young is not told at all
+	}
+	t.wait(o, r.now, c.sharp && c.awaited, guess)
 	t.code, t.automatic, t.payment = codeOf(o.State), o.Automatic, s.payments.intern(o.Payment)
 	t.looked, t.turn = at(r.now), r.turn
 	before.looked, before.turn = t.looked, t.turn // not worth a save
