@@ -18,6 +18,10 @@ const (
 	// new orders a second, of which a third is never paid, that makes 35,000 looks a
 	// poll of 15 s, instead of all hundred thousand.
 	crowd = 5000
+	// With more orders that wait than this, those that are late already are looked
+	// at in turns, each once in a fifth of the time that makes an order late: five
+	// hundred that nobody hands out would else be most of what following costs.
+	patience = 300
 )
 
 // fast reports whether the order is looked at in every poll: paid ones while
@@ -60,17 +64,34 @@ func (t *tracked) hopeless(now time.Time, lookback time.Duration) bool {
 	return !waits && t.age(now) >= giveUp
 }
 
+// turns is the time between looks at an order that is late where many are.
+func (f *Follower) turns() time.Duration { return f.ledger.Late / 5 }
+
+// itsTurn reports whether this is the poll in which an order is looked at that
+// is late among many. All others are always.
+func (r *round) itsTurn(id int64, t *tracked) bool {
+	polls := uint64(r.turns() / r.ledger.Interval)
+	if _, waits := t.state().Waiting(); !waits || polls < 2 || t.since.ago(r.now) < r.ledger.Late || t.looked.ago(r.now) >= r.turns() {
+		return true
+	}
+	// Keys may go up in steps: their neighbourhood must not decide.
+	return (uint64(r.turn)+uint64(id)*0x9E3779B97F4A7C15>>40)%polls == 0
+}
+
 // recheck looks at the open orders that the delta didn't show and that are due.
 func (r *round) recheck(ctx context.Context) error {
-	fresh := 0
+	fresh, waiting := 0, 0
 	for _, t := range r.state.open {
-		if _, waits := t.state().Waiting(); !waits && t.fast(r.now) {
+		switch _, waits := t.state().Waiting(); {
+		case waits:
+			waiting++
+		case t.fast(r.now):
 			fresh++
 		}
 	}
 	var ids []int64
 	for id, t := range r.state.open {
-		if t.turn != r.turn && t.due(r.now, r.deadline, fresh > crowd) {
+		if t.turn != r.turn && t.due(r.now, r.deadline, fresh > crowd) && (waiting <= patience || r.itsTurn(id, t)) {
 			ids = append(ids, id)
 		}
 	}

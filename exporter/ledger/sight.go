@@ -33,7 +33,7 @@ func (r *round) dig(o exporter.Order) {
 
 // again takes in one more look at an order that is open.
 func (r *round) again(t *tracked, o exporter.Order) {
-	c := transition{now: r.now, before: t, order: o, sharp: r.just(t.looked.time(), r.now), awaited: t.awaited()}
+	c := transition{now: r.now, before: t, order: o, sharp: r.sharp(t), awaited: t.awaited()}
 	if r.another(t, o) {
 		c.order = exporter.Order{ID: o.ID, State: exporter.Removed}
 		defer r.meet(o, false)
@@ -42,6 +42,14 @@ func (r *round) again(t *tracked, o exporter.Order) {
 		c.order.Payment = r.state.payments.value(t.payment)
 	}
 	r.take(c, false)
+}
+
+// sharp reports whether an order was looked at so shortly before that what
+// changed, changed now: for one that is late, that may be a fifth of that time.
+func (r *round) sharp(t *tracked) bool {
+	_, waited := t.state().Waiting()
+	return r.just(t.looked.time(), r.now) ||
+		waited && t.looked.ago(r.now) <= r.turns()+r.ledger.Interval && t.since.ago(r.now) >= r.ledger.Late
 }
 
 // another reports whether the key of an open order was given to another one.
