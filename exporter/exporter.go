@@ -243,12 +243,15 @@ type Typical struct {
 
 // Books is what the follower knows of a shop's orders now.
 type Books struct {
-	Shop         string
-	Software     string
-	Moments      Moments
-	Up           bool
-	Problem      string    // why not up, one line without secrets
-	LastSuccess  time.Time // zero before the first poll; seeded at it where none ever succeeded
+	Shop     string
+	Software string
+	Moments  Moments
+	Up       bool
+	Problem  string // why not up, one line without secrets
+	// LastSuccess is the moment of which the last good poll tells: when it began,
+	// less the lag of a replica. Zero before the first poll; seeded at it where
+	// none ever succeeded.
+	LastSuccess  time.Time
 	PollDuration time.Duration
 	Failures     map[rules.LedgerReason]uint64 // polls that failed
 	Lag          *time.Duration                // of the replica that is read; nil where it is none, or won't say

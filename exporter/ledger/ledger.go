@@ -2,12 +2,15 @@
 // paid buyers wait, for how long, and what became of every order.
 //
 // The book belongs to the shop, so the room is a guest: it only reads, adds no
-// index, never scans a table, and asks by primary key alone. New rows come as a
-// delta with an overlap (keys become visible out of order), rows that are not
-// final are asked for again in batches, and a cold start finds its first row by
-// bisecting the key on creation time. Counters are made of transitions that the
-// follower saw, each once per order, because COUNT(*) of a shop goes down:
-// shops delete.
+// index, never scans a table, and asks by primary key alone. A poll ([Follower.Poll],
+// round.go) is these steps: may the book be read, and does it fit (check.go); what
+// is new (delta.go); keys that were missing, since they become visible out of
+// order (gaps.go); orders that are not final, in batches (lanes.go); what time
+// alone has brought. A cold start finds its first row by bisecting the key on
+// creation time (coldstart.go), and what is older is swept once (sweep.go).
+// Counters are made of transitions that the follower saw (sight.go), each once
+// per order, because COUNT(*) of a shop goes down: shops delete. Beside the polls
+// stock and jobs are counted (beside.go) and single orders looked up (lookup.go).
 //
 // The room knows no shop's tables. Each shop software has a driver in a child
 // room, and ledgertest is the suite that all of them pass. The room must not
