@@ -17,6 +17,7 @@ func (r *round) delta(ctx context.Context) error {
 	for from := s.tail; ; {
 		began := time.Now() // a duration of rest, not a moment: no business of the given clock
 		orders, err := r.driver.After(ctx, from, MaxBatch)
+		took := time.Since(began)
 		if err != nil {
 			return fmt.Errorf("read orders after %d: %w", from, err)
 		}
@@ -41,7 +42,7 @@ func (r *round) delta(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("read orders after %d, more to come: %w", from, ctx.Err())
-		case <-time.After(time.Since(began)):
+		case <-time.After(took):
 		}
 	}
 }
