@@ -1,9 +1,12 @@
 package database_test
 
 import (
+	"database/sql"
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger/database"
@@ -68,5 +71,27 @@ func TestASQLiteFileThatComesLaterIsRead(t *testing.T) {
 	}
 	if got := one[int](t, d, "SELECT id FROM cards"); got != 1 {
 		t.Errorf("id = %d", got)
+	}
+}
+
+func TestOddRowsOfSQLiteHideNoOthers(t *testing.T) {
+	t.Parallel()
+	s := sqliteShop(t)
+	s.run(t, "INSERT INTO `order` (id, status, created_at, number) VALUES (2, 'seven', '0000-00-00 00:00:00', CAST(x'fffe41' AS TEXT)),"+
+		" (3, NULL, NULL, NULL), (4, 1, '2026-11-21 18:00:00-05:00', 'N4'), (5, 1, 1795302000, 'N5')")
+	d := s.open(t)
+	created := map[int]time.Time{}
+	numbers := map[int]string{}
+	err := d.Each(t.Context(), database.Short, "SELECT id, number, "+d.Instant("created_at")+" FROM `order`", nil, func(rows *sql.Rows) error {
+		var id int
+		var number, at sql.NullString
+		err := rows.Scan(&id, &number, &at)
+		created[id], numbers[id] = d.Moment(at), number.String
+		return err
+	})
+	at := time.Date(2026, 11, 21, 23, 0, 0, 0, time.UTC)
+	want := map[int]time.Time{1: at, 2: {}, 3: {}, 4: at, 5: {}} // a number in a column of texts is no moment
+	if err != nil || !maps.Equal(created, want) || numbers[2] != "\xff\xfeA" {
+		t.Errorf("created %v, want %v, number %q, %v", created, want, numbers[2], err)
 	}
 }
