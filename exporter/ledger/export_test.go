@@ -10,6 +10,15 @@ import (
 // Limit sets how many orders are followed at once.
 func (f *Follower) Limit(most int) { f.most = most }
 
+// Closing reports whether Close waits for what is read beside the polls.
+func (f *Follower) Closing() bool {
+	if !f.using.TryRLock() {
+		return true
+	}
+	f.using.RUnlock()
+	return false
+}
+
 // Save stores the state, whether it changed or not.
 func (f *Follower) Save() error {
 	f.polling.Lock()

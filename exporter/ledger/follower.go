@@ -67,9 +67,12 @@ type Follower struct {
 	arrivals   arrivals
 	lag        *time.Duration // that the last poll was told; nil where nobody knows
 
-	memory sync.RWMutex // held for writing while a poll, or the sweep, changes state; short
-
-	using sync.RWMutex // held for reading while the driver is used beside the polls; guards closed, as polling does
+	// memory is held for writing, and shortly, while a poll or the sweep changes
+	// state. It is taken after polling.
+	memory sync.RWMutex
+	// using is held for reading while the driver is used beside the polls. It
+	// guards closed, as polling does, and is taken before it.
+	using sync.RWMutex
 
 	good chan struct{} // closed, once, after the first good poll
 	once sync.Once
@@ -159,8 +162,8 @@ func (f *Follower) open(dir string) error {
 }
 
 // Run polls at once and then at the ledger's interval until ctx ends; beside that
-// it counts stock and jobs, and sweeps. A poll that fails is told by Books and, once, in
-// the log.
+// it counts stock and jobs, and sweeps. A poll that fails is told by Books and,
+// once, in the log.
 func (f *Follower) Run(ctx context.Context) error {
 	var aside sync.WaitGroup
 	defer aside.Wait()
@@ -194,13 +197,13 @@ func (f *Follower) Run(ctx context.Context) error {
 // Close ends the following: it waits for what runs, closes the driver and unlocks
 // the state. Books goes on telling what was known.
 func (f *Follower) Close() error {
+	f.using.Lock()
+	defer f.using.Unlock()
 	f.polling.Lock()
 	defer f.polling.Unlock()
 	if f.closed {
 		return nil
 	}
-	f.using.Lock()
-	defer f.using.Unlock()
 	f.closed = true
 	return errors.Join(f.driver.Close(), f.lock.Close())
 }
@@ -208,8 +211,8 @@ func (f *Follower) Close() error {
 var errClosed = errors.New("the follower is closed")
 
 // Poll reads the book once: what is new, what is open, and what has come of it.
-// Its error is also in Books, as Problem. A poll that
-// fails half-way loses nothing and counts nothing twice: the next one goes on.
+// Its error is also in Books, as Problem. A poll that fails half-way loses nothing
+// and counts nothing twice: the next one goes on.
 func (f *Follower) Poll(ctx context.Context) error {
 	f.polling.Lock()
 	defer f.polling.Unlock()

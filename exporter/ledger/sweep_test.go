@@ -2,6 +2,7 @@ package ledger_test
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -108,5 +109,39 @@ func TestRunSweepsBetweenPolls(t *testing.T) {
 	}
 	if b := s.Books(); b.Unswept != 0 || b.Waiting[rules.Automatic][rules.AgeOver30m] != 2 {
 		t.Errorf("%d unswept, waiting %v", b.Unswept, b.Waiting)
+	}
+}
+
+func TestClosingWaitsForAPageOfTheSweep(t *testing.T) {
+	t.Parallel()
+	s, _ := oldShop(t)
+	s.poll()
+	s.Close()
+	inner, err := s.Book.Open(s.config.Ledger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, goOn := make(chan bool), make(chan bool)
+	s.config.Driver = &slowDriver{Driver: inner, asked: asked, goOn: goOn}
+	f, err := ledger.New(s.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swept, closed := make(chan error, 1), make(chan error, 1)
+	go func() {
+		_, err := f.Sweep(t.Context())
+		swept <- err
+	}()
+	<-asked
+	go func() { closed <- f.Close() }()
+	for !f.Closing() {
+		runtime.Gosched()
+	}
+	close(goOn)
+	if err := <-swept; err != nil {
+		t.Error(err)
+	}
+	if err := <-closed; err != nil {
+		t.Error(err)
 	}
 }
