@@ -214,12 +214,13 @@ func behind(ctx context.Context, conn *sql.Conn, question string) (lag time.Dura
 }
 
 // claim holds a lock of the server's. MySQL's own word for it ends with the
-// connection at the latest.
+// connection at the latest. It waits for a second, since a server needs a moment
+// to notice that a connection is gone: of our process before this, or our own.
 func (e *mysqlEngine) claim(ctx context.Context, d *DB) error {
 	key := lockKey(e.database, d.prefix)
 	name := "shopwatch-" + hex.EncodeToString(key[:12]) // MySQL takes 64 characters
 	return d.hold(ctx, func(conn *sql.Conn, has bool) (bool, error) {
-		query := "SELECT COALESCE(GET_LOCK(?, 0), 0)"
+		query := "SELECT COALESCE(GET_LOCK(?, 1), 0)"
 		if has {
 			query = "SELECT COALESCE(IS_USED_LOCK(?) = CONNECTION_ID(), 0)"
 		}

@@ -34,6 +34,9 @@ func TestMariaDB(t *testing.T) {
 			{"zero dates, NULL and bytes that are no text don't hide other rows", oddRowsAreRead},
 			{"the limit reaches MySQL as a hint and MariaDB as a setting", limitIsOfBothServers},
 			{"one exporter follows a book", claimIsOnes},
+			{"who starts again at once has the claim", func(t *testing.T, s *shop, _ *ledgertest.Server) {
+				reclaimed(t, s.granted(t), "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'User lock' AND db = DATABASE()")
+			}},
 			{"with the claim held a look-up goes on during a poll", claimLeavesARoom},
 			{"a claim ends with its connection", claimEndsWithConnection},
 			{"a table being altered is locked", alteredIsLocked},
@@ -190,6 +193,38 @@ func claimed(t *testing.T, s *shop) {
 		t.Fatal(err)
 	}
 	taken(t, second)
+}
+
+// reclaimed holds a server that has locks to let an exporter go on that starts
+// again at once: the server may not have noticed yet that the one before is gone.
+// waiting counts the sessions that wait for such a lock.
+func reclaimed(t *testing.T, s *shop, waiting string) {
+	t.Helper()
+	server := s.connection(t)
+	for attempt := 1; ; attempt++ {
+		before, after := s.open(t), s.open(t)
+		taken(t, before)
+		done := make(chan error, 1)
+		go func() { done <- after.Claim(context.WithoutCancel(t.Context())) }()
+		for waits := 0; waits == 0; {
+			if err := server.QueryRowContext(t.Context(), waiting).Scan(&waits); err != nil {
+				t.Fatal(err)
+			}
+			select {
+			case err := <-done:
+				t.Fatalf("while another has the claim, Claim = %v at once", err)
+			default:
+			}
+		}
+		if err := before.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-done; err == nil {
+			return
+		} else if attempt == 5 { // a busy machine may have taken too long
+			t.Fatal(err)
+		}
+	}
 }
 
 // taken waits until the server has seen the other connection off.

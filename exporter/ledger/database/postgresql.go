@@ -181,17 +181,19 @@ func (e *postgresEngine) lag(ctx context.Context, d *DB) (lag time.Duration, kno
 // claim holds an advisory lock for a transaction, not for a session: behind a
 // pool in transaction mode a session's lock would stay with a connection that is
 // handed on, while a transaction keeps its connection, and the pool ends both when
-// we are gone. The transaction is idle but for our reading, holds nothing else,
-// not even VACUUM up, and is begun anew every ten minutes.
+// we are gone (tried with PgBouncer; its statement mode has no transactions, and
+// serves nothing of ours). The transaction is idle but for our reading, holds
+// nothing else, not even VACUUM up, and is begun anew every ten minutes.
 func (e *postgresEngine) claim(ctx context.Context, d *DB) error {
 	hash := lockKey(e.database, d.prefix)
 	high, low := binary.BigEndian.Uint32(hash[:]), binary.BigEndian.Uint32(hash[4:])
 	check := fmt.Sprintf(`SELECT clock_timestamp() - transaction_timestamp() < interval '10 minutes' AND EXISTS (SELECT FROM pg_locks
 		WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND classid = %d AND objid = %d AND objsubid = 1 AND granted)`, high, low)
-	// All at once, so that it hardly has time to become another's between. Where it
-	// is another's, the division by zero says so.
+	// All at once, so that it hardly has time to become another's between. It waits
+	// for a second, since a server needs a moment to notice that a connection is
+	// gone: of our process before this, or our own.
 	take := fmt.Sprintf(`ROLLBACK; BEGIN ISOLATION LEVEL READ COMMITTED READ ONLY; SET LOCAL idle_in_transaction_session_timeout = 0;
-		SELECT 1 / pg_try_advisory_xact_lock(%d)::int`, int64(uint64(high)<<32|uint64(low)))
+		SET LOCAL lock_timeout = 1000; SELECT pg_advisory_xact_lock(%d)`, int64(uint64(high)<<32|uint64(low)))
 	return d.hold(ctx, func(conn *sql.Conn, has bool) (mine bool, err error) {
 		if has {
 			if err := conn.QueryRowContext(ctx, check).Scan(&mine); err != nil || mine {
@@ -199,7 +201,7 @@ func (e *postgresEngine) claim(ctx context.Context, d *DB) error {
 			}
 		}
 		_, err = conn.ExecContext(ctx, take)
-		if at, ok := errors.AsType[*pgconn.PgError](err); ok && at.Code == "22012" {
+		if at, ok := errors.AsType[*pgconn.PgError](err); ok && at.Code == "55P03" {
 			_, err = conn.ExecContext(ctx, "ROLLBACK")
 			return false, err
 		}

@@ -33,6 +33,9 @@ func TestPostgreSQL(t *testing.T) {
 			{"moments of every type are read, and what is none is the zero time", postgreSQLMoments},
 			{"a session is left as it was found", sessionStaysClean},
 			{"one exporter follows a book", func(t *testing.T, s *shop, _ *ledgertest.PostgresServer) { claimed(t, s.granted(t)) }},
+			{"who starts again at once has the claim", func(t *testing.T, s *shop, _ *ledgertest.PostgresServer) {
+				reclaimed(t, s.granted(t), "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND datname = current_database()")
+			}},
 			{"with the claim held a look-up goes on during a poll", func(t *testing.T, s *shop, _ *ledgertest.PostgresServer) { roomLeft(t, s.granted(t)) }},
 			{"a claim holds nothing up", claimHoldsNothingUp},
 			{"a claim ends with its connection", postgreSQLClaimEnds},
