@@ -83,16 +83,22 @@ func Run(t *testing.T, f Fixture) {
 		{"a buyer's number has a form, and nothing else has it", numbersAgree},
 		{"an order is found by its number alone", findsByNumber},
 		{"the stock is bounded", stockIsBounded},
-		{"the account can't read what is secret", accountIsNarrow},
 		{"a canceled context ends a question", honoursContext},
 		{"a cold start reads nothing older than the lookback", coldStartIsBounded},
 		{"an order counts once per event however often it is seen", countsOnce},
 		{"a stuck order outlives a restart", outlivesRestart},
 		{"an order deleted for good is removed, and not delivered", countsRemoved},
+		{"random histories are counted right", countsHistories},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			c.test(t, f)
+		})
+	}
+	if f.Secret != nil {
+		t.Run("the account can't read what is secret", func(t *testing.T) {
+			t.Parallel()
+			accountIsNarrow(t, f)
 		})
 	}
 }

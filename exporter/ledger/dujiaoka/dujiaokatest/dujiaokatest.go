@@ -97,7 +97,28 @@ func (s *Shop) Open(l exporter.Ledger) (ledger.Driver, error) { return dujiaoka.
 // Create books an unpaid order of one automatic product for 10 yuan by Alipay.
 func (s *Shop) Create(t testing.TB, at time.Time) int64 {
 	t.Helper()
-	result, err := s.db.Exec("INSERT INTO orders (order_sn,goods_id,title,type,actual_price,email,pay_id,buy_ip,status,created_at,updated_at)" +
+	return create(t, s.db, at)
+}
+
+// CreateSlowly books an order as Create does, in a transaction that ends with commit.
+func (s *Shop) CreateSlowly(t testing.TB, at time.Time) (id int64, commit func()) {
+	t.Helper()
+	transaction, err := s.db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return create(t, transaction, at), func() {
+		if err := transaction.Commit(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func create(t testing.TB, db interface {
+	Exec(query string, arguments ...any) (sql.Result, error)
+}, at time.Time) int64 {
+	t.Helper()
+	result, err := db.Exec("INSERT INTO orders (order_sn,goods_id,title,type,actual_price,email,pay_id,buy_ip,status,created_at,updated_at)" +
 		" VALUES (UPPER(LEFT(MD5(UUID()),16)),1,'t',1,10.00,'e@x.example',1,'192.0.2.1',1," + wall(at) + "," + wall(at) + ")")
 	if err != nil {
 		t.Fatal(err)
@@ -107,6 +128,32 @@ func (s *Shop) Create(t testing.TB, at time.Time) int64 {
 		t.Fatal(err)
 	}
 	return id
+}
+
+// Gap leaves a gap of n keys, as transactions do that are rolled back.
+func (s *Shop) Gap(t testing.TB, n int) {
+	t.Helper()
+	transaction, err := s.db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer transaction.Rollback()
+	first := create(t, transaction, ledgertest.Now)
+	if n == 1 {
+		return
+	}
+	if _, err := transaction.Exec("INSERT INTO orders (id,order_sn,goods_id,title,email,buy_ip) VALUES (?,'gap',1,'t','','')", first+int64(n)-1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Expire closes an order that nobody paid: status -1.
+func (s *Shop) Expire(t testing.TB, id int64, at time.Time) { s.set(t, id, -1, at) }
+
+// Remove deletes an order softly.
+func (s *Shop) Remove(t testing.TB, id int64, at time.Time) {
+	t.Helper()
+	run(t, s.db, fmt.Sprintf("UPDATE orders SET deleted_at=%s, updated_at=%[1]s WHERE id=%d", wall(at), id))
 }
 
 // Pay books the payment of an order for which the cards ran out: status 6.
