@@ -200,8 +200,8 @@ func accountOfExample(t *testing.T, server *ledgertest.Server, shop *dujiaokates
 		t.Fatal(err)
 	}
 	grants := grantOfExample.FindAllStringSubmatch(string(example), -1)
-	if len(grants) != 4 {
-		t.Fatalf("the example grants %d tables, want 4", len(grants))
+	if len(grants) != 5 {
+		t.Fatalf("the example grants %d tables, want 5", len(grants))
 	}
 	var database string
 	if err := shop.DB().QueryRow("SELECT DATABASE()").Scan(&database); err != nil {
