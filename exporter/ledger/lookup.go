@@ -61,7 +61,7 @@ func (f *Follower) Find(ctx context.Context, number string) (exporter.Found, err
 // waitsSince says since when the buyer of an order waits that was looked up just
 // now: as the polls know, or else as the order itself says.
 func (f *Follower) waitsSince(o exporter.Order, now time.Time) moment {
-	since := cmp.Or(at(o.Paid), at(o.Updated), at(now))
+	since := cmp.Or(at(o.Paid), at(o.Updated), at(o.Created), at(now))
 	if t, followed := f.state.open[o.ID]; followed {
 		if _, waited := t.state().Waiting(); waited {
 			since = t.since

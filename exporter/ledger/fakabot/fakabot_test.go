@@ -107,8 +107,10 @@ func TestTheBotOfOldOnSQLite(t *testing.T) {
 	ledgertest.Run(t, ledgertest.Fixture{
 		Open: func(t testing.TB, now time.Time) ledgertest.Shop { return onSQLite(t, now) },
 		Away: exporter.Ledger{DSN: filepath.Join(t.TempDir(), "not-yet.db")},
-		// It stores no moment of payment: all wait since they were seen first.
-		Waiting:      map[rules.Kind]map[rules.Age]int{rules.Automatic: {rules.AgeUnder5m: 3}, rules.Manual: {rules.AgeUnder5m: 1}},
+		// It stores no moment of payment: who was found paid has waited since the order, at most.
+		Waiting: map[rules.Kind]map[rules.Age]int{
+			rules.Automatic: {rules.AgeUnder5m: 1, rules.AgeOver30m: 2}, rules.Manual: {rules.Age5to30m: 1},
+		},
 		ShortOfStock: 1,
 		States: map[exporter.OrderState]int{
 			exporter.Delivered: 3, exporter.Expired: 1, exporter.PaidAutoWaiting: 2, exporter.FailedShortOfStock: 1,

@@ -245,9 +245,10 @@ func fixture(open maker) ledgertest.Fixture {
 			}
 			return serverShop{s}
 		},
+		// It stores no moment of payment: who was found paid has waited since the attempt, at most.
 		Waiting: map[rules.Kind]map[rules.Age]int{
-			rules.Automatic: {rules.AgeUnder5m: 2, rules.AgeOver30m: 1},
-			rules.Manual:    {rules.AgeUnder5m: 1},
+			rules.Automatic: {rules.AgeUnder5m: 1, rules.AgeOver30m: 2},
+			rules.Manual:    {rules.Age5to30m: 1},
 		},
 		ShortOfStock: 2,
 		States: map[exporter.OrderState]int{
