@@ -60,7 +60,7 @@ func New(t testing.TB, server *ledgertest.Server, now time.Time) *Shop {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return wall(now.Add(at.Sub(written)))
+		return Wall(now.Add(at.Sub(written)))
 	}))
 	account := fmt.Sprintf("'%s'@'127.0.0.1'", User)
 	run(t, s.db, fmt.Sprintf("CREATE USER IF NOT EXISTS %s IDENTIFIED BY '%s'", account, Password))
@@ -77,8 +77,8 @@ func run(t testing.TB, db *sql.DB, statement string) {
 	}
 }
 
-// wall is a moment as the shop writes it.
-func wall(at time.Time) string { return at.In(zone).Format("'2006-01-02 15:04:05'") }
+// Wall is a moment as the shop writes it, in quotes.
+func Wall(at time.Time) string { return at.In(zone).Format("'2006-01-02 15:04:05'") }
 
 // DB is a connection that may do everything.
 func (s *Shop) DB() *sql.DB { return s.db }
@@ -119,7 +119,7 @@ func create(t testing.TB, db interface {
 }, at time.Time) int64 {
 	t.Helper()
 	result, err := db.Exec("INSERT INTO orders (order_sn,goods_id,title,type,actual_price,email,pay_id,buy_ip,status,created_at,updated_at)" +
-		" VALUES (UPPER(LEFT(MD5(UUID()),16)),1,'t',1,10.00,'e@x.example',1,'192.0.2.1',1," + wall(at) + "," + wall(at) + ")")
+		" VALUES (UPPER(LEFT(MD5(UUID()),16)),1,'t',1,10.00,'e@x.example',1,'192.0.2.1',1," + Wall(at) + "," + Wall(at) + ")")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func (s *Shop) Expire(t testing.TB, id int64, at time.Time) { s.set(t, id, -1, a
 // Remove deletes an order softly.
 func (s *Shop) Remove(t testing.TB, id int64, at time.Time) {
 	t.Helper()
-	run(t, s.db, fmt.Sprintf("UPDATE orders SET deleted_at=%s, updated_at=%[1]s WHERE id=%d", wall(at), id))
+	run(t, s.db, fmt.Sprintf("UPDATE orders SET deleted_at=%s, updated_at=%[1]s WHERE id=%d", Wall(at), id))
 }
 
 // Pay books the payment of an order for which the cards ran out: status 6.
@@ -164,7 +164,7 @@ func (s *Shop) Deliver(t testing.TB, id int64, at time.Time) { s.set(t, id, 4, a
 
 func (s *Shop) set(t testing.TB, id int64, status int, at time.Time) {
 	t.Helper()
-	run(t, s.db, fmt.Sprintf("UPDATE orders SET status=%d, updated_at=%s WHERE id=%d", status, wall(at), id))
+	run(t, s.db, fmt.Sprintf("UPDATE orders SET status=%d, updated_at=%s WHERE id=%d", status, Wall(at), id))
 }
 
 // Offer puts n more automatic products without cards on sale.
