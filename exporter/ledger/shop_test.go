@@ -203,8 +203,7 @@ func TestTheBookInMemoryPassesTheSuite(t *testing.T) {
 				{Payment: "alipay", Event: rules.OrderCreated}: 3, {Payment: "alipay", Event: rules.OrderPaid}: 2,
 				{Payment: "alipay", Event: rules.OrderDelivered}: 1, {Payment: "alipay", Event: rules.OrderUnpaidAtDeadline}: 1,
 			},
-			Stock:        []exporter.Stock{{Product: "1", Cards: 7}},
-			StoresMoment: stores,
+			Stock: []exporter.Stock{{Product: "1", Cards: 7}},
 		})
 	}
 }

@@ -54,7 +54,6 @@ type Fixture struct {
 	Orders       map[exporter.OrderCount]uint64
 	Unknown      uint64
 	Stock        []exporter.Stock
-	StoresMoment bool // not read any more: the driver's traits say it
 
 	// Secret gives statements that the server must deny to the account of the
 	// shop's ledger, such as reading a card key or changing an order. Nil where the
