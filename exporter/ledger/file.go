@@ -139,7 +139,7 @@ func read(data []byte, shop string, l exporter.Ledger) (*state, error) {
 	s.started, s.success, s.mark, s.marked, s.tail, s.newest, s.quiet = true, f.Success, f.Mark, f.Marked, f.Tail, f.Newest, f.Quiet
 	s.older, s.swept = f.Older, f.Swept
 	for _, n := range f.Gaps {
-		if last := len(s.gaps.list) - 1; n[0] <= 0 || n[0] > n[1] || last >= 0 && n[0] <= s.gaps.list[last].to {
+		if last := len(s.gaps.list) - 1; n[0] <= 0 || n[0] > n[1] || n[1] >= f.Mark || last >= 0 && n[0] <= s.gaps.list[last].to {
 			return nil, fmt.Errorf("the gap of keys %d to %d is out of place", n[0], n[1])
 		}
 		s.gaps.list = append(s.gaps.list, gap{from: n[0], to: n[1], noticed: moment(n[2])})
@@ -157,13 +157,24 @@ func read(data []byte, shop string, l exporter.Ledger) (*state, error) {
 		}
 	}
 	for _, c := range f.Orders {
+		if c.Count > maxCount {
+			return nil, fmt.Errorf("it has %d orders", c.Count)
+		}
 		s.orders[exporter.OrderCount{Payment: c.Payment, Event: c.Event}] += c.Count
 	}
 	for product, n := range f.Items {
-		s.items[s.products.admit(product)] += n
+		if product != other { // it has no place in the list, and must take none
+			s.products.intern(product)
+		}
+		s.items[product] = n
 	}
 	for _, r := range f.Revenue {
-		s.currencies.intern(r.Currency)
+		if r.Amount < 0 || r.Amount > maxRevenue {
+			return nil, fmt.Errorf("it has a revenue of %g", r.Amount)
+		}
+		if r.Currency != other {
+			s.currencies.intern(r.Currency)
+		}
 		s.revenue[exporter.Money{Payment: r.Payment, Currency: r.Currency}] += r.Amount
 	}
 	s.late, s.unknown, s.dropped, s.negative = f.Late, f.Unknown, f.Dropped, f.Negative

@@ -144,7 +144,7 @@ func (f *Follower) open(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("state directory: %w", err)
 	}
-	held, err := lock(filepath.Join(dir, "ledger-"+f.shop+".lock"))
+	held, err := lockSoon(filepath.Join(dir, "ledger-"+f.shop+".lock"))
 	if err != nil {
 		return fmt.Errorf("lock the state in %q (is another exporter following this shop?): %w", dir, err)
 	}
@@ -159,6 +159,19 @@ func (f *Follower) open(dir string) error {
 	f.lock, f.state = held, loaded
 	f.view = f.look(f.now(), 0, nil)
 	return nil
+}
+
+// lockSoon gives whoever held the lock before a second to be gone: a process
+// that just ended, or a program that is being started and inherited the file
+// until it runs.
+func lockSoon(path string) (held *os.File, err error) {
+	for range 20 {
+		if held, err = lock(path); err == nil {
+			return held, nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return nil, err
 }
 
 // Run polls at once and then at the ledger's interval until ctx ends; beside that

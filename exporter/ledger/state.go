@@ -40,12 +40,13 @@ func newState() *state {
 // start makes the next delta begin with key first, in a book whose last order is
 // at last.
 func (s *state) start(first int64, last Place, now time.Time) {
+	first = max(1, first) // keys below are never read, nor stored
 	s.started, s.changed = true, true
 	s.mark, s.marked, s.gaps = first-1, at(now), gaps{}
 	s.older, s.swept = first-1, 0
 	s.tail, s.newest = first-1, 0
 	if last.ID != 0 && last.ID < first {
-		s.tail, s.newest = last.ID-1, at(last.Created)
+		s.tail, s.newest = max(0, last.ID-1), at(last.Created)
 	}
 }
 

@@ -14,6 +14,12 @@ const (
 	maxCurrencies = 20
 	maxLabel      = 64 // bytes of one value
 	other         = "other"
+
+	// What no order is of is a slip of the shop's: a sum must stay finite, and a count go up.
+	maxAmount   = 1e12
+	maxQuantity = 1e9
+	maxRevenue  = 1e300 // that a state file may hold
+	maxCount    = 1 << 62
 )
 
 // tally holds the counters.
@@ -43,9 +49,9 @@ func (t *tally) count(payment string, event rules.OrderEvent) {
 // sell counts what a paid order brought and took.
 func (t *tally) sell(o exporter.Order) {
 	for _, item := range o.Items {
-		t.items[t.products.admit(item.Product)] += uint64(max(1, item.Quantity))
+		t.items[t.products.admit(item.Product)] += uint64(min(max(1, item.Quantity), maxQuantity))
 	}
-	if o.Amount > 0 {
+	if o.Amount > 0 && o.Amount <= maxAmount {
 		t.revenue[exporter.Money{Payment: t.payments.admit(o.Payment), Currency: t.currencies.admit(o.Currency)}] += o.Amount
 	}
 }
