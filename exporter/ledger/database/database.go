@@ -148,7 +148,7 @@ func EngineOf(dsn string) (Engine, bool) {
 
 var (
 	drive   = regexp.MustCompile(`^[A-Za-z]:[\\/]`)
-	setting = regexp.MustCompile(`(?i)\b(host|user|password|dbname|sslmode)\s*=`)
+	setting = regexp.MustCompile(`(?i)\b(host|server|user|uid|password|passwd|pwd|dbname|database|sslmode)\s*=`)
 )
 
 // plainPath tells a path from what was meant as some other DSN, which holds a

@@ -30,6 +30,11 @@ func openMySQL(dsn string) (*sql.DB, engine, error) {
 	}
 	config.ParseTime = false
 	config.InterpolateParams = true // one round trip a question; SET STATEMENT can't always be prepared
+	// Whatever DSN or server prefer: in GBK and its like, the last byte of a
+	// character swallows the escape of the quote behind it.
+	if err := config.Apply(mysql.Charset("utf8mb4", "")); err != nil {
+		return nil, nil, wrong
+	}
 	config.MultiStatements = false
 	config.AllowAllFiles = false
 	config.Logger = &mysql.NopLogger{} // what it would say is in the errors

@@ -32,6 +32,7 @@ func TestMariaDB(t *testing.T) {
 			{"a wrong password, database or user is told apart and nothing is quoted", accessIsNamed},
 			{"an account that has all its connections is told so", connectionsAreNamed},
 			{"zero dates, NULL and bytes that are no text don't hide other rows", oddRowsAreRead},
+			{"no character set lets an argument out of its quotes", argumentsStayQuoted},
 			{"the limit reaches MySQL as a hint and MariaDB as a setting", limitIsOfBothServers},
 			{"one exporter follows a book", claimIsOnes},
 			{"who starts again at once has the claim", func(t *testing.T, s *shop, _ *ledgertest.Server) {
@@ -141,6 +142,23 @@ func oddRowsAreRead(t *testing.T, s *shop, _ *ledgertest.Server) {
 	})
 	if err != nil || len(moments) != 3 || moments[0].IsZero() || !moments[1].IsZero() || !moments[2].IsZero() || numbers[1] != "\xff\xfeA" {
 		t.Errorf("moments %v, numbers %q, %v", moments, numbers, err)
+	}
+}
+
+// argumentsStayQuoted asks with a character whose last byte is a backslash in GBK.
+func argumentsStayQuoted(t *testing.T, s *shop, _ *ledgertest.Server) {
+	s.granted(t)
+	for _, settings := range []string{"?charset=gbk", "?charset=gbk,utf8mb4", ""} {
+		asked := *s
+		asked.dsn += settings
+		d := asked.open(t)
+		const hostile = "縗' OR 1=1 #"
+		if got := one[string](t, d, "SELECT ?", hostile); got != hostile {
+			t.Errorf("with %q the argument %q arrives as %q", settings, hostile, got)
+		}
+		if got := one[string](t, d, "SELECT @@character_set_client"); got != "utf8mb4" {
+			t.Errorf("with %q the connection speaks %s", settings, got)
+		}
 	}
 }
 

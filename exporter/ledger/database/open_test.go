@@ -36,6 +36,8 @@ func TestOpenRefusesADSNOfAnotherFormAndNeverQuotesIt(t *testing.T) {
 		{"nothing", "", "user:password@tcp(host:3306)/database"},
 		{"keywords of PostgreSQL", "host=h user=u password=" + secret + " dbname=d", "postgres://"},
 		{"keywords with blanks", "host = h password = " + secret, "postgres://"},
+		{"keywords of ADO", "Server=h;Uid=u;Pwd=" + secret, "postgres://"},
+		{"PostgreSQL with a slash in the password", "postgres://u:12/" + secret + "@h/d", "postgres://user:password@host:5432/database"},
 		{"a URL of MySQL", "mysql://u:" + secret + "@h/d", "tcp(host:3306)"},
 		{"MySQL without a host", "u:" + secret + "/d", "tcp(host:3306)"},
 		{"MySQL without a database", "u:" + secret + "@tcp(h:1)/", "tcp(host:3306)"},
