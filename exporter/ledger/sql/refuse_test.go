@@ -40,6 +40,7 @@ func TestOpenRefusesQueriesAndSaysWhatToDo(t *testing.T) {
 		{"a file", orders(list + " INTO OUTFILE '/tmp/x' FROM o"), "queries.orders: holds INTO"},
 		{"a lock", orders(list + " FROM o FOR UPDATE"), "queries.orders: locks what it reads"},
 		{"MySQL's lock", orders(list + " FROM o LOCK IN SHARE MODE"), "queries.orders: locks what it reads"},
+		{"a lock behind a number", orders(list + ", 1.FOR UPDATE AS payment FROM o"), "queries.orders: locks what it reads"},
 		{"a lock within", orders(list + " FROM (SELECT * FROM o FOR NO KEY UPDATE) o"), "queries.orders: locks what it reads"},
 		{"an open quote", orders(list + ", 'x AS payment FROM o"), "queries.orders: holds a ' that isn't closed"},
 		{"an open parenthesis", orders("SELECT (o.id, o.state FROM o"), "queries.orders: opens a parenthesis"},

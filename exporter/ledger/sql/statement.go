@@ -67,7 +67,7 @@ func scan(text string) ([]token, error) {
 	for at := 0; at < len(text); {
 		r, size := utf8.DecodeRuneInString(text[at:])
 		t := token{depth: depth, at: at, after: dot}
-		dot = r == '.'
+		dot = r == '.' && !afterNumber(tokens)
 		switch {
 		case unicode.IsSpace(r):
 			at += size
@@ -109,6 +109,11 @@ func scan(text string) ([]token, error) {
 		return nil, errors.New("opens a parenthesis that it doesn't close")
 	}
 	return tokens, writes(tokens)
+}
+
+// afterNumber reports whether a dot is a decimal point, behind which a word is none of a column's.
+func afterNumber(tokens []token) bool {
+	return len(tokens) > 0 && tokens[len(tokens)-1].quote == 0 && strings.Trim(tokens[len(tokens)-1].text, "0123456789") == ""
 }
 
 func wordly(r rune) bool { return r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r) }

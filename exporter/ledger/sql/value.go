@@ -51,7 +51,10 @@ func whole(value any) (int64, bool) {
 // decimal is a text as a number, and whether it is one.
 func decimal(text string) (float64, bool) {
 	f, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
-	return f, err == nil && !math.IsNaN(f) && !math.IsInf(f, 0)
+	if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
+		return 0, false
+	}
+	return f, true
 }
 
 // truth is a value as yes or no; known is false for any other.
