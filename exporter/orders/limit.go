@@ -42,14 +42,12 @@ func newLimits(each, all int) *limits {
 func (l *limits) take(name string, now time.Time) (wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, limiter := range []*rate.Limiter{l.of(name), l.total} {
-		reserved := limiter.ReserveN(now, 1)
-		if wait := reserved.DelayFrom(now); wait > 0 {
-			reserved.CancelAt(now)
-			return wait
-		}
+	own, all := l.of(name).ReserveN(now, 1), l.total.ReserveN(now, 1)
+	if wait = max(own.DelayFrom(now), all.DelayFrom(now)); wait > 0 {
+		own.CancelAt(now)
+		all.CancelAt(now)
 	}
-	return 0
+	return wait
 }
 
 // of is the caller's own limiter.

@@ -187,9 +187,9 @@ func (a answer) write(w http.ResponseWriter) {
 
 // told is a moment as it is told: in the shop's zone, to the second; nil for none.
 func (s Shop) told(at time.Time) *time.Time {
-	if at.IsZero() {
+	at = at.In(cmp.Or(s.Zone, time.UTC)).Truncate(time.Second)
+	if at.IsZero() || at.Year() < 0 || at.Year() > 9999 { // JSON has no form for it
 		return nil
 	}
-	at = at.In(cmp.Or(s.Zone, time.UTC)).Truncate(time.Second)
 	return &at
 }

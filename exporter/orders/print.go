@@ -41,7 +41,7 @@ func (l List) Remarks() []string {
 		if shop.AsOf != nil {
 			remark += " (read at " + shop.AsOf.Format(time.DateTime) + ")"
 		}
-		remarks = append(remarks, remark)
+		remarks = append(remarks, printable(remark))
 	}
 	return remarks
 }
@@ -70,8 +70,9 @@ func (l List) writeCSV(w io.Writer) error {
 	}
 	for _, row := range rows {
 		for i, cell := range row {
-			if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
-				row[i] = "'" + cell
+			row[i] = printable(cell)
+			if strings.IndexAny(cell, "=+-@＝＋－＠\t\r\n") == 0 { // a spreadsheet may take it for a formula
+				row[i] = "'" + row[i]
 			}
 		}
 	}
