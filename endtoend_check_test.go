@@ -71,3 +71,16 @@ func TestCheckTellsEachMistakeInAModuleWithItsLine(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckTellsWhatNoDriverCanDoWithTheBooks(t *testing.T) {
+	t.Parallel()
+	stdout, stderr, code := finished(t, shopwatch(t, "check", "--config.file="+filepath.Join("testdata", "checking", "books.yml")))
+	if code != 1 || stdout != "" || strings.Contains(stderr, notToBeTold) {
+		t.Errorf("exit code %d, on standard output %q, on standard error\n%s", code, stdout, stderr)
+	}
+	for _, want := range []string{`books.yml: shop "kiosk": sql: queries.orders: holds ";"`, "queries.key: is more than a column"} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("check doesn't say %q:\n%s", want, stderr)
+		}
+	}
+}

@@ -67,6 +67,9 @@ func check(f flags, stdout io.Writer) error {
 	if err := load(doc, halves...); err != nil {
 		return err
 	}
+	if err := exporterapp.Check(measuring); err != nil {
+		return fmt.Errorf("%s: %w", f.configFile, err)
+	}
 	for _, warning := range measuring.Warnings {
 		fmt.Fprintf(stdout, "warning: %v\n", warning)
 	}

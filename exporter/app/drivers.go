@@ -1,12 +1,14 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"shopwatch/exporter"
+	"shopwatch/exporter/config"
 	"shopwatch/exporter/ledger"
 	"shopwatch/exporter/ledger/acgfaka"
 	"shopwatch/exporter/ledger/dujiaoka"
@@ -40,6 +42,25 @@ func opens[D ledger.Driver](open func(exporter.Ledger) (D, error)) func(exporter
 		}
 		return d, nil
 	}
+}
+
+// Check says what the configuration asks of the shops' books that their drivers
+// can't do. It connects to nothing.
+func Check(cfg config.Config) error {
+	var problems []error
+	for _, shop := range cfg.Shops {
+		if shop.Ledger == nil {
+			continue
+		}
+		driver, err := openDriver(*shop.Ledger)
+		if err == nil {
+			err = driver.Close()
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("shop %q: %w", shop.ID, err))
+		}
+	}
+	return errors.Join(problems...)
 }
 
 // openDriver picks the driver of the shop's software. It connects to nothing.
