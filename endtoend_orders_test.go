@@ -32,6 +32,8 @@ func (e *exporterOfOrders) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Query().Get("shop") == "other":
 		w.WriteHeader(http.StatusBadRequest)
 		io.WriteString(w, `{"error":"no such shop; there are: main"}`)
+	case r.URL.Query().Get("shop") == "new":
+		io.WriteString(w, `{"shops":[{"shop":"new","unread":true,"note":"wrong password"}],"orders":[],"more":0}`)
 	case r.Method == http.MethodPost && strings.Contains(string(body), "KNOWN"):
 		io.WriteString(w, `{"found":true,"id":7,"state":"delivered","kind":"automatic"}`)
 	case r.Method == http.MethodPost:
@@ -68,6 +70,7 @@ func TestOrdersAreListedAndLookedUpFromTheCommandLine(t *testing.T) {
 		{dir, "delayed --shop other", "GET /api/orders?format=json&older_than=30m0s&shop=other&state=waiting", 1, "", "there are: main"},
 		{dir, "lookup KNOWN --amount 12.50 --shop main", `POST /api/orders/lookup {"shop":"main","number":"KNOWN","amount":"12.50"}`, 0, "state    delivered", ""},
 		{dir, "lookup OTHER", `POST /api/orders/lookup {"number":"OTHER"}`, 0, "", "no order has this number"},
+		{dir, "delayed --shop new", "GET /api/orders?format=json&older_than=30m0s&shop=new&state=waiting", 1, "", "knows nothing of new"},
 		{stranger, "open", "GET /api/orders?format=json&older_than=0s&state=open", 1, "", "--data.dir"},
 		{filepath.Join(dir, "nowhere"), "open", "", 1, "", "no shopwatch has run with --data.dir"},
 	} {

@@ -44,7 +44,8 @@ func (o *ordersFlags) commands(ctx context.Context, f *flags, app *kingpin.Appli
 	cmd.Flag("shop", "Id of the shop; needed where there are several.").StringVar(&o.question.Shop)
 }
 
-// list prints orders; what they leave out is said on stderr.
+// list prints orders; what they leave out is said on stderr. A list that knows
+// nothing of a shop is an error, so that no script takes it for good news.
 func (o *ordersFlags) list(ctx context.Context, f flags, empty string, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithTimeout(ctx, ordersWithin)
 	defer cancel()
@@ -56,13 +57,17 @@ func (o *ordersFlags) list(ctx context.Context, f flags, empty string, stdout, s
 	if err != nil {
 		return fmt.Errorf("orders: %w", err)
 	}
-	if len(list.Orders) == 0 {
+	unread := list.Unread()
+	if len(list.Orders) == 0 && len(unread) == 0 {
 		fmt.Fprintln(stderr, empty)
 	}
 	for _, remark := range list.Remarks() {
 		fmt.Fprintln(stderr, remark)
 	}
-	return list.Write(stdout, o.format)
+	if err := list.Write(stdout, o.format); err != nil || len(unread) == 0 {
+		return err
+	}
+	return fmt.Errorf("orders: the list knows nothing of %s", strings.Join(unread, ", "))
 }
 
 // lookup prints what a buyer is told of an order, and its key.

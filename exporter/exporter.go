@@ -252,6 +252,7 @@ type Books struct {
 	// less the lag of a replica. Zero before the first poll; seeded at it where
 	// none ever succeeded.
 	LastSuccess  time.Time
+	Unread       bool // no poll ever succeeded: nothing is known, and LastSuccess is a seed
 	PollDuration time.Duration
 	Failures     map[rules.LedgerReason]uint64 // polls that failed
 	Lag          *time.Duration                // of the replica that is read; nil where it is none, or won't say

@@ -16,9 +16,6 @@ type view struct {
 	// a poll of this one failed: until then nobody tried, and an old moment would
 	// look like an outage of the book.
 	before time.Time
-	// unread marks a book that no poll ever read: LastSuccess then is the first
-	// try, so that a wrong password from day one ages into an alert.
-	unread bool
 }
 
 // Books gives what is known now, without touching the database. The maps and
@@ -26,12 +23,12 @@ type view struct {
 // well or badly.
 func (f *Follower) Books() exporter.Books {
 	f.reading.RLock()
-	b, unread := f.view.books, f.view.unread
+	b := f.view.books
 	f.beside.show(&b)
 	f.reading.RUnlock()
 	// What a view holds is never changed again, so it can be copied unguarded.
 	b.Delivery = rules.Unknown
-	if !unread {
+	if !b.Unread {
 		b.Delivery = f.delivery(b)
 	}
 	waiting := make(map[rules.Kind]map[rules.Age]int, len(b.Waiting))
@@ -71,7 +68,7 @@ func (f *Follower) delivery(b exporter.Books) rules.Status {
 // After one that failed, the last good values stay.
 func (f *Follower) publish(began, now time.Time, err error) {
 	took := max(0, f.now().Sub(began))
-	next := view{before: f.view.before, unread: f.view.unread}
+	next := view{before: f.view.before}
 	if err == nil {
 		next = f.look(now, took, &now)
 	} else {
@@ -82,14 +79,14 @@ func (f *Follower) publish(began, now time.Time, err error) {
 			next.books.LastSuccess = next.before
 		}
 		if next.books.LastSuccess.IsZero() {
-			next.books.LastSuccess, next.unread = began, true
+			next.books.LastSuccess, next.books.Unread = began, true // so that a wrong password from day one ages into an alert
 		}
 	}
 	next.books.Lag = f.lag
 	next.books.Failures = maps.Clone(f.failures)
 	switch was := f.view.books; {
 	case err != nil && next.books.Problem != was.Problem:
-		f.logger.Error("books not read", "err", next.books.Problem)
+		f.logger.Error("books not read", "reason", Reason(err), "err", next.books.Problem)
 	case err == nil && !was.Up:
 		f.logger.Info("books read", "open", len(f.state.open), "mark", f.state.mark)
 	}

@@ -43,8 +43,9 @@ type List struct {
 
 // Source is how well a shop's orders are known.
 type Source struct {
-	Shop string     `json:"shop"`
-	AsOf *time.Time `json:"as_of,omitempty"` // when its books were last read; nil: not yet
+	Shop   string     `json:"shop"`
+	Unread bool       `json:"unread,omitempty"` // the books have never been read: the list knows nothing of them
+	AsOf   *time.Time `json:"as_of,omitempty"`  // when its books were last read; nil: not yet
 	// Note says what the list leaves out of what the database would tell, "" where
 	// it has all of it.
 	Note string `json:"note,omitempty"`
@@ -186,7 +187,12 @@ type details struct {
 func (s Shop) read(ctx context.Context, place int, all []candidate) (details, Source) {
 	d := details{asked: map[int64]bool{}, orders: map[int64]exporter.Order{}, numbers: map[int64]string{}}
 	books := s.Follower.Books()
-	source := Source{Shop: s.ID, AsOf: s.told(books.LastSuccess)}
+	source := Source{Shop: s.ID, Unread: books.Unread}
+	if books.Unread {
+		source.note("the books have never been read, so nobody knows who waits: %s", books.Problem)
+		return d, source
+	}
+	source.AsOf = s.told(books.LastSuccess)
 	if books.Unswept > 0 {
 		source.note("orders from before the lookback are not in the list: the shop's ledger.sweep would look for them")
 	}

@@ -163,6 +163,19 @@ func TestALongListIsReadInBatchesAndSaysHowMuchItLeavesOut(t *testing.T) {
 	})
 }
 
+func TestAListKnowsNothingOfBooksThatWereNeverRead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBook(time.Now())
+		b.books = exporter.Books{Unread: true, LastSuccess: time.Now(), Problem: "access denied for reader"}
+		list := listed(t, made(t, nil, b.shop("main", true)), "")
+		source := list.Shops[0]
+		if !source.Unread || source.AsOf != nil || !strings.Contains(source.Note, "access denied") || !slices.Equal(list.Unread(), []string{"main"}) {
+			t.Errorf("got %+v", source)
+		}
+	})
+}
+
 func TestAListSaysWhichOrdersItCanNotHave(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -27,6 +27,17 @@ func (l List) Write(w io.Writer, format string) error {
 	return l.writeTable(w)
 }
 
+// Unread are the shops whose books have never been read: of their orders a list
+// knows nothing.
+func (l List) Unread() (shops []string) {
+	for _, shop := range l.Shops {
+		if shop.Unread {
+			shops = append(shops, shop.Shop)
+		}
+	}
+	return shops
+}
+
 // Remarks are sentences about what a list doesn't show.
 func (l List) Remarks() []string {
 	var remarks []string

@@ -87,8 +87,7 @@ func (s Shop) tier(wait time.Duration) rules.Age {
 // away says when the books were last read, and how many orders waited then.
 func (s Shop) away(books exporter.Books, owner bool) answer {
 	body := Away{}
-	// Books that nobody has ever read have a moment too, that of the first try.
-	if known := books.Up || books.Open > 0 || len(books.Orders) > 0; known && !books.LastSuccess.IsZero() {
+	if !books.Unread && !books.LastSuccess.IsZero() {
 		waiting := 0
 		for _, ages := range books.Waiting {
 			for _, n := range ages {
