@@ -33,6 +33,7 @@ func TestDriverOnMariaDB(t *testing.T) {
 	// The subtests run in parallel among themselves; the group ends before the server.
 	t.Run("suite", func(t *testing.T) { ledgertest.Run(t, f) })
 	t.Run("own", func(t *testing.T) { own(t, onMariaDB(server)) })
+	t.Run("late", func(t *testing.T) { lateHandout(t, onMariaDB(server)(t, ledgertest.Now)) })
 	t.Run("no statement scans a table", func(t *testing.T) { statementsGoByKey(t, server) })
 }
 
@@ -43,6 +44,7 @@ func TestDriverOnPostgreSQL(t *testing.T) {
 	f.Away, f.Secret = exporter.Ledger{DSN: "postgres://u:p@127.0.0.1:1/shop"}, secrets
 	t.Run("suite", func(t *testing.T) { ledgertest.Run(t, f) })
 	t.Run("own", func(t *testing.T) { own(t, onPostgreSQL(server)) })
+	t.Run("late", func(t *testing.T) { lateHandout(t, onPostgreSQL(server)(t, ledgertest.Now)) })
 }
 
 func own(t *testing.T, open maker) {
@@ -50,7 +52,6 @@ func own(t *testing.T, open maker) {
 		name string
 		test func(*testing.T, *shop)
 	}{
-		{"a handout that becomes visible late ends the waiting", lateHandout},
 		{"a handout that a person filled is delivered, and nobody knows when", filledByHand},
 		{"who deletes an empty handout settles the order", settledByDeletion},
 		{"handouts that were deleted stay known, and new ones with their keys are found", clearedHandouts},

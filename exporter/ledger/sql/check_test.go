@@ -75,18 +75,17 @@ func checkIsHonest(t *testing.T, s servers, engine database.Engine) {
 			}
 		})
 	}
-	t.Run("what the account may not read", func(t *testing.T) {
-		t.Parallel()
-		if engine == database.SQLite {
-			t.Skip("it knows no accounts")
-		}
-		l := book.Ledger()
-		l.Queries.Orders = strings.Replace(l.Queries.Orders, "t.pay_way", "t.mail", 1)
-		_, err := driver(t, l).Check(t.Context())
-		if !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), "grant SELECT") {
-			t.Errorf("Check = %v", err)
-		}
-	})
+	if engine != database.SQLite { // it knows no accounts
+		t.Run("what the account may not read", func(t *testing.T) {
+			t.Parallel()
+			l := book.Ledger()
+			l.Queries.Orders = strings.Replace(l.Queries.Orders, "t.pay_way", "t.mail", 1)
+			_, err := driver(t, l).Check(t.Context())
+			if !errors.Is(err, ledger.ErrUnfit) || !strings.Contains(err.Error(), "grant SELECT") {
+				t.Errorf("Check = %v", err)
+			}
+		})
+	}
 	t.Run("an empty shop is fine", func(t *testing.T) {
 		t.Parallel()
 		if doubts, err := driver(t, s.empty(t, engine).Ledger()).Check(t.Context()); err != nil || len(doubts) > 0 {
