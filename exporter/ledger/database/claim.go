@@ -106,6 +106,6 @@ func (d *DB) connection(ctx context.Context) (conn *sql.Conn, claimed bool, give
 }
 
 // lockKey stands for a book among a server's locks, and doesn't tell which.
-func lockKey(database, prefix string) [sha256.Size]byte {
-	return sha256.Sum256([]byte("shopwatch " + database + "/" + prefix))
+func lockKey(database, prefix, part string) [sha256.Size]byte {
+	return sha256.Sum256([]byte("shopwatch " + database + "/" + prefix + "/" + part))
 }

@@ -57,6 +57,9 @@ type Book struct {
 	Software string   // of the shop, as it names itself: for errors
 	Engines  []Engine // on which it runs
 	Tables   []Table
+	// Part says which part of the database the book is, where others may be beside
+	// it: each is claimed by itself. "": the tables of the prefix.
+	Part     string
 	Prefixed bool // its table names may have a prefix
 	// Keyed says that each Short statement is one that indexes answer, so that
 	// PostgreSQL must not read or hash whole tables for it: left alone it does

@@ -45,6 +45,9 @@ func openMySQL(dsn string) (*sql.DB, engine, error) {
 	// or for a year, and each poll would leave another one behind. Shorter than a
 	// statement's limit, so that the error says what the matter is.
 	config.Params["lock_wait_timeout"] = "1"
+	// Of a connection that was lost without a word, the server would keep the claim
+	// for eight hours.
+	config.Params["wait_timeout"] = "600"
 	if config.Timeout == 0 {
 		config.Timeout = networkLimit
 	}
@@ -222,7 +225,7 @@ func behind(ctx context.Context, conn *sql.Conn, question string) (lag time.Dura
 // connection at the latest. It waits for a second, since a server needs a moment
 // to notice that a connection is gone: of our process before this, or our own.
 func (e *mysqlEngine) claim(ctx context.Context, d *DB) error {
-	key := lockKey(e.database, d.prefix)
+	key := lockKey(e.database, d.prefix, d.book.Part)
 	name := "shopwatch-" + hex.EncodeToString(key[:12]) // MySQL takes 64 characters
 	return d.hold(ctx, func(conn *sql.Conn, has bool) (bool, error) {
 		query := "SELECT COALESCE(GET_LOCK(?, 1), 0)"

@@ -186,7 +186,7 @@ func (e *postgresEngine) lag(ctx context.Context, d *DB) (lag time.Duration, kno
 // serves nothing of ours). The transaction is idle but for our reading, holds
 // nothing else, not even VACUUM up, and is begun anew every ten minutes.
 func (e *postgresEngine) claim(ctx context.Context, d *DB) error {
-	hash := lockKey(e.database, d.prefix)
+	hash := lockKey(e.database, d.prefix, d.book.Part)
 	high, low := binary.BigEndian.Uint32(hash[:]), binary.BigEndian.Uint32(hash[4:])
 	check := fmt.Sprintf(`SELECT clock_timestamp() - transaction_timestamp() < interval '10 minutes' AND EXISTS (SELECT FROM pg_locks
 		WHERE locktype = 'advisory' AND pid = pg_backend_pid() AND classid = %d AND objid = %d AND objsubid = 1 AND granted)`, high, low)

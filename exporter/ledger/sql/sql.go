@@ -73,7 +73,9 @@ func Open(l exporter.Ledger) (*Driver, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("sql: %w", err)
 	}
-	db, err := database.Open(Book, l)
+	book := Book
+	book.Part = l.Queries.Key + " " + l.Queries.Where + " " + l.Queries.Orders
+	db, err := database.Open(book, l)
 	if err != nil {
 		return nil, fmt.Errorf("sql: %w", err)
 	}
