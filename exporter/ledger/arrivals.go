@@ -12,6 +12,7 @@ const (
 	aheadLimit  = 2 * time.Minute
 	behindLimit = time.Hour
 	behindRow   = 3
+	clockStep   = 15 * time.Minute // zones differ by it: what is told of one wrong zone stays the same
 )
 
 // arrivals watches the creation times of new orders, because many shops store
@@ -36,11 +37,11 @@ func (a *arrivals) add(o exporter.Order, now time.Time) {
 func (a *arrivals) misdated(newest exporter.Order, now time.Time) error {
 	if ahead := newest.Created.Sub(now); !newest.Created.IsZero() && ahead > aheadLimit {
 		return &Error{Reason: rules.LedgerClock, Err: fmt.Errorf(
-			"the newest order was created %s in the future: set the zone of the shop's clock: %w", ahead.Round(time.Second), ErrUnfit)}
+			"the newest order was created %s in the future: set the zone of the shop's clock: %w", ahead.Round(clockStep), ErrUnfit)}
 	}
 	if a.behind >= behindRow {
 		return &Error{Reason: rules.LedgerClock, Err: fmt.Errorf(
-			"the last %d orders were already %s old when they appeared: set the zone of the shop's clock: %w", a.behind, a.by.Round(time.Second), ErrUnfit)}
+			"the last %d orders were already %s old when they appeared: set the zone of the shop's clock: %w", a.behind, a.by.Round(clockStep), ErrUnfit)}
 	}
 	return nil
 }

@@ -234,6 +234,9 @@ func (f *Follower) Poll(ctx context.Context) error {
 	}
 	began := f.now()
 	now, err := f.round(ctx, began)
+	if errors.Is(err, ErrUnfit) {
+		f.checked = false // what may be read can change: the self-check says it best
+	}
 	if err == nil {
 		f.state.success = now
 	}

@@ -181,7 +181,7 @@ func TestWhatIsToldOfAProblemHoldsNoSecret(t *testing.T) {
 	} {
 		s.Fail(func(string) error { return errors.New(text) })
 		s.Poll(t.Context())
-		if p := s.Books().Problem; p == "" || strings.Contains(p, secret) || strings.ContainsAny(p, "\n\r\t") || len(p) > 310 {
+		if p := s.Books().Problem; p == "" || strings.Contains(p, secret) || strings.ContainsAny(p, "\n\r\t") || len(p) > 1010 {
 			t.Errorf("of %q the problem is %q", text, p)
 		}
 	}

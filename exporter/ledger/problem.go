@@ -2,7 +2,7 @@ package ledger
 
 import "strings"
 
-const maxProblem = 300 // bytes
+const maxProblem = 1000 // bytes
 
 // problem is an error as the owner may read it: one line of bounded length
 // without the data source name or its password. Drivers don't quote them; this
