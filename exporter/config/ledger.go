@@ -153,7 +153,7 @@ func (b builder) queue(path string, fields ledgerFields, known book) {
 	// An error of the parser's would quote the password.
 	u, err := url.Parse(fields.Queue.Reveal())
 	if err != nil || u.Scheme != "redis" && u.Scheme != "rediss" || u.Hostname() == "" {
-		b.add(path, "queue", configfile.Phrase("a queue of another form"), "redis://:password@host:6379/0, or rediss://… for TLS")
+		b.add(path, "queue", configfile.Phrase("a queue of another form"), "redis://:password@host:6379/0?prefix=shop_database_, or rediss://… for TLS")
 	}
 }
 
