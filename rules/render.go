@@ -11,35 +11,37 @@ import (
 //go:embed templates
 var templates embed.FS
 
-// groupFiles are the rule files, each with one group, in the order in which
-// RenderFile joins them.
-var groupFiles = []string{"availability.yml", "orders.yml", "pipeline.yml"}
-
-// Render returns the rule files by name (availability.yml, orders.yml,
-// pipeline.yml) as Prometheus 2.42 and later, Thanos and Mimir rulers load
+// Render returns the rule files by name, one a subject (availability.yml,
+// orders.yml, …), as Prometheus 2.42 and later, Thanos and Mimir rulers load
 // them. The zero Options give the committed files under rules/files.
 func Render(o Options) (map[string][]byte, error) {
-	groups, err := renderGroups(o)
+	subjects, err := renderSubjects(o)
 	if err != nil {
 		return nil, err
 	}
-	files := make(map[string][]byte, len(groups))
-	for i, group := range groups {
-		files[groupFiles[i]] = join(group)
+	files := make(map[string][]byte, len(subjects))
+	for _, s := range subjects {
+		files[s.file] = join(s)
 	}
 	return files, nil
 }
 
 // RenderFile returns the same groups as Render in one file.
 func RenderFile(o Options) ([]byte, error) {
-	groups, err := renderGroups(o)
+	subjects, err := renderSubjects(o)
 	if err != nil {
 		return nil, err
 	}
-	return join(groups...), nil
+	return join(subjects...), nil
 }
 
-func renderGroups(o Options) ([][]byte, error) {
+// subject is what one rule file is about: the groups of templates/rules/<file>.
+type subject struct {
+	file   string
+	groups []byte
+}
+
+func renderSubjects(o Options) ([]subject, error) {
 	o, err := o.complete()
 	if err != nil {
 		return nil, err
@@ -48,23 +50,28 @@ func renderGroups(o Options) ([][]byte, error) {
 		Options
 		clocks
 	}{o, clocksOf(o.Escalation)}
-	groups := make([][]byte, len(groupFiles))
-	for i, name := range groupFiles {
-		if groups[i], err = execute(name, o.Escalation, page); err != nil {
+	entries, err := templates.ReadDir("templates/rules")
+	if err != nil {
+		return nil, err
+	}
+	subjects := make([]subject, len(entries))
+	for i, entry := range entries {
+		subjects[i].file = entry.Name()
+		if subjects[i].groups, err = execute("rules/"+entry.Name(), o.Escalation, page); err != nil {
 			return nil, err
 		}
 	}
-	return groups, nil
+	return subjects, nil
 }
 
-func join(groups ...[]byte) []byte {
+func join(subjects ...subject) []byte {
 	var file bytes.Buffer
 	file.WriteString("# Printed by `shopwatch rules`; a change by hand is lost at the next print.\ngroups:\n")
-	for i, group := range groups {
+	for i, s := range subjects {
 		if i > 0 {
 			file.WriteByte('\n')
 		}
-		file.Write(group)
+		file.Write(s.groups)
 	}
 	return file.Bytes()
 }
@@ -72,13 +79,13 @@ func join(groups ...[]byte) []byte {
 // execute fills one file of templates/. Its delimiters are [[ ]], since {{ }}
 // belongs to Prometheus, which fills annotations when an alert is evaluated.
 func execute(name string, e Escalation, data any) ([]byte, error) {
-	parsed, err := template.New(name).Delims("[[", "]]").Funcs(functions(e)).
+	parsed, err := template.New(path.Base(name)).Delims("[[", "]]").Funcs(functions(e)).
 		ParseFS(templates, "templates/partials.tmpl", path.Join("templates", name))
 	if err != nil {
 		return nil, fmt.Errorf("template %s: %w", name, err)
 	}
 	var out bytes.Buffer
-	if err := parsed.ExecuteTemplate(&out, name, data); err != nil {
+	if err := parsed.Execute(&out, data); err != nil {
 		return nil, fmt.Errorf("template %s: %w", name, err)
 	}
 	return out.Bytes(), nil

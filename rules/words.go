@@ -223,6 +223,9 @@ const (
 	AlertServiceDownProlonged = "ServiceDownProlonged"
 	AlertOrdersDelayed        = "OrdersDelayed"
 	AlertOrdersStuck          = "OrdersStuck"
+
+	AlertPaymentFailing          = "PaymentFailing"
+	AlertPaymentFailingProlonged = "PaymentFailingProlonged"
 )
 
 // Text is a name or a sentence in both languages of the house. It is never

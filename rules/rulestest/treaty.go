@@ -27,6 +27,28 @@ type Treaty map[string]Labels
 // scraped are the labels that the scrape snippet adds to every metric.
 var scraped = []string{"job", "instance", rules.LabelExporter}
 
+// strangers are metrics of others that rules may name: of node_exporter's
+// collectors, whoever runs them, and of Prometheus itself.
+var strangers = map[string][]string{
+	"node_cpu_seconds_total":                        {"cpu", "mode"},
+	"node_memory_MemAvailable_bytes":                {},
+	"node_memory_MemTotal_bytes":                    {},
+	"node_filesystem_avail_bytes":                   {"device", "fstype", "mountpoint", "device_error"},
+	"node_filesystem_size_bytes":                    {"device", "fstype", "mountpoint", "device_error"},
+	"node_filesystem_files":                         {"device", "fstype", "mountpoint", "device_error"},
+	"node_filesystem_files_free":                    {"device", "fstype", "mountpoint", "device_error"},
+	"node_filesystem_readonly":                      {"device", "fstype", "mountpoint", "device_error"},
+	"node_disk_io_time_seconds_total":               {"device"},
+	"node_network_receive_errs_total":               {"device"},
+	"node_network_transmit_errs_total":              {"device"},
+	"node_network_receive_packets_total":            {"device"},
+	"node_network_transmit_packets_total":           {"device"},
+	"prometheus_rule_evaluation_failures_total":     {"rule_group"},
+	"prometheus_rule_group_iterations_missed_total": {"rule_group"},
+	"prometheus_notifications_errors_total":         {"alertmanager"},
+	"prometheus_notifications_dropped_total":        {},
+}
+
 // New is the treaty of package rules: what exporter and notifier give, up,
 // and ALERTS with the labels that all our alerts have.
 func New() Treaty {
@@ -34,6 +56,9 @@ func New() Treaty {
 		"up": set("job", "instance"),
 		"ALERTS": set("alertstate", rules.LabelAlert, rules.LabelSeverity, rules.LabelTier, rules.LabelShop,
 			rules.LabelService, rules.LabelPublic, rules.LabelIncident),
+	}
+	for name, labels := range strangers {
+		t[name] = set(append(slices.Clone(labels), scraped...)...)
 	}
 	for _, metric := range slices.Concat(rules.ExporterMetrics(), rules.NotifierMetrics(), rules.ProcessMetrics()) {
 		names := set(append(slices.Clone(metric.Labels), scraped...)...)
