@@ -240,6 +240,10 @@ func (t Treaty) call(n *parser.Call) (Labels, error) {
 		return Labels{}, nil
 	case "histogram_quantile":
 		return result.without([]string{"le"}), nil
+	case "label_replace", "label_join":
+		if made, ok := n.Args[1].(*parser.StringLiteral); ok {
+			result = result.with(made.Val)
+		}
 	}
 	return result, nil
 }
@@ -251,6 +255,12 @@ func (l Labels) have(names []string) error {
 		}
 	}
 	return nil
+}
+
+func (l Labels) with(name string) Labels {
+	more := maps.Clone(l)
+	more[name] = true
+	return more
 }
 
 func (l Labels) without(names []string) Labels {

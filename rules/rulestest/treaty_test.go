@@ -42,6 +42,7 @@ func TestTreatyKnowsTheLabelsThatAnExpressionLeaves(t *testing.T) {
 		`topk(1, shopwatch_ledger_up{shop="a"})`:                                                         "{exporter, instance, job, shop}",
 		`histogram_quantile(0.9, sum by (le, shop) (rate(shopwatch_order_delivery_seconds_bucket[5m])))`: "{shop}",
 		`absent_over_time((up{job="x"} == 1)[4m:15s])`:                                                   "{}",
+		`max by (host) (label_replace(shopwatch_ledger_up, "host", "$1", "instance", "(.+)"))`:           "{host}",
 		`vector(time())`: "{}",
 		`shopwatch_service_status + ignoring (status) 2 * shopwatch_service_status`:                       "{exporter, instance, job, service, shop}",
 		`shopwatch_service_affected unless on (shop) shopwatch_ledger_up == 1`:                            "{exporter, instance, job, service, shop}",
