@@ -66,6 +66,9 @@ func TestScrapeReturnsEverythingAndWaitsForNoLook(t *testing.T) {
 	)); err != nil {
 		t.Error(err)
 	}
+	if skew := time.Since(time.UnixMilli(int64(now[rules.Time.Name] * 1000))); skew < 0 || skew > time.Minute {
+		t.Errorf("the exporter's clock is %s behind that of this machine", skew)
+	}
 	if now["node_memory_MemTotal_bytes"] <= 0 {
 		t.Error("the machine has no memory")
 	}

@@ -94,6 +94,7 @@ func TestHalvesTellThroughAPrometheusAndAnAlertmanagerOfDebian(t *testing.T) {
 	n.eventually(t, "every rule of ours is evaluated without a mistake", n.rulesAreWell)
 	n.eventually(t, "the page is green", showing(n.page, "green", "一切正常", "All systems operational"))
 	n.eventually(t, "Prometheus scrapes the notifier too", holds(n.prometheusURL(), `up{job="shopwatch-notifier"} == 1`))
+	n.eventually(t, "both tell their clocks", holds(n.prometheusURL(), `count(abs(shopwatch_time_seconds - timestamp(shopwatch_time_seconds)) < 10) == 2`))
 
 	broke := time.Now()
 	n.broken.Store(true)

@@ -217,7 +217,7 @@ func (f flags) privateOr(address string) string {
 // newRegistry has the process's own metrics besides what the halves add.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), ownClock())
 	return registry
 }
 

@@ -90,3 +90,10 @@ func (r *reload) add(group *run.Group, hangups <-chan os.Signal) {
 		}
 	})
 }
+
+// ownClock is read at each scrape, so that Prometheus can compare it with its own.
+func ownClock() prometheus.Collector {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: rules.Time.Name, Help: rules.Time.Help}, func() float64 {
+		return float64(clock().UnixMilli()) / 1000
+	})
+}

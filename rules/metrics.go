@@ -32,6 +32,8 @@ var (
 		"When the last conclusive look ended, well or badly."}
 	ServiceLastSuccess = Metric{"shopwatch_service_last_success_timestamp_seconds", Gauge, []string{LabelShop, LabelService},
 		"When the last successful look ended; kept across restarts, seeded at the first look."}
+	ServiceInterval = Metric{"shopwatch_service_interval_seconds", Gauge, []string{LabelShop, LabelService},
+		"How often the service is looked at; absent for those that nobody looks at."}
 	ServiceFailures = Metric{"shopwatch_service_failures_total", Counter, []string{LabelShop, LabelService, LabelReason},
 		"Failed looks by reason."}
 
@@ -92,6 +94,8 @@ var (
 		"1 if the configuration file was read well when it was read last."}
 	ConfigReloadTime = Metric{"shopwatch_config_last_reload_success_timestamp_seconds", Gauge, nil,
 		"When the configuration in force was read."}
+	Time = Metric{"shopwatch_time_seconds", Gauge, nil,
+		"This process's clock."}
 	BuildInfo = Metric{"shopwatch_build_info", Gauge, []string{"version", "revision", "goversion"},
 		"Version of this shopwatch; always 1."}
 )
@@ -186,7 +190,7 @@ var (
 // ExporterMetrics lists what the exporter may give: nothing else of ours is on its /metrics.
 func ExporterMetrics() []Metric {
 	metrics := []Metric{
-		ServiceInfo, ServiceStatus, ServiceAffected, ServiceLastLook, ServiceLastSuccess, ServiceFailures,
+		ServiceInfo, ServiceStatus, ServiceAffected, ServiceLastLook, ServiceLastSuccess, ServiceInterval, ServiceFailures,
 		OrdersWaiting, OrdersOldestWaiting, OrdersShortOfStock, Orders, OrdersLate, OrderItems,
 		OrderDelivery, OrderPayment, OrderRevenue, StockCards,
 		LedgerUp, LedgerLastSuccess, LedgerPollDuration, LedgerUnknownStatuses, LedgerInfo, LedgerFailures, LedgerReplicaLag,
@@ -199,8 +203,9 @@ func ExporterMetrics() []Metric {
 	return metrics
 }
 
-// ProcessMetrics lists what a process gives that reads its configuration anew.
-func ProcessMetrics() []Metric { return []Metric{ConfigReloadSuccess, ConfigReloadTime} }
+// ProcessMetrics lists what a process gives of itself, whichever half it runs:
+// its clock, and where it reads its configuration anew, how that went.
+func ProcessMetrics() []Metric { return []Metric{Time, ConfigReloadSuccess, ConfigReloadTime} }
 
 // NotifierMetrics lists what the notifier may give.
 func NotifierMetrics() []Metric {

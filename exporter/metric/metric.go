@@ -162,6 +162,9 @@ func (s *scrape) service(state exporter.State) {
 	s.add(affected, truth(state.Affected), both)
 	s.instant(lastLook, state.LastLook, both)
 	s.instant(lastSuccess, state.LastSuccess, both)
+	if service.Interval > 0 {
+		s.add(interval, service.Interval.Seconds(), both)
+	}
 	for _, reason := range rules.Reasons {
 		if !s.shows(failures) {
 			break

@@ -28,7 +28,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // last look was inconclusive, and one that nobody has looked at yet.
 func fullStates() []exporter.State {
 	web := exporter.Service{
-		Shop: "card", ID: "web", Role: rules.RoleStorefront, Position: 1, Critical: true, Public: true,
+		Shop: "card", ID: "web", Role: rules.RoleStorefront, Position: 1, Critical: true, Public: true, Interval: 90 * time.Second,
 		Name: rules.Text{ZH: "商城首页", EN: "Storefront"}, Group: rules.Text{ZH: "商城", EN: "Shop"}, Module: exporter.HTTPModule(nil),
 	}
 	cache := exporter.Service{
@@ -222,6 +222,8 @@ func TestWhatIsNotKnownIsAbsent(t *testing.T) {
 		`shopwatch_service_last_look_timestamp_seconds{service="delivery"`,
 		`shopwatch_service_last_success_timestamp_seconds{service="delivery"`,
 		`shopwatch_service_affected{service="delivery"`,
+		`shopwatch_service_interval_seconds{service="delivery"`,
+		`shopwatch_service_interval_seconds{service="cache"`,
 		`shopwatch_orders_oldest_waiting_timestamp_seconds{kind="manual"`,
 		`shopwatch_ledger_last_success_timestamp_seconds{shop="new"`,
 		`shopwatch_stock_cards{product="14"`, // looped
@@ -235,6 +237,7 @@ func TestWhatIsNotKnownIsAbsent(t *testing.T) {
 	}
 	for _, there := range []string{
 		`shopwatch_service_last_success_timestamp_seconds{service="blind",shop="card"} 1.7953452e+09`, // remembered
+		`shopwatch_service_interval_seconds{service="fresh",shop="card"} 90`,                          // before the first look
 		`shopwatch_service_failures_total{reason="dns",service="fresh",shop="card"} 0`,
 		`shopwatch_service_failures_total{reason="auth",service="web",shop="card"} 1`, // unforeseen, but counted
 		`shopwatch_orders_total{event="refunded",payment="alipay",shop="card"} 0`,

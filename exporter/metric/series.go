@@ -56,6 +56,7 @@ var byName = func() map[string]int {
 var (
 	affected      = byName[rules.ServiceAffected.Name]
 	failures      = byName[rules.ServiceFailures.Name]
+	interval      = byName[rules.ServiceInterval.Name]
 	lastLook      = byName[rules.ServiceLastLook.Name]
 	lastSuccess   = byName[rules.ServiceLastSuccess.Name]
 	serviceStatus = byName[rules.ServiceStatus.Name]
