@@ -101,8 +101,11 @@ func TestRoutesGroupByIncidentAndTierWithoutWaiting(t *testing.T) {
 				opts := r.RouteOpts
 				visited[opts.Receiver] = true
 				interval, repeat := tt.interval, tt.repeat
-				if opts.Receiver == string(rules.Deadman) {
+				switch opts.Receiver {
+				case string(rules.Deadman):
 					interval, repeat = tt.deadman, tt.heartbeat
+				case rules.ReceiverDigest: // has a test of its own
+					return
 				}
 				if opts.GroupWait != 0 || opts.GroupInterval != interval || opts.RepeatInterval != repeat {
 					t.Errorf("%s: waits %v, interval %v, repeats %v; want 0s, %v, %v",
@@ -128,15 +131,20 @@ func TestEveryReceiverPostsToTheWebhookWithTheToken(t *testing.T) {
 	o := routing
 	o.WebhookURL = "https://[2001:db8::1]:9817/shopwatch/"
 	loaded, _ := load(t, o)
-	if len(loaded.Receivers) != len(rules.Audiences) {
-		t.Fatalf("got %d receivers, want %d", len(loaded.Receivers), len(rules.Audiences))
+	// The digest is for the console of operations.
+	want := map[string]string{rules.ReceiverDigest: string(rules.Ops)}
+	for _, audience := range rules.Audiences {
+		want[string(audience)] = string(audience)
 	}
-	for i, receiver := range loaded.Receivers {
-		if receiver.Name != string(rules.Audiences[i]) || len(receiver.WebhookConfigs) != 1 {
-			t.Fatalf("receiver %q has %d webhooks, want %q with one", receiver.Name, len(receiver.WebhookConfigs), rules.Audiences[i])
+	if len(loaded.Receivers) != len(want) {
+		t.Fatalf("got %d receivers, want %d", len(loaded.Receivers), len(want))
+	}
+	for _, receiver := range loaded.Receivers {
+		if want[receiver.Name] == "" || len(receiver.WebhookConfigs) != 1 {
+			t.Fatalf("receiver %q has %d webhooks, want one of %v with one", receiver.Name, len(receiver.WebhookConfigs), want)
 		}
 		webhook := receiver.WebhookConfigs[0]
-		want := "https://[2001:db8::1]:9817/shopwatch/webhook?audience=" + receiver.Name
+		want := "https://[2001:db8::1]:9817/shopwatch/webhook?audience=" + want[receiver.Name]
 		if got := string(webhook.URL); got != want {
 			t.Errorf("posts to %s, want %s", got, want)
 		}
@@ -171,5 +179,56 @@ func TestAlertmanagerOptionsThatWouldNotLoadAreRefused(t *testing.T) {
 				t.Errorf("got %v, want an error with %q", err, tt.want)
 			}
 		})
+	}
+}
+
+func TestInformationIsCollectedAndNobodyElseLosesByIt(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		escalation             rules.Escalation
+		wait, interval, repeat time.Duration
+	}{
+		"in production": {rules.Escalation{}, 30 * time.Minute, 6 * time.Hour, 24 * time.Hour},
+		"in the demo":   {rules.DemoEscalation(), 90 * time.Second, 18 * time.Minute, 72 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := routing
+			o.Escalation = tt.escalation
+			_, route := load(t, o)
+			for name, tt := range map[string]struct {
+				labels model.LabelSet
+				want   []string
+			}{
+				"of operations":    {model.LabelSet{"severity": "info", "tier": "ops"}, []string{"digest"}},
+				"that buyers feel": {model.LabelSet{"severity": "info", "tier": "ops", "public": "true"}, []string{"digest", "subscribers"}},
+				"of management":    {model.LabelSet{"severity": "info", "tier": "management"}, []string{"digest", "management"}},
+				"of the deadman":   {model.LabelSet{"severity": "info", "tier": "deadman"}, []string{"deadman"}},
+			} {
+				if got := receivers(route, tt.labels); !slices.Equal(got, tt.want) {
+					t.Errorf("information %s reaches %v, want %v", name, got, tt.want)
+				}
+			}
+			opts := route.Match(model.LabelSet{"severity": "info"})[0].RouteOpts
+			if opts.GroupWait != tt.wait || opts.GroupInterval != tt.interval || opts.RepeatInterval != tt.repeat {
+				t.Errorf("waits %v, interval %v, repeats %v; want %v, %v, %v",
+					opts.GroupWait, opts.GroupInterval, opts.RepeatInterval, tt.wait, tt.interval, tt.repeat)
+			}
+			if _, tier := opts.GroupBy[rules.LabelTier]; !tier || len(opts.GroupBy) != 1 {
+				t.Errorf("groups by %v, want one group a tier", opts.GroupBy)
+			}
+		})
+	}
+}
+
+func TestInformationIsNeitherForManagementNorForBuyers(t *testing.T) {
+	t.Parallel()
+	for _, alert := range alertsOf(parseAll(t, rules.DefaultEscalation())) {
+		if alert.Labels[rules.LabelSeverity] != string(rules.SeverityInfo) {
+			continue
+		}
+		if alert.Labels[rules.LabelTier] != string(rules.Ops) || alert.Labels[rules.LabelPublic] != "" {
+			t.Errorf("%s: informs tier %q, public %q", alert.Alert, alert.Labels[rules.LabelTier], alert.Labels[rules.LabelPublic])
+		}
 	}
 }
