@@ -82,59 +82,102 @@ func drain(from <-chan payload) {
 	}
 }
 
-func TestADamagedDatabaseIsMovedAsideNotDeleted(t *testing.T) {
+func TestWhatCannotBeReadIsMovedAsideAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
+	const block = "01BX5ZZKBKACTAV9WEVGEMMVRZ"
+	meta := func(version int) string {
+		return fmt.Sprintf(`{"ulid":%q,"minTime":1,"maxTime":2,"version":%d}`, block, version)
+	}
 	for _, c := range []struct {
 		name   string
 		damage func(t *testing.T, dir string)
+		level  string
+		aside  []string // below the folder that is set aside
+		whole  bool     // the history before is gone
 	}{
 		{"checkpoint of the log", func(t *testing.T, dir string) {
 			put(t, filepath.Join(dir, "wal", "checkpoint.00000000", "00000000"), strings.Repeat("garbage ", 1<<13))
-		}},
+		}, "ERROR", []string{"wal/00000000", "wal/checkpoint.00000000/00000000"}, true},
 		{"a block with an empty index", func(t *testing.T, dir string) {
-			put(t, filepath.Join(dir, "01BX5ZZKBKACTAV9WEVGEMMVRZ", "meta.json"),
-				`{"ulid":"01BX5ZZKBKACTAV9WEVGEMMVRZ","minTime":1,"maxTime":2,"version":1}`)
-			put(t, filepath.Join(dir, "01BX5ZZKBKACTAV9WEVGEMMVRZ", "index"), "")
-			put(t, filepath.Join(dir, "01BX5ZZKBKACTAV9WEVGEMMVRZ", "chunks", "000001"), "")
-		}},
+			put(t, filepath.Join(dir, block, "meta.json"), meta(1))
+			put(t, filepath.Join(dir, block, "index"), "")
+			put(t, filepath.Join(dir, block, "chunks", "000001"), "")
+		}, "ERROR", []string{block + "/index"}, false},
+		{"a block of another version", func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, block, "meta.json"), meta(7))
+		}, "ERROR", []string{block + "/meta.json"}, false},
+		{"a block whose index is of another version", func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, block, "meta.json"), meta(1))
+			put(t, filepath.Join(dir, block, "index"), "\xba\xaa\xd7\x00\x09"+strings.Repeat("\x00", 200))
+			put(t, filepath.Join(dir, block, "chunks", "000001"), "\x85\xbd\x40\xdd\x01\x00\x00\x00")
+		}, "ERROR", []string{block + "/index"}, false},
+		{"mapped chunks of another version", func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, "chunks_head", "000001"), "\x01\x30\xbc\x91\x09\x00\x00\x00"+strings.Repeat("x", 100))
+		}, "WARN", []string{"chunks_head/000001"}, false},
+		{"a segment in the middle of the log", func(t *testing.T, dir string) {
+			spoil(t, filepath.Join(dir, "wal", "00000000"), 5000)
+			put(t, filepath.Join(dir, "wal", "00000001"), "")
+			put(t, filepath.Join(dir, "wal", "00000002"), strings.Repeat("what follows", 1000))
+		}, "ERROR", []string{"wal/00000000", "wal/00000001", "wal/00000002"}, false},
+		{"a log with a gap", func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, "wal", "00000007"), "")
+		}, "ERROR", []string{"wal/00000000", "wal/00000007"}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			dir := t.TempDir()
-			e, err := engine.New(w.config(dir)) // writes the first segment of the log
-			if err != nil {
+			stop := w.run(t, dir)
+			eventually(t, "there is history", func() bool {
+				return strings.Contains(w.get(t, "/prometheus/api/v1/query?query=count_over_time(shop_up[1m])"), `"5"`)
+			})
+			middle := time.Now().Add(-300 * time.Millisecond)
+			if err := stop(); err != nil {
 				t.Fatal(err)
-			}
-			if err := e.Close(); err != nil {
-				t.Fatal(err)
-			}
-			segments := glob(t, dir, "prometheus/wal/0*")
-			if len(segments) == 0 {
-				t.Fatal("there is no log to damage")
 			}
 			c.damage(t, filepath.Join(dir, "prometheus"))
 
-			stop := w.run(t, dir)
+			stop = w.run(t, dir)
 			aside := glob(t, dir, "prometheus.corrupt-*")
 			if len(aside) != 1 {
-				t.Fatalf("moved aside: got %v, want one directory", aside)
+				t.Fatalf("moved aside: got %v, want one directory; log:\n%s", aside, w.log)
 			}
-			if log := w.log.String(); !strings.Contains(log, "level=ERROR") || !strings.Contains(log, aside[0]) {
-				t.Errorf("log: got %q, want an error naming %s", log, aside[0])
+			if log := w.log.String(); !strings.Contains(log, "level="+c.level) || !strings.Contains(log, aside[0]) {
+				t.Errorf("log: got %q, want level %s and %s", log, c.level, aside[0])
 			}
-			for _, s := range segments {
-				if kept := filepath.Join(aside[0], "wal", filepath.Base(s)); !exists(kept) {
-					t.Errorf("%s is gone, want it kept", kept)
+			for _, kept := range c.aside {
+				if !exists(filepath.Join(aside[0], filepath.FromSlash(kept))) {
+					t.Errorf("%s is gone, want it kept in %s", kept, aside[0])
 				}
 			}
-			eventually(t, "the new database is written", func() bool {
+			if was := strings.Contains(w.get(t, queryAt("shop_up", middle)), "demo"); was == c.whole && !strings.Contains(c.name, "segment") {
+				t.Errorf("history of before: is there %t, want %t", was, !c.whole)
+			}
+			eventually(t, "the database is written", func() bool {
 				return strings.Contains(w.get(t, "/prometheus/api/v1/query?query=shop_up"), "demo")
 			})
 			if err := stop(); err != nil {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// spoil overwrites a few bytes of a file.
+func spoil(t *testing.T, path string, at int64) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := file.Stat(); err != nil || info.Size() < at {
+		at = info.Size() / 2
+	}
+	if _, err := file.WriteAt([]byte("power cut in the middle"), at); err != nil {
+		t.Fatal(err)
+	}
+	if err := file.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,8 +14,6 @@ import (
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunks"
 	"github.com/prometheus/prometheus/tsdb/fileutil"
-	"github.com/prometheus/prometheus/tsdb/record"
-	"github.com/prometheus/prometheus/tsdb/wlog"
 	"github.com/prometheus/prometheus/util/compression"
 )
 
@@ -52,11 +49,16 @@ type store struct {
 	registry *prometheus.Registry
 }
 
-// openStore opens the database below dir, replaying its write-ahead log. The
-// database repairs a log that breaks off, losing only what follows the break;
-// one that is damaged beyond that is moved aside and begun anew.
+// openStore opens the database below dir, replaying its write-ahead log. Parts
+// that can't be read are moved aside; the database then repairs a log that
+// breaks off, losing only what follows the break. A database that can't be
+// opened even so is moved aside as a whole and begun anew.
 func openStore(dir string, retention *config.TSDBRetentionConfig, quiet, logger *slog.Logger) (*store, error) {
-	opened, err := tryStore(dir, retention, quiet)
+	err := recoverParts(dir, logger)
+	var opened *store
+	if err == nil {
+		opened, err = tryStore(dir, retention, quiet)
+	}
 	if err == nil {
 		return opened, nil
 	}
@@ -77,9 +79,6 @@ func openStore(dir string, retention *config.TSDBRetentionConfig, quiet, logger 
 }
 
 func tryStore(dir string, retention *config.TSDBRetentionConfig, logger *slog.Logger) (*store, error) {
-	if err := checkCheckpoint(filepath.Join(dir, "wal")); err != nil {
-		return nil, err
-	}
 	age := time.Duration(retention.Time)
 	options := tsdb.DefaultOptions()
 	options.RetentionDuration = age.Milliseconds()
@@ -99,57 +98,4 @@ func tryStore(dir string, retention *config.TSDBRetentionConfig, logger *slog.Lo
 	var err error
 	opened.DB, err = tsdb.Open(dir, logger.With("component", "tsdb"), opened.registry, options, opened.stats)
 	return opened, err
-}
-
-// checkCheckpoint reads the newest checkpoint of a write-ahead log. The
-// database does so too, but mistakes damage there for damage in the log's
-// segments and deletes the sound ones before it gives up.
-func checkCheckpoint(wal string) error {
-	dir, _, err := wlog.LastCheckpoint(wal)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, record.ErrNotFound) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("find checkpoint: %w", err)
-	}
-	segments, err := wlog.NewSegmentsReader(dir)
-	if err != nil {
-		return fmt.Errorf("open checkpoint: %w", err)
-	}
-	defer segments.Close()
-	records := wlog.NewReader(segments)
-	for records.Next() {
-	}
-	if err := records.Err(); err != nil {
-		return fmt.Errorf("read checkpoint: %w", err)
-	}
-	return nil
-}
-
-// environmental reports whether an error tells of the machine (no rights, no
-// space, a lock, a failing disk) rather than of what was read, so that moving
-// the data aside would only hide it.
-func environmental(err error) bool {
-	if errors.Is(err, fs.ErrPermission) {
-		return true
-	}
-	var number syscall.Errno
-	if !errors.As(err, &number) {
-		return false
-	}
-	switch number {
-	case syscall.EAGAIN, syscall.EBUSY, syscall.EDQUOT, syscall.EINTR, syscall.EIO, syscall.EMFILE,
-		syscall.ENFILE, syscall.ENOMEM, syscall.ENOSPC, syscall.EROFS, syscall.ESTALE:
-		return true
-	}
-	return false
-}
-
-// moveAside renames a damaged file or directory to <path>.corrupt-<time>.
-func moveAside(path string) (string, error) {
-	aside := path + ".corrupt-" + time.Now().UTC().Format("20060102T150405.000Z")
-	if err := os.Rename(path, aside); err != nil {
-		return "", fmt.Errorf("move damaged data aside: %w", err)
-	}
-	return aside, nil
 }
