@@ -24,3 +24,22 @@ func (e *RetryAfterError) Error() string { return fmt.Sprintf("%v (retry after %
 
 // Unwrap gives the cause.
 func (e *RetryAfterError) Unwrap() error { return e.Err }
+
+// Code says in one word what kind of mistake an Error is.
+type Code string
+
+// The codes.
+const (
+	NotFound Code = "not_found" // there is no such thing
+	Invalid  Code = "invalid"   // what was asked for makes no sense
+	Conflict Code = "conflict"  // it makes sense, but not now
+)
+
+// Error is a mistake of whoever asked, told in a sentence that may be shown.
+// An error without a code is ours: it is logged, and not shown.
+type Error struct {
+	Code    Code
+	Message string
+}
+
+func (e *Error) Error() string { return e.Message }

@@ -122,19 +122,55 @@ type Incident struct {
 	Closed  time.Time // when we knew that it ended; zero while open
 	Alerts  []ActiveAlert
 	Told    map[rules.Audience]time.Time // to whom a notice of the trouble went out, and when
+	More    time.Time                    // when ops were last told what had joined the incident; zero: never
 	Updates []Update                     // oldest first
+
+	Acknowledged Acknowledgement // who has it in hand; zero: nobody said so
+	Held         *Facts          // what management isn't told while somebody has it in hand; nil: nothing is held back
+	Acts         []Act           // all that people did to it, oldest first
 }
 
 // Open reports whether the incident is still running.
 func (i Incident) Open() bool { return i.Closed.IsZero() }
+
+// Acknowledgement says that somebody of ops has an incident in hand.
+type Acknowledgement struct {
+	By string    `json:"by,omitempty"` // as they call themselves; empty: they gave no name
+	At time.Time `json:"at,omitzero"`  // zero: nobody has
+}
+
+// Given reports whether there is one.
+func (a Acknowledgement) Given() bool { return !a.At.IsZero() }
+
+// Deed is what a person can do to an incident.
+type Deed string
+
+// The deeds.
+const (
+	DeedAcknowledge Deed = "acknowledge"
+	DeedWithdraw    Deed = "withdraw" // an acknowledgement
+)
+
+// Act is one deed: who did what, when. It is kept with its incident and never changed.
+type Act struct {
+	At   time.Time `json:"at"`
+	By   string    `json:"by,omitempty"`
+	Deed Deed      `json:"deed"`
+}
 
 // ActiveAlert is an alert of an open incident.
 type ActiveAlert struct {
 	Fingerprint string
 	Name        string
 	Tier        rules.Audience
+	Severity    rules.Severity
+	Summary     rules.Text // as the alert says it: for ops, never for the public
 	StartsAt    time.Time
 	Since       time.Time
+	// Heard is set once ops know of the alert, or need not be told beside what they know.
+	Heard bool
+	// Waiting is since when ops are to be told of the alert; zero: they aren't.
+	Waiting time.Time
 	// Over is set once Alertmanager called the alert resolved. Until the
 	// Watchdog confirms that Prometheus lives, that is doubtful and closes nothing.
 	Over  time.Time
@@ -157,6 +193,7 @@ type Event string
 // The events.
 const (
 	EventDown      Event = "down"      // trouble began
+	EventUpdated   Event = "updated"   // more joined the trouble that ops know of
 	EventProlonged Event = "prolonged" // told to an audience that first hears at a later tier
 	EventRecovered Event = "recovered" // trouble is over
 )
@@ -185,6 +222,9 @@ type Facts struct {
 	RunbookURL  string     `json:"runbook_url,omitempty"`
 	StatusURL   string     `json:"status_url,omitempty"` // public page
 	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
+
+	News         []rules.Text    `json:"news,omitempty"`        // updated only: what joined, for ops
+	Acknowledged Acknowledgement `json:"acknowledged,omitzero"` // never told to the public
 }
 
 // Lasted is how long the trouble lasted, zero while it runs.

@@ -1,10 +1,12 @@
 // Package incident decides which alerts open, worsen and close which incident,
 // and which notices follow.
 //
-// It is pure: the clock is given, there is no I/O and no state of its own. Both
+// It is pure: the clock is given, there is no I/O and no state of its own. Its
 // functions take the latest incident of a key and return it changed, so that
 // whoever keeps it can store the change and its notices in one transaction, and
-// so that the same alert told twice changes nothing the second time.
+// so that the same alert told twice changes nothing the second time. incident.go
+// is what alerts do to an incident, told.go who hears of it, acknowledge.go what
+// people do to it.
 package incident
 
 import (
@@ -19,6 +21,7 @@ import (
 // Words gives the sentences that an incident carries.
 type Words interface {
 	// Title names the trouble as a buyer feels it: "Alipay payments are failing".
+	// It may quote the annotations that alert has: a public incident gives none.
 	Title(alert notifier.Alert, service notifier.Service) rules.Text
 	// Opened and Closed are the timeline's first and last entries.
 	Opened(notifier.Incident) rules.Text
@@ -37,7 +40,11 @@ type Config struct {
 	Fresh time.Duration
 	// Settle is how long Prometheus must have been evaluating again before a
 	// doubtful resolved is believed: time enough to fire again.
-	Settle    time.Duration
+	Settle time.Duration
+	// Pause is the least time between two notices of what joined an incident.
+	Pause time.Duration
+	// Hold keeps management out of trouble that somebody has in hand.
+	Hold      bool
 	StatusURL string // the public page, named in notices
 }
 
@@ -105,7 +112,8 @@ func (m *Machine) Alert(now time.Time, watchdog Watchdog, latest *notifier.Incid
 }
 
 // Tick looks at one open incident again: it closes it once a doubtful end is
-// confirmed, and publishes it once its service is known to be public.
+// confirmed, publishes it once its service is known to be public, and tells ops
+// what joined it.
 func (m *Machine) Tick(now time.Time, watchdog Watchdog, open notifier.Incident) Result {
 	r := Result{Incident: clone(open)}
 	if !open.Open() {
@@ -113,8 +121,9 @@ func (m *Machine) Tick(now time.Time, watchdog Watchdog, open notifier.Incident)
 	}
 	m.describe(&r)
 	if r.Incident.Wanted && !r.Incident.Public && r.Incident.Service.Public {
-		m.publish(&r, now, notifier.Facts{})
+		m.publish(&r, now, r.Incident.Opened)
 	}
+	m.more(&r, now)
 	var last time.Time
 	for _, a := range r.Incident.Alerts {
 		if a.Ended.IsZero() {
@@ -134,30 +143,56 @@ func (m *Machine) Tick(now time.Time, watchdog Watchdog, open notifier.Incident)
 // unknown when its alert came also gives the incident its title only now.
 func (m *Machine) describe(r *Result) {
 	i := &r.Incident
-	service, ok := m.cfg.Service(i.Key)
+	service, ok := m.service(i.Key, i.Service.Key())
 	service.Status = i.Service.Status
 	if !ok || service == i.Service {
 		return
 	}
-	if i.Service.Position == 0 && len(i.Alerts) > 0 {
-		i.Title = m.cfg.Words.Title(notifier.Alert{Labels: map[string]string{rules.LabelAlert: i.Alerts[0].Name}}, service)
-	}
+	renamed := i.Service.Position == 0
 	i.Service, r.Changed = service, true
+	if renamed {
+		m.name(i)
+	}
+}
+
+// service finds the service of an incident: by its key, or, where that has a
+// third part (main/storefront/certificate), by the labels shop and service.
+func (m *Machine) service(key, labels string) (notifier.Service, bool) {
+	if service, ok := m.cfg.Service(key); ok {
+		return service, true
+	}
+	return m.cfg.Service(labels)
+}
+
+// name titles the incident by its gravest alert, the first of several. What an
+// alert says of itself stays out of a public title: it may hold hosts and SQL.
+func (m *Machine) name(i *notifier.Incident) {
+	if len(i.Alerts) == 0 {
+		return
+	}
+	gravest := i.Alerts[0]
+	for _, a := range i.Alerts[1:] {
+		if gravity(a.Severity) > gravity(gravest.Severity) {
+			gravest = a
+		}
+	}
+	alert := notifier.Alert{Labels: map[string]string{rules.LabelAlert: gravest.Name}}
+	if !i.Public {
+		alert.Annotations = map[string]string{rules.AnnotationSummary: gravest.Summary.EN, rules.AnnotationSummaryZH: gravest.Summary.ZH}
+	}
+	i.Title = m.cfg.Words.Title(alert, i.Service)
 }
 
 func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {
-	service, ok := m.cfg.Service(alert.Key())
+	shop, id := brief(alert.Labels[rules.LabelShop]), brief(cmp.Or(alert.Labels[rules.LabelService], alert.Name(), alert.Fingerprint))
+	stranger := notifier.Service{Shop: shop, ID: id, Name: rules.Text{ZH: id, EN: id}, Role: rules.RoleOther}
+	service, ok := m.service(alert.Key(), stranger.Key())
 	if !ok {
-		id := brief(cmp.Or(alert.Labels[rules.LabelService], alert.Name(), alert.Fingerprint))
-		service = notifier.Service{
-			Shop: brief(alert.Labels[rules.LabelShop]), ID: id,
-			Name: rules.Text{ZH: id, EN: id}, Role: rules.RoleOther,
-		}
+		service = stranger
 	}
 	service.Status = "" // an incident tells what is wrong by itself; the status is the page's
 	incident := notifier.Incident{
 		ID: m.cfg.NewID(), Key: alert.Key(), Service: service,
-		Title:  m.cfg.Words.Title(alert, service),
 		Status: notifier.Investigating, Impact: notifier.ImpactNone,
 		Since: alert.Since(), Opened: now,
 		Told: map[rules.Audience]time.Time{},
@@ -168,18 +203,21 @@ func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {
 
 func (m *Machine) fire(r *Result, now time.Time, alert notifier.Alert) {
 	i := &r.Incident
-	active := notifier.ActiveAlert{
-		Fingerprint: alert.Fingerprint, Name: alert.Name(), Tier: rules.Audience(alert.Labels[rules.LabelTier]),
-		StartsAt: alert.StartsAt, Since: alert.Since(),
-	}
+	active := activeOf(alert)
 	at := slices.IndexFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
 	switch {
 	case at < 0:
+		at = len(i.Alerts)
 		i.Alerts = append(i.Alerts, active)
+		if at == 0 || gravity(active.Severity) > gravest(i.Alerts[:at]) {
+			m.name(i)
+		}
 		r.Changed = true
 	case !i.Alerts[at].Ended.IsZero() || i.Alerts[at].StartsAt.Before(active.StartsAt):
 		// It fires again, or still: a restarted Prometheus gives a new startsAt.
-		active.Since, active.Listed = earlier(active.Since, i.Alerts[at].Since), i.Alerts[at].Listed
+		last := i.Alerts[at]
+		active.Since, active.Listed = earlier(active.Since, last.Since), last.Listed
+		active.Heard, active.Waiting = last.Heard, last.Waiting
 		i.Alerts[at] = active
 		r.Changed = true
 	}
@@ -189,46 +227,18 @@ func (m *Machine) fire(r *Result, now time.Time, alert notifier.Alert) {
 	if impact := impactOf(alert, i.Service); worse(impact, i.Impact) {
 		i.Impact, r.Changed = impact, true
 	}
-	facts := m.facts(*i, alert)
-	switch alert.Audience {
-	case rules.Subscribers:
-		if !i.Wanted {
-			i.Wanted, r.Changed = true, true
-		}
-		if i.Service.Public {
-			m.publish(r, now, facts)
-		}
-	case rules.Ops, rules.Management:
-		m.tell(r, now, alert.Audience, facts)
+	if active.Severity != rules.SeverityInfo { // that is for the board and the digest: nobody is told
+		m.hear(r, now, alert, at)
 	}
 }
 
-// publish makes the incident public and tells subscribers, once.
-func (m *Machine) publish(r *Result, now time.Time, facts notifier.Facts) {
-	if facts.AlertStart.IsZero() {
-		facts = m.facts(r.Incident, notifier.Alert{StartsAt: r.Incident.Opened})
+func activeOf(alert notifier.Alert) notifier.ActiveAlert {
+	en, zh := alert.Annotations[rules.AnnotationSummary], alert.Annotations[rules.AnnotationSummaryZH]
+	return notifier.ActiveAlert{
+		Fingerprint: alert.Fingerprint, Name: alert.Name(), Tier: rules.Audience(alert.Labels[rules.LabelTier]),
+		Severity: rules.Severity(alert.Labels[rules.LabelSeverity]), Summary: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
+		StartsAt: alert.StartsAt, Since: alert.Since(),
 	}
-	if !r.Incident.Public {
-		r.Incident.Public, r.Changed = true, true
-	}
-	// Nothing that an alert said leaves the house: it may hold hosts and SQL.
-	facts.Description, facts.RunbookURL = rules.Text{}, ""
-	m.tell(r, now, rules.Subscribers, facts)
-}
-
-func (m *Machine) tell(r *Result, now time.Time, audience rules.Audience, facts notifier.Facts) {
-	if _, told := r.Incident.Told[audience]; told {
-		return
-	}
-	event := notifier.EventDown
-	if audience == rules.Management {
-		event = notifier.EventProlonged
-	}
-	r.Incident.Told[audience] = now
-	r.Changed = true
-	r.Notices = append(r.Notices, notifier.Notice{
-		Incident: r.Incident.ID, Audience: audience, Event: event, At: now, Facts: facts,
-	})
 }
 
 func (m *Machine) end(r *Result, now time.Time, watchdog Watchdog, alert notifier.Alert) {
@@ -276,16 +286,6 @@ func (m *Machine) close(r *Result, now time.Time) {
 	}
 }
 
-func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Facts {
-	en, zh := alert.Annotations[rules.AnnotationDescription], alert.Annotations[rules.AnnotationDescriptionZH]
-	return notifier.Facts{
-		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since,
-		Description: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
-		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
-		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt,
-	}
-}
-
 // settled reports whether Prometheus evaluates, and has done so for long enough
 // to have fired again what it still sees.
 func (m *Machine) settled(now time.Time, watchdog Watchdog) bool {
@@ -313,18 +313,41 @@ func brief(label string) string {
 }
 
 // impactOf is critical only when management must know and buyers can't do
-// without the service.
+// without the service; a warning is of a service that works.
 func impactOf(alert notifier.Alert, service notifier.Service) notifier.Impact {
+	severity := rules.Severity(alert.Labels[rules.LabelSeverity])
 	prolonged := rules.Audience(alert.Labels[rules.LabelTier]) == rules.Management
 	switch {
-	case rules.Severity(alert.Labels[rules.LabelSeverity]) == rules.SeverityNone:
+	case severity == rules.SeverityNone || severity == rules.SeverityInfo:
 		return notifier.ImpactNone
 	case prolonged && service.Critical:
 		return notifier.ImpactCritical
-	case prolonged || service.Critical:
+	case prolonged || service.Critical && severity != rules.SeverityWarning:
 		return notifier.ImpactMajor
 	}
 	return notifier.ImpactMinor
+}
+
+// gravity orders severities. One that a stranger left out, or made up, is a warning.
+func gravity(s rules.Severity) int {
+	switch s {
+	case rules.SeverityNone:
+		return 0
+	case rules.SeverityInfo:
+		return 1
+	case rules.SeverityCritical:
+		return 3
+	}
+	return 2
+}
+
+// gravest is the gravity of the gravest of alerts, -1 of none.
+func gravest(alerts []notifier.ActiveAlert) int {
+	most := -1
+	for _, a := range alerts {
+		most = max(most, gravity(a.Severity))
+	}
+	return most
 }
 
 func worse(a, b notifier.Impact) bool {
@@ -342,6 +365,7 @@ func earlier(a, b time.Time) time.Time {
 func clone(i notifier.Incident) notifier.Incident {
 	i.Alerts = slices.Clone(i.Alerts)
 	i.Updates = slices.Clone(i.Updates)
+	i.Acts = slices.Clone(i.Acts)
 	told := make(map[rules.Audience]time.Time, len(i.Told))
 	for audience, at := range i.Told {
 		told[audience] = at

@@ -33,6 +33,7 @@ type world struct {
 	known    bool
 	public   bool
 	ids      int
+	hold     bool
 }
 
 // judging is a Prometheus that has evaluated without a break.
@@ -40,18 +41,21 @@ func judging(now time.Time) incident.Watchdog {
 	return incident.Watchdog{Evaluated: now, Since: now.Add(-time.Hour)}
 }
 
-func newWorld() *world {
-	w := &world{known: true, public: true, watchdog: judging(t0)}
+func newWorld() *world { return worldOf(false) }
+
+// worldOf is a world whose management is held out of what ops have in hand, or isn't.
+func worldOf(hold bool) *world {
+	w := &world{known: true, public: true, watchdog: judging(t0), hold: hold}
 	w.machine = incident.New(incident.Config{
 		Words: words{},
 		NewID: func() string { w.ids++; return fmt.Sprint("i", w.ids) },
 		Service: func(key string) (notifier.Service, bool) {
 			return notifier.Service{
-				Shop: "demo", ID: "alipay", Name: rules.Text{ZH: "支付宝", EN: "Alipay"},
+				Shop: "demo", ID: "alipay", Position: 1, Name: rules.Text{ZH: "支付宝", EN: "Alipay"},
 				Role: rules.RolePayment, Critical: true, Public: w.public,
-			}, w.known
+			}, w.known && key == "demo/alipay"
 		},
-		Fresh: 2 * time.Minute, Settle: time.Minute, StatusURL: "https://status.example",
+		Fresh: 2 * time.Minute, Settle: time.Minute, Pause: 10 * time.Minute, Hold: w.hold, StatusURL: "https://status.example",
 	})
 	return w
 }

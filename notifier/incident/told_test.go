@@ -1,0 +1,147 @@
+package incident_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// alarm is an alert of demo/alipay with a name of its own, as ops get it.
+func alarm(name string, severity rules.Severity, startsAt time.Time) notifier.Alert {
+	a := down(rules.Ops, rules.Ops, startsAt)
+	a.Fingerprint = name
+	a.Labels[rules.LabelAlert], a.Labels[rules.LabelSeverity] = name, string(severity)
+	a.Annotations[rules.AnnotationSummary], a.Annotations[rules.AnnotationSummaryZH] = name+" happens", name+"发生了"
+	return a
+}
+
+// news are the English lines of the last notice.
+func (w *world) news() []string {
+	var lines []string
+	for _, text := range w.notices[len(w.notices)-1].Facts.News {
+		lines = append(lines, text.EN)
+	}
+	return lines
+}
+
+func TestOpsHearWhatJoinsAnIncidentGatheredAndAtMostOncePerPause(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	for _, product := range []string{"A", "B", "C"} {
+		w.alert(t0, alarm(product, rules.SeverityWarning, t0))
+	}
+	w.tick(t0.Add(59 * time.Second))
+	expect(t, w, "ops:down")
+	w.tick(t0.Add(time.Minute))
+	expect(t, w, "ops:down", "ops:updated")
+	if got := w.news(); !slices.Equal(got, []string{"B happens", "C happens"}) {
+		t.Errorf("the update lists %q", got)
+	}
+	for n := range 5 { // one more a minute
+		at := t0.Add(time.Duration(2+n) * time.Minute)
+		w.alert(at, alarm(fmt.Sprint("D", n), rules.SeverityWarning, at))
+		w.alert(at, alarm(fmt.Sprint("D", n), rules.SeverityWarning, at)) // redelivered
+		w.tick(at)
+	}
+	w.watchdog = judging(t0.Add(7 * time.Minute))
+	w.alert(t0.Add(7*time.Minute), over(alarm("D0", rules.SeverityWarning, t0.Add(2*time.Minute)), t0.Add(7*time.Minute)))
+	w.tick(t0.Add(11*time.Minute - time.Second))
+	expect(t, w, "ops:down", "ops:updated")
+	w.tick(t0.Add(11 * time.Minute))
+	w.tick(t0.Add(30 * time.Minute))
+	expect(t, w, "ops:down", "ops:updated", "ops:updated")
+	if got := w.news(); !slices.Equal(got, []string{"D1 happens", "D2 happens", "D3 happens", "D4 happens"}) {
+		t.Errorf("the second update lists %q, want those that still fire", got)
+	}
+}
+
+func TestGraverTroubleInAnOpenIncidentIsToldAtOnceAndNamesIt(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.alert(t0, alarm("ServiceFlapping", rules.SeverityWarning, t0))
+	w.alert(t0.Add(time.Second), alarm("ServiceSlow", rules.SeverityWarning, t0))
+	w.alert(t0.Add(2*time.Second), alarm(rules.AlertServiceDown, rules.SeverityCritical, t0.Add(2*time.Second)))
+	expect(t, w, "ops:down", "ops:updated")
+	if got := w.news(); !slices.Equal(got, []string{"ServiceSlow happens", "ServiceDown happens"}) {
+		t.Errorf("the update lists %q", got)
+	}
+	if w.latest.Impact != notifier.ImpactMajor {
+		t.Errorf("impact %s, want major", w.latest.Impact)
+	}
+}
+
+func TestLighterTroubleInAnOpenIncidentIsForTheConsoleAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.alert(t0, down(rules.Ops, rules.Ops, t0))
+	w.alert(t0.Add(time.Minute), alarm("ServiceFlapping", rules.SeverityWarning, t0))
+	w.tick(t0.Add(time.Hour))
+	expect(t, w, "ops:down")
+	if len(w.latest.Alerts) != 2 {
+		t.Errorf("the incident lists %d alerts, want both", len(w.latest.Alerts))
+	}
+}
+
+func TestTiersOfOneOutageAreOneWordToOpsInWhicheverOrderTheyCome(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	at := t0.Add(35 * time.Minute) // the notifier was away
+	w.alert(at, down(rules.Ops, rules.Management, at))
+	w.alert(at, down(rules.Ops, rules.Ops, at))
+	w.tick(at.Add(time.Hour))
+	expect(t, w, "ops:down")
+}
+
+func TestInfoIsShownAndToldToNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	info := alarm("ErrorBudgetBurn1x", rules.SeverityInfo, t0)
+	for _, audience := range []rules.Audience{rules.Ops, rules.Subscribers, rules.Management} {
+		info.Audience = audience
+		w.alert(t0, info)
+	}
+	if w.latest == nil || !w.latest.Open() || w.latest.Public || w.latest.Impact != notifier.ImpactNone {
+		t.Fatalf("the incident is %+v, want it open, private and without impact", w.latest)
+	}
+	w.watchdog = judging(t0.Add(time.Hour))
+	w.alert(t0.Add(time.Hour), over(info, t0.Add(time.Hour)))
+	if w.latest.Open() {
+		t.Error("the incident is not closed")
+	}
+	expect(t, w)
+
+	w = newWorld()
+	w.alert(t0, alarm("ErrorBudgetBurn1x", rules.SeverityInfo, t0))
+	w.alert(t0.Add(time.Minute), down(rules.Ops, rules.Ops, t0.Add(time.Minute)))
+	w.alert(t0.Add(time.Minute), down(rules.Subscribers, rules.Ops, t0.Add(time.Minute)))
+	expect(t, w, "ops:down", "subscribers:down")
+	w.watchdog = judging(t0.Add(time.Hour))
+	w.alert(t0.Add(time.Hour), over(down(rules.Ops, rules.Ops, t0.Add(time.Minute)), t0.Add(time.Hour)))
+	if !w.latest.Open() {
+		t.Error("closed while an alert fires, if only for the board")
+	}
+}
+
+func TestIncidentWithAThirdPartInItsKeyHasItsServicesNameAndStandsAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	a := alarm("CertificateExpiring", rules.SeverityWarning, t0)
+	a.Labels[rules.LabelIncident] = "demo/alipay/certificate"
+	w.alert(t0, a)
+	if w.latest.Key != "demo/alipay/certificate" || w.latest.Service.Name.EN != "Alipay" || w.latest.Impact != notifier.ImpactMinor {
+		t.Errorf("key %q, service %q, impact %s", w.latest.Key, w.latest.Service.Name.EN, w.latest.Impact)
+	}
+
+	w = newWorld()
+	w.known = false
+	w.alert(t0, a)
+	w.known = true
+	w.tick(t0.Add(time.Minute))
+	if w.latest.Service.Name.EN != "Alipay" || w.latest.Key != "demo/alipay/certificate" {
+		t.Errorf("once it is known: key %q, service %q", w.latest.Key, w.latest.Service.Name.EN)
+	}
+}
