@@ -35,6 +35,9 @@ const (
 // limit for general text).
 const maxParam = 35
 
+// maxNews is how many of those that joined a notice names.
+const maxNews = 10
+
 // Config is what a Writer is built of.
 type Config struct {
 	Page rules.Text     // the name of the shop or page, signed under every notice
@@ -66,22 +69,24 @@ func New(cfg Config) (*Writer, error) {
 
 // facts is what the templates see: everything in one language.
 type facts struct {
-	Event       notifier.Event
-	Public      bool
-	Mark        string // shape and colour of the state: never colour alone
-	Word        string // 故障 / 恢复 …
-	Title       string
-	Shop        string
-	Service     string
-	Key         string // <shop>/<service>, as in the configuration file
-	Since       string
-	Over        string
-	Lasted      string // so far, or in all once it is over
-	Description string
-	Advice      string
-	RunbookURL  string
-	StatusURL   string
-	Language    notifier.Language
+	Event        notifier.Event
+	Public       bool
+	Mark         string // shape and colour of the state: never colour alone
+	Word         string // 故障 / 恢复 …
+	Title        string
+	Shop         string
+	Service      string
+	Key          string // <shop>/<service>, as in the configuration file
+	Since        string
+	Over         string
+	Lasted       string   // so far, or in all once it is over
+	News         []string // updated only: what joined
+	Acknowledged string   // who has it in hand and since when, a sentence; empty: nobody said so
+	Description  string
+	Advice       string
+	RunbookURL   string
+	StatusURL    string
+	Language     notifier.Language
 }
 
 // Compose words a delivery for its recipient's channel and language.
@@ -104,7 +109,7 @@ func (w *Writer) Compose(d notifier.Delivery) (notifier.Message, error) {
 		}
 	case SMS:
 		m.Text, err = execute(w.plain, "sms."+language+".txt", f)
-		m.Template = string(d.Notice.Event)
+		m.Template = string(templateOf(d.Notice.Event))
 		m.Params = params(f)
 	default:
 		return m, fmt.Errorf("no words for channel %q", d.Recipient.Channel)
@@ -143,7 +148,25 @@ func (w *Writer) facts(d notifier.Delivery) facts {
 		return f
 	}
 	f.Description, f.RunbookURL = n.Description.In(language), n.RunbookURL
+	if n.Acknowledged.Given() {
+		f.Acknowledged = words.acknowledged(n.Acknowledged.By, w.clock(n.Acknowledged.At, d.Notice.At, language))
+	}
+	for _, joined := range n.News {
+		f.News = append(f.News, joined.In(language))
+	}
+	if left := len(f.News) - maxNews; left > 0 {
+		f.News = append(f.News[:maxNews], fmt.Sprintf(words.left, left))
+	}
 	return f
+}
+
+// templateOf is the provider's registered template that tells an event: what
+// joined a trouble is told as a trouble of its own, since nobody registered more.
+func templateOf(event notifier.Event) notifier.Event {
+	if event == notifier.EventUpdated {
+		return notifier.EventDown
+	}
+	return event
 }
 
 // clock tells a time in the page's zone, with its date only where that isn't today's.
@@ -160,7 +183,7 @@ func (w *Writer) clock(at, now time.Time, language string) string {
 
 func subject(f facts) string {
 	switch {
-	case f.Event != notifier.EventRecovered:
+	case f.Event != notifier.EventRecovered && f.Event != notifier.EventUpdated:
 		return f.Title
 	case f.Language == notifier.Chinese:
 		return f.Word + "：" + f.Title
@@ -169,8 +192,13 @@ func subject(f facts) string {
 }
 
 // params are the variables of the provider's registered template, in its order.
+// It has none for who has the trouble in hand: a text message doesn't tell.
 func params(f facts) []notifier.Param {
-	list := []notifier.Param{{Name: "title", Value: f.Title}, {Name: "since", Value: f.Since}, {Name: "lasted", Value: f.Lasted}}
+	title := f.Title
+	if len(f.News) > 0 {
+		title = f.News[0]
+	}
+	list := []notifier.Param{{Name: "title", Value: title}, {Name: "since", Value: f.Since}, {Name: "lasted", Value: f.Lasted}}
 	for i := range list {
 		list[i].Value = clamp(list[i].Value, maxParam)
 	}

@@ -44,8 +44,12 @@ func delivery(channel string, language notifier.Language, audience rules.Audienc
 	}
 	at := since.Add(5*time.Minute + 4*time.Second)
 	switch event {
+	case notifier.EventUpdated:
+		facts.Description, facts.RunbookURL = rules.Text{}, ""
+		facts.News = []rules.Text{{ZH: "<b>商品 A 卖完了", EN: "<b>Product A is out of stock"}, {ZH: "商品 B 卖完了", EN: "Product B is out of stock"}}
 	case notifier.EventProlonged:
 		at = since.Add(30*time.Minute + 2*time.Second)
+		facts.Acknowledged = notifier.Acknowledgement{By: "小王 <ops>", At: since.Add(7 * time.Minute)}
 	case notifier.EventRecovered:
 		facts.Over = since.Add(41*time.Minute + 30*time.Second)
 		at = facts.Over.Add(time.Minute)
@@ -63,7 +67,7 @@ func TestEveryNoticeReadsAsItsGoldenFile(t *testing.T) {
 	for _, channel := range []string{message.Telegram, message.Email, message.SMS} {
 		for _, language := range []notifier.Language{notifier.Chinese, notifier.English} {
 			for audience, events := range map[rules.Audience][]notifier.Event{
-				rules.Ops:         {notifier.EventDown, notifier.EventRecovered},
+				rules.Ops:         {notifier.EventDown, notifier.EventUpdated, notifier.EventRecovered},
 				rules.Management:  {notifier.EventProlonged},
 				rules.Subscribers: {notifier.EventDown, notifier.EventRecovered},
 			} {
@@ -126,6 +130,38 @@ func TestSubscribersNeverReadWhatAnAlertSaid(t *testing.T) {
 	}
 }
 
+func TestSubscribersNeverReadWhoWorksOnItNorWhatJoined(t *testing.T) {
+	t.Parallel()
+	for _, channel := range []string{message.Telegram, message.Email, message.SMS} {
+		d := delivery(channel, notifier.Chinese, rules.Subscribers, notifier.EventDown)
+		d.Notice.Facts.Acknowledged = notifier.Acknowledgement{By: "小王", At: since}
+		d.Notice.Facts.News = []rules.Text{{ZH: "10.0.0.9 坏了", EN: "10.0.0.9 is down"}}
+		m, err := writer(t).Compose(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if all := fmt.Sprint(m); strings.Contains(all, "小王") || strings.Contains(all, "10.0.0.9") {
+			t.Errorf("%s: a public notice tells it: %s", channel, all)
+		}
+	}
+}
+
+func TestLongNewsIsCutAndWhoGaveNoNameIsThePeopleOnCall(t *testing.T) {
+	t.Parallel()
+	d := delivery(message.Telegram, notifier.English, rules.Ops, notifier.EventUpdated)
+	d.Notice.Facts.News = make([]rules.Text, 25)
+	d.Notice.Facts.Acknowledged = notifier.Acknowledgement{At: since}
+	m, err := writer(t).Compose(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"… and 15 more: see the console", "Acknowledged by the people on call at 03:12:05"} {
+		if !strings.Contains(m.Text, want) {
+			t.Errorf("the notice lacks %q: %s", want, m.Text)
+		}
+	}
+}
+
 func TestHostileNamesAreEscaped(t *testing.T) {
 	t.Parallel()
 	w := writer(t)
@@ -175,6 +211,12 @@ func TestTitlesSayWhatBuyersFeel(t *testing.T) {
 		{"a payment method", down(rules.AlertServiceDown, ""), alipay, rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}},
 		{"late orders, whatever the service", down(rules.AlertOrdersDelayed, ""), notifier.Service{}, rules.Text{ZH: "自动发货变慢，有订单超时未发", EN: "Deliveries are delayed"}},
 		{"something that nobody described", down("ExporterGone", "shopwatch exporter is gone"), notifier.Service{}, rules.Text{ZH: "shopwatch exporter is gone", EN: "shopwatch exporter is gone"}},
+		{"a service that is down, though the alert has a summary", down(rules.AlertServiceDown, "main/alipay is down"), alipay, rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}},
+		{"a service that works on and off", down("ServiceFlapping", "x"), alipay, rules.Text{ZH: "支付宝时好时坏", EN: "Alipay works on and off"}},
+		{"a payment method that is no service", down(rules.AlertPaymentFailing, "x"), notifier.Service{Name: rules.Text{ZH: "usdt", EN: "usdt"}}, rules.Text{ZH: "usdt付款经常不成功", EN: "Many usdt payments fail"}},
+		{"a certificate", down("CertificateExpiring", "x"), alipay, rules.Text{ZH: "支付宝的 HTTPS 证书快到期了", EN: "Alipay: its certificate expires soon"}},
+		{"a known service's alert without a title of its own", down("ErrorBudgetBurn1x", "Budget burns"), alipay, rules.Text{ZH: "Budget burns", EN: "Budget burns"}},
+		{"the same where what alerts say must not be told", down("ErrorBudgetBurn1x", ""), alipay, rules.Text{ZH: "支付宝出现故障", EN: "Alipay is failing"}},
 		{"a role that nobody foresaw", down(rules.AlertServiceDown, ""), notifier.Service{Name: rules.Text{ZH: "工单", EN: "Tickets"}, Position: 1}, rules.Text{ZH: "工单出现故障", EN: "Tickets is failing"}},
 	}
 	for _, c := range cases {
