@@ -25,6 +25,18 @@ type PrometheusOptions struct {
 
 // Prometheus returns a whole prometheus.yml for Prometheus 2.42 and later.
 func Prometheus(o PrometheusOptions) ([]byte, error) {
+	return o.render(false)
+}
+
+// PrometheusFragment returns its scrape_configs alone, to be merged into the
+// user's own prometheus.yml or read by its scrape_config_files (Prometheus 2.43
+// and later). It says nothing of rule files and Alertmanagers.
+func PrometheusFragment(o PrometheusOptions) ([]byte, error) {
+	o.RuleFiles, o.Alertmanagers = nil, nil
+	return o.render(true)
+}
+
+func (o PrometheusOptions) render(fragment bool) ([]byte, error) {
 	if o.Escalation == (Escalation{}) {
 		o.Escalation = DefaultEscalation()
 	}
@@ -35,7 +47,7 @@ func Prometheus(o PrometheusOptions) ([]byte, error) {
 	if o.Notifier != "" {
 		problems = append(problems, address("notifier", o.Notifier))
 	}
-	if len(o.RuleFiles) == 0 {
+	if len(o.RuleFiles) == 0 && !fragment {
 		problems = append(problems, errors.New("rule files: want at least one"))
 	}
 	for _, path := range o.RuleFiles {
@@ -47,9 +59,14 @@ func Prometheus(o PrometheusOptions) ([]byte, error) {
 	}
 	return execute("prometheus.yml", o.Escalation, struct {
 		PrometheusOptions
+		NotifierJob   string
 		Alertmanagers []*url.URL
-	}{o, managers})
+		Fragment      bool
+	}{o, notifierJob(o.Job), managers, fragment})
 }
+
+// notifierJob is the name of the notifier's scrape job, beside the exporter's.
+func notifierJob(job string) string { return job + "-notifier" }
 
 func alertmanagers(texts []string) ([]*url.URL, error) {
 	var urls []*url.URL
