@@ -65,15 +65,16 @@ func renderSubjects(o Options) ([]subject, error) {
 }
 
 func join(subjects ...subject) []byte {
-	var file bytes.Buffer
-	file.WriteString("# Printed by `shopwatch rules`; a change by hand is lost at the next print.\ngroups:\n")
-	for i, s := range subjects {
-		if i > 0 {
-			file.WriteByte('\n')
-		}
-		file.Write(s.groups)
+	const head = "# Printed by `shopwatch rules`; a change by hand is lost at the next print.\ngroups:\n"
+	return append([]byte(head), groups(subjects...)...)
+}
+
+func groups(subjects ...subject) []byte {
+	var all [][]byte
+	for _, s := range subjects {
+		all = append(all, s.groups)
 	}
-	return file.Bytes()
+	return bytes.Join(all, []byte("\n"))
 }
 
 // execute fills one file of templates/. Its delimiters are [[ ]], since {{ }}
