@@ -19,10 +19,11 @@ import (
 	"shopwatch/internal/configfile"
 	notifierapp "shopwatch/notifier/app"
 	notifierconfig "shopwatch/notifier/config"
+	"shopwatch/rules/engine"
 )
 
 // sections are the top-level keys of shopwatch.yml.
-var sections = []string{exporterconfig.Section, notifierconfig.Section, exporterconfig.SectionEscalation}
+var sections = []string{exporterconfig.Section, notifierconfig.Section, exporterconfig.SectionEscalation, engine.Section}
 
 // read parses the configuration file; load looks into it.
 func read(f flags) (*configfile.Document, error) {
@@ -64,8 +65,18 @@ func check(f flags, stdout io.Writer) error {
 	if doc.Has(notifierconfig.Section) {
 		halves = append(halves, into(new(notifierconfig.Config), notifierconfig.Load))
 	}
+	var judge judgement
+	if doc.Has(engine.Section) {
+		halves = append(halves, into(&judge.settings, engine.LoadSettings))
+	}
 	if err := load(doc, halves...); err != nil {
 		return err
+	}
+	judge.escalation = measuring.Escalation
+	if doc.Has(engine.Section) {
+		if err := checkEngine(judge); err != nil {
+			return fmt.Errorf("%s: %w", f.configFile, err)
+		}
 	}
 	if err := exporterapp.Check(measuring); err != nil {
 		return fmt.Errorf("%s: %w", f.configFile, err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
@@ -32,8 +30,9 @@ type everything struct {
 	flags    flags
 	exporter exporterconfig.Config
 	notifier notifierconfig.Config
-	demo     *demoWorld // nil on a configuration file
-	logger   *slog.Logger
+	judgement
+	demo   *demoWorld // nil on a configuration file
+	logger *slog.Logger
 
 	private, public net.Listener
 	inside          *inside // the private address within this process
@@ -85,10 +84,12 @@ func (e *everything) configure() error {
 		if err != nil {
 			return err
 		}
-		if err := load(doc, into(&e.exporter, exporterconfig.Load), into(&e.notifier, notifierconfig.Load)); err != nil {
+		if err := load(doc, into(&e.exporter, exporterconfig.Load), into(&e.notifier, notifierconfig.Load),
+			into(&e.settings, engine.LoadSettings)); err != nil {
 			return err
 		}
 	}
+	e.escalation = e.exporter.Escalation
 	e.webhookToken = e.notifier.WebhookToken.Reveal()
 	if e.webhookToken != "" { // the engine's Alertmanager reads it from a file
 		return keep(filepath.Join(e.flags.dataDir, webhookToken), []byte(e.webhookToken+"\n"))
@@ -108,7 +109,11 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer measuring.Close()
-	judging, err := e.newEngine()
+	b, err := e.bench()
+	if err != nil {
+		return err
+	}
+	judging, err := b.open(e.judgement)
 	if err != nil {
 		return err
 	}
@@ -133,7 +138,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	mux.Handle(engine.AlertmanagerPath+"/", e.operator.Changes(http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager())))
 	mux.Handle("/", telling.Private())
 	e.demo.mount(mux, e.operator)
-	again := newReload(func() error { return e.reload(measuring) }, e.registry, e.logger)
+	again := newReload(func() error { return e.reload(b, measuring, judging) }, e.registry, e.logger)
 	again.mount(mux, e.operator)
 	handler, err := private(e.flags, e.private, mux, judging.Ready())
 	if err != nil {
@@ -164,10 +169,10 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	return group.Run()
 }
 
-// reload puts the exporter's section of the configuration file into force
-// anew. The notifier's is read too, so that a mistake is told, but changes with
-// the next start only.
-func (e *everything) reload(measuring *exporterapp.App) error {
+// reload puts the exporter's section of the configuration file, the tiers and
+// section engine into force anew, all of them or nothing. The notifier's is read
+// too, so that a mistake is told, but changes with the next start only.
+func (e *everything) reload(b bench, measuring *exporterapp.App, running *engine.Engine) error {
 	if e.flags.configFile == "" {
 		return errors.New("the demo shop has no configuration file")
 	}
@@ -175,62 +180,39 @@ func (e *everything) reload(measuring *exporterapp.App) error {
 	if err != nil {
 		return err
 	}
-	var next exporterconfig.Config
-	if err := load(doc, into(&next, exporterconfig.Load), into(new(notifierconfig.Config), notifierconfig.Load)); err != nil {
+	var measure exporterconfig.Config
+	var next judgement
+	if err := load(doc, into(&measure, exporterconfig.Load), into(new(notifierconfig.Config), notifierconfig.Load),
+		into(&next.settings, engine.LoadSettings)); err != nil {
 		return err
 	}
-	return measuring.Reload(next)
+	next.escalation = measure.Escalation
+	next.escalation.Pace = e.judgement.escalation.Pace
+	if err := b.reload(running, e.judgement, next); err != nil {
+		return err
+	}
+	if err := measuring.Reload(measure); err != nil {
+		return errors.Join(err, b.reload(running, next, e.judgement))
+	}
+	if next.escalation != e.judgement.escalation {
+		e.logger.Warn("the new tiers are in force; the public page says the former ones until the next start",
+			"ops", next.escalation.Ops, "management", next.escalation.Management)
+	}
+	if measure.Escalation.Pace != next.escalation.Pace {
+		e.logger.Warn("the pace changes with the next start only", "pace", next.escalation.Pace)
+	}
+	e.judgement = next
+	return nil
 }
 
-// newEngine writes the files of the treaty for the engine, which reads them as
-// any Prometheus and Alertmanager would, and opens it.
-func (e *everything) newEngine() (*engine.Engine, error) {
+// bench is where the engine judges.
+func (e *everything) bench() (bench, error) {
 	dir, err := filepath.Abs(filepath.Join(e.flags.dataDir, "engine"))
 	if err != nil {
-		return nil, err
+		return bench{}, err
 	}
 	token, err := filepath.Abs(filepath.Join(e.flags.dataDir, webhookToken))
-	if err != nil {
-		return nil, err
-	}
-	escalation := e.exporter.Escalation
-	files := map[string]func() ([]byte, error){
-		"rules.yml": func() ([]byte, error) {
-			return rules.RenderFile(rules.Options{Escalation: escalation, RunbookURL: e.shown() + "/runbooks"})
-		},
-		"prometheus.yml": func() ([]byte, error) {
-			return rules.Prometheus(rules.PrometheusOptions{
-				Escalation: escalation, Exporter: reach(e.private), RuleFiles: []string{"rules.yml"},
-			})
-		},
-		"alertmanager.yml": func() ([]byte, error) {
-			return rules.Alertmanager(rules.AlertmanagerOptions{Escalation: escalation, WebhookURL: e.url(), TokenFile: token})
-		},
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	for name, render := range files {
-		content, err := render()
-		if err != nil {
-			return nil, err
-		}
-		if err := keep(filepath.Join(dir, name), content); err != nil {
-			return nil, err
-		}
-	}
-	return engine.New(engine.Config{
-		DataDir: dir, PrometheusConfig: filepath.Join(dir, "prometheus.yml"), AlertmanagerConfig: filepath.Join(dir, "alertmanager.yml"),
-		ExternalURL: e.shown(), ResendDelay: escalation.Scale(time.Minute), Dial: e.inside.Dial, Logger: e.logger,
-	})
-}
-
-// keep writes a file that differs from content.
-func keep(path string, content []byte) error {
-	if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, content) {
-		return nil
-	}
-	return os.WriteFile(path, content, 0o600)
+	return bench{dir: dir, token: token, exporter: reach(e.private), shown: e.shown(), dial: e.inside.Dial, logger: e.logger}, err
 }
 
 // url is the private address within this process.

@@ -63,6 +63,8 @@ func mayImport(from, to string) bool {
 		return strings.HasPrefix(to, "notifier/") && to != "notifier/sandbox" || to == "internal/guard"
 	case from == "exporter/config" || from == "notifier/config":
 		return to == "internal/configfile" || to == half
+	case from == "rules/engine":
+		return to == "internal/configfile"
 	case from == "notifier/intake" || from == "notifier/console" || from == "exporter/demo":
 		return to == "internal/guard" || to == half
 	case half == "exporter" || half == "notifier":

@@ -187,8 +187,8 @@ func (a *App) Reload(next config.Config) error {
 	warn(a.config.Logger, next)
 	before := a.exporter
 	a.exporter = next
-	if before.Escalation != next.Escalation || !slices.Equal(before.Anchors, next.Anchors) || !reflect.DeepEqual(before.Host, next.Host) {
-		a.config.Logger.Warn("escalation, anchors and host change with the next start only")
+	if before.Escalation.Pace != next.Escalation.Pace || !slices.Equal(before.Anchors, next.Anchors) || !reflect.DeepEqual(before.Host, next.Host) {
+		a.config.Logger.Warn("the pace of the escalation, anchors and host change with the next start only")
 	}
 	return nil
 }

@@ -20,7 +20,12 @@ func TestAWrongConfigurationIsRefusedByTheNameOfItsFile(t *testing.T) {
 		{"discovery that isn't compiled in", "prometheus.yml",
 			prometheus + "scrape_configs: [{job_name: x, kubernetes_sd_configs: [{role: pod}]}]", []string{"prometheus.yml", "kubernetes_sd_configs"}},
 		{"missing rule file", "prometheus.yml", prometheus + "rule_files: [none.yml]", []string{"prometheus.yml", "none.yml", "doesn't exist"}},
-		{"remote write", "prometheus.yml", prometheus + "remote_write: [{url: 'http://x/'}]", []string{"prometheus.yml", "remote_write isn't supported"}},
+		{"certificate of a receiver that isn't there", "prometheus.yml",
+			prometheus + "remote_write: [{url: 'http://x/', tls_config: {ca_file: none.pem}}]", []string{"prometheus.yml", "remote_write", "none.pem"}},
+		{"a password in a receiver's URL", "prometheus.yml",
+			prometheus + "remote_write: [{url: 'http://me:secret@x/'}]", []string{"prometheus.yml", "remote_write", "basic_auth"}},
+		{"a receiver twice", "prometheus.yml",
+			prometheus + "remote_write: [{url: 'http://x/'}, {url: 'http://x/'}]", []string{"prometheus.yml", "remote_write: the same receiver twice"}},
 		{"remote read", "prometheus.yml", prometheus + "remote_read: [{url: 'http://x/'}]", []string{"prometheus.yml", "remote_read isn't supported"}},
 		{"expression", "rules.yml", "groups: [{name: g, rules: [{alert: A, expr: 'sum('}]}]", []string{"prometheus.yml", "rules.yml"}},
 		{"annotation template", "rules.yml", "groups: [{name: g, rules: [{alert: A, expr: up, annotations: {x: '{{ $nope }}'}}]}]", []string{"rules.yml", "nope"}},
@@ -85,6 +90,7 @@ func TestAnEngineRefusesToBeBuiltWrong(t *testing.T) {
 		{"ExternalURL", func(c *engine.Config) { c.ExternalURL = "127.0.0.1:9816" }},
 		{"Logger is nil", func(c *engine.Config) { c.Logger = nil }},
 		{"Retention", func(c *engine.Config) { c.Retention = -1 }},
+		{"RetentionSize", func(c *engine.Config) { c.RetentionSize = -1 }},
 		{"ResendDelay", func(c *engine.Config) { c.ResendDelay = -1 }},
 	} {
 		config := w.config(t.TempDir())

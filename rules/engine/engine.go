@@ -8,8 +8,9 @@
 // and alertmanager.yml. It listens on no address; whoever wires it mounts its
 // two handlers. Only the HTTP APIs are served: no web interface, no admin,
 // lifecycle or remote-write endpoints, no cross-origin headers. Neither is
-// clustering, remote storage or any service discovery but static, file and http,
-// because who needs them runs the servers themselves.
+// clustering, remote reading or any service discovery but static, file and http,
+// because who needs them runs the servers themselves. What is measured can be
+// sent on by remote_write, so that a shop that grows keeps its past elsewhere.
 package engine
 
 import (
@@ -28,9 +29,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// Defaults of Config: Prometheus's own.
+// Defaults of Config.
 const (
-	DefaultRetention       = 15 * 24 * time.Hour
+	// DefaultRetention holds a whole error budget of 30 days, and the hour of
+	// the week before that of each of them.
+	DefaultRetention = 35 * 24 * time.Hour
+	// DefaultRetentionSize, in bytes, keeps a small machine's disk from filling:
+	// two thousand series need an eighth of it for DefaultRetention.
+	DefaultRetentionSize = 4 << 30
+	// Prometheus's own.
 	DefaultResendDelay     = time.Minute
 	DefaultForGracePeriod  = 10 * time.Minute
 	DefaultOutageTolerance = time.Hour
@@ -64,9 +71,11 @@ type Config struct {
 	// http://127.0.0.1:9816; links in alerts begin with it.
 	ExternalURL string
 
-	// Retention is the age at which samples are dropped, unless
+	// Retention is the age at which samples are dropped, and RetentionSize the
+	// number of bytes beyond which the oldest are dropped earlier, unless
 	// prometheus.yml says otherwise in storage.tsdb.retention.
-	Retention time.Duration
+	Retention     time.Duration
+	RetentionSize int64
 	// ResendDelay is the least time before a firing alert is sent again to Alertmanager.
 	ResendDelay time.Duration
 	// ForGracePeriod and OutageTolerance are Prometheus's rules.alert.for-grace-period
@@ -109,6 +118,12 @@ func (c Config) withDefaults() (Config, *url.URL, error) {
 		if *d.value == 0 {
 			*d.value = d.fallback
 		}
+	}
+	if c.RetentionSize < 0 {
+		return c, nil, fmt.Errorf("engine: RetentionSize: got %d, want 0 (default %d) or more", c.RetentionSize, DefaultRetentionSize)
+	}
+	if c.RetentionSize == 0 {
+		c.RetentionSize = DefaultRetentionSize
 	}
 	if c.Dial == nil {
 		c.Dial = new(net.Dialer).DialContext
@@ -179,6 +194,25 @@ func New(config Config) (*Engine, error) {
 		return nil, errors.Join(err, e.Close())
 	}
 	return e, nil
+}
+
+// Check reads all configuration files as New does, and says what is wrong with
+// them. It opens no store and connects to nothing.
+func Check(config Config) error {
+	config, base, err := config.withDefaults()
+	if err != nil {
+		return err
+	}
+	config.Logger = quiet(config.Logger)
+	loaded, err := load(config, base)
+	if err != nil {
+		return err
+	}
+	am := alertmanagerServer{logger: config.Logger, external: base.JoinPath(AlertmanagerPath), dial: config.Dial}
+	if _, err := am.build(loaded.alertmanager); err != nil {
+		return fmt.Errorf("alertmanager configuration %q: %w", config.AlertmanagerConfig, err)
+	}
+	return nil
 }
 
 // open builds both servers on what was loaded.
@@ -287,15 +321,22 @@ func (e *Engine) Close() error {
 	return e.closeErr
 }
 
-// Reload reads all configuration files again and applies them. If any of them
-// is wrong, nothing changes and the error names the file.
-func (e *Engine) Reload() error {
+// Reload reads all configuration files again and applies them; they may be
+// others than before, and so may be the retention. The rest of next must be as
+// it was: it changes with the next start. If any file is wrong, or can't be
+// applied, the configuration before stays in force and the error names the file.
+func (e *Engine) Reload(next Config) error {
+	next, base, err := next.withDefaults()
+	if err != nil {
+		return err
+	}
+	next.Logger = e.config.Logger
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.state != running {
 		return ErrNotRunning
 	}
-	loaded, err := load(e.config, e.prometheus.base)
+	loaded, err := load(next, base)
 	if err == nil {
 		_, err = e.alertmanager.build(loaded.alertmanager)
 	}
@@ -303,14 +344,25 @@ func (e *Engine) Reload() error {
 		e.prometheus.configSuccess.Set(0)
 		return err
 	}
+	before := files{e.prometheus.applied.Load(), e.alertmanager.loaded}
+	if err := e.apply(next, loaded); err != nil {
+		return errors.Join(err, e.apply(e.config, before))
+	}
+	e.config, e.alertmanager.loaded = next, loaded.alertmanager
+	e.logger.Info("reloaded", "prometheus_config", filepath.Clean(next.PrometheusConfig),
+		"alertmanager_config", filepath.Clean(next.AlertmanagerConfig))
+	return nil
+}
+
+// apply puts what was loaded into force, the judge last: what it finds by new
+// rules is routed by new routes.
+func (e *Engine) apply(c Config, loaded files) error {
 	if err := e.alertmanager.coordinator.ApplyConfig(loaded.alertmanager); err != nil {
-		return fmt.Errorf("apply %q: %w", e.config.AlertmanagerConfig, err)
+		return fmt.Errorf("apply %q: %w", c.AlertmanagerConfig, err)
 	}
 	if err := e.prometheus.apply(loaded.prometheus); err != nil {
-		return fmt.Errorf("apply %q: %w", e.config.PrometheusConfig, err)
+		return fmt.Errorf("apply %q: %w", c.PrometheusConfig, err)
 	}
-	e.logger.Info("reloaded", "prometheus_config", filepath.Clean(e.config.PrometheusConfig),
-		"alertmanager_config", filepath.Clean(e.config.AlertmanagerConfig))
 	return nil
 }
 

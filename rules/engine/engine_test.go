@@ -102,7 +102,7 @@ func TestBothAPIsAnswer(t *testing.T) {
 		{"/prometheus/api/v1/series?match[]=shop_up", `"job":"shop"`},
 		{"/prometheus/api/v1/metadata", `"shop_up"`},
 		{"/prometheus/api/v1/status/config", `scrape_interval: 200ms`},
-		{"/prometheus/api/v1/status/flags", `"storage.tsdb.retention.time":"15d"`},
+		{"/prometheus/api/v1/status/flags", `"storage.tsdb.retention.time":"5w"`},
 		{"/prometheus/api/v1/status/runtimeinfo", `"reloadConfigSuccess":true`},
 		{"/prometheus/api/v1/status/buildinfo", `"goVersion":"go`},
 		{"/prometheus/api/v1/status/tsdb", `"headStats"`},
@@ -224,11 +224,12 @@ func TestItsOwnMetricsAreGathered(t *testing.T) {
 func TestReloadTakesNewRulesAndRefusesWrongOnes(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	stop := w.run(t, t.TempDir())
-	e := w.engine.Load()
+	dir := t.TempDir()
+	stop := w.run(t, dir)
+	e, config := w.engine.Load(), w.config(dir)
 
 	w.write(t, "rules.yml", strings.ReplaceAll(rulesFile, "ShopDown", "ShopGone"))
-	if err := e.Reload(); err != nil {
+	if err := e.Reload(config); err != nil {
 		t.Fatal(err)
 	}
 	w.up.Store(0)
@@ -237,12 +238,12 @@ func TestReloadTakesNewRulesAndRefusesWrongOnes(t *testing.T) {
 	}
 
 	bad := w.write(t, "rules.yml", "groups: [{name: x, rules: [{alert: A, expr: 'sum('}]}]")
-	if err := e.Reload(); err == nil || !strings.Contains(err.Error(), bad) {
+	if err := e.Reload(config); err == nil || !strings.Contains(err.Error(), bad) {
 		t.Errorf("reload of a wrong rule: got %v, want an error naming %s", err, bad)
 	}
 	w.write(t, "rules.yml", rulesFile)
 	w.write(t, "alertmanager.yml", "route: {receiver: nobody}")
-	if err := e.Reload(); err == nil || !strings.Contains(err.Error(), "alertmanager.yml") {
+	if err := e.Reload(config); err == nil || !strings.Contains(err.Error(), "alertmanager.yml") {
 		t.Errorf("reload of a wrong alertmanager.yml: got %v, want an error naming it", err)
 	}
 	if body := w.get(t, "/prometheus/api/v1/rules"); !strings.Contains(body, "ShopGone") {
@@ -253,7 +254,7 @@ func TestReloadTakesNewRulesAndRefusesWrongOnes(t *testing.T) {
 		t.Errorf("after refused reloads: got %+v, want the routing before to tell of the resolution", p)
 	}
 	_ = stop()
-	if err := e.Reload(); !errors.Is(err, engine.ErrNotRunning) {
+	if err := e.Reload(config); !errors.Is(err, engine.ErrNotRunning) {
 		t.Errorf("reload after the end: got %v, want ErrNotRunning", err)
 	}
 }

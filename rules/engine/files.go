@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/alecthomas/units"
 	amconfig "github.com/prometheus/alertmanager/config"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/config"
@@ -14,6 +17,7 @@ import (
 	_ "github.com/prometheus/prometheus/discovery/http" // http_sd_configs
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
+	"github.com/prometheus/prometheus/storage/remote"
 )
 
 // files is what the two configuration files say.
@@ -49,7 +53,6 @@ func loadPrometheus(c Config, base *url.URL) (*config.Config, error) {
 		name string
 		used bool
 	}{
-		{"remote_write", len(conf.RemoteWriteConfigs) > 0},
 		{"remote_read", len(conf.RemoteReadConfigs) > 0},
 		{"tracing", conf.TracingConfig.Endpoint != ""},
 	} {
@@ -57,18 +60,40 @@ func loadPrometheus(c Config, base *url.URL) (*config.Config, error) {
 			return nil, fmt.Errorf("%s isn't supported by the embedded Prometheus: remove it, or run a Prometheus of your own", section.name)
 		}
 	}
-	if err := checkRules(c, conf); err != nil {
+	if err := errors.Join(checkRemoteWrite(conf.RemoteWriteConfigs), checkRules(c, conf)); err != nil {
 		return nil, err
 	}
 	keep := conf.StorageConfig.TSDBConfig.Retention
 	if keep.Time == 0 && keep.Size == 0 && keep.Percentage == 0 {
-		keep.Time = model.Duration(c.Retention)
+		keep.Time, keep.Size = model.Duration(c.Retention), units.Base2Bytes(c.RetentionSize)
 	}
 	here := config.DefaultAlertmanagerConfig
 	here.Scheme = base.Scheme
 	here.PathPrefix = base.JoinPath(AlertmanagerPath).Path
 	conf.AlertingConfig.AlertmanagerConfigs = config.AlertmanagerConfigs{&here}
 	return conf, nil
+}
+
+// checkRemoteWrite refuses what Prometheus would refuse only when it applies a
+// configuration: certificates that can't be read, and the same receiver twice.
+// A password in a URL is refused too.
+func checkRemoteWrite(list []*config.RemoteWriteConfig) error {
+	for i, c := range list {
+		if slices.ContainsFunc(list[:i], func(other *config.RemoteWriteConfig) bool { return reflect.DeepEqual(c, other) }) {
+			return errors.New("remote_write: the same receiver twice")
+		}
+		if c.URL.User != nil { // which Prometheus logs
+			return errors.New("remote_write: the url holds a user or a password: write them as basic_auth")
+		}
+		_, err := remote.NewWriteClient("check", &remote.ClientConfig{
+			URL: c.URL, WriteProtoMsg: c.ProtobufMessage, Timeout: c.RemoteTimeout, HTTPClientConfig: c.HTTPClientConfig,
+			SigV4Config: c.SigV4Config, AzureADConfig: c.AzureADConfig, GoogleIAMConfig: c.GoogleIAMConfig, Headers: c.Headers,
+		})
+		if err != nil {
+			return fmt.Errorf("remote_write: %w", err)
+		}
+	}
+	return nil
 }
 
 // checkRules parses all rule files. Prometheus takes a file that isn't there

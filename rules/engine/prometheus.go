@@ -24,6 +24,8 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/prometheus/prometheus/rules"
 	"github.com/prometheus/prometheus/scrape"
+	"github.com/prometheus/prometheus/storage"
+	"github.com/prometheus/prometheus/storage/remote"
 	"github.com/prometheus/prometheus/util/features"
 	"github.com/prometheus/prometheus/util/logging"
 )
@@ -53,6 +55,8 @@ type prometheusServer struct {
 	born     time.Time
 
 	store         *store
+	remote        *remote.Storage // the queues of remote_write
+	written       storage.Storage // store, with remote told of what is written
 	parser        parser.Parser
 	queries       *promql.Engine // of the API
 	judging       *promql.Engine // of the rules
@@ -98,6 +102,7 @@ func newPrometheus(c Config, base *url.URL, conf *config.Config, alertmanager *a
 		Name: "prometheus_config_last_reload_success_timestamp_seconds",
 		Help: "Timestamp of the last successful configuration reload.",
 	})
+	p.wireRemote(dir)
 	if err := errors.Join(p.wireQueries(dir), p.wireScrapes()); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -145,7 +150,7 @@ func (p *prometheusServer) wireScrapes() error {
 			DiscoveryReloadOnStartup: true, FeatureRegistry: p.features,
 			HTTPClientOptions: []commonconfig.HTTPClientOption{commonconfig.WithDialContextFunc(p.config.Dial)},
 		},
-		p.logger.With("component", "scrape manager"), logging.NewJSONFileLogger, nil, p.store, p.registry)
+		p.logger.With("component", "scrape manager"), logging.NewJSONFileLogger, nil, p.written, p.registry)
 	if err != nil {
 		return fmt.Errorf("create scrape manager: %w", err)
 	}
@@ -164,7 +169,7 @@ func (p *prometheusServer) wireRules(conf *config.Config, alertmanager *alertman
 	p.cancelRules = cancel
 	p.rules = rules.NewManager(&rules.ManagerOptions{
 		NameValidationScheme: conf.GlobalConfig.MetricNameValidationScheme,
-		Appendable:           p.store, Queryable: p.store,
+		Appendable:           p.written, Queryable: p.store,
 		QueryFunc:   rules.EngineQueryFunc(p.judging, p.store),
 		NotifyFunc:  rules.SendAlerts(p.notifications, p.external.String()),
 		Context:     ctx,
@@ -185,6 +190,7 @@ func (p *prometheusServer) apply(conf *config.Config) (err error) {
 	p.applied.Store(conf)
 	err = errors.Join(
 		p.store.ApplyConfig(conf),
+		p.remote.ApplyConfig(conf),
 		p.applyQueryLog(conf),
 		p.scrapes.ApplyConfig(conf),
 		p.applyTargets(conf),
@@ -298,6 +304,7 @@ func (p *prometheusServer) stop() {
 	p.stopDiscovery()
 	p.scrapes.Stop()
 	p.notifications.Stop() // sends what is queued
+	p.notifyRemote()
 	p.running.Wait()
 }
 
@@ -311,7 +318,7 @@ func (p *prometheusServer) close() error {
 	if p.queries != nil {
 		p.queries.SetQueryLogger(nil) // closes its file
 	}
-	if err := errors.Join(p.queries.Close(), p.judging.Close(), p.store.Close()); err != nil {
+	if err := errors.Join(p.queries.Close(), p.judging.Close(), p.remote.Close(), p.store.Close()); err != nil {
 		return fmt.Errorf("close prometheus: %w", err)
 	}
 	return nil

@@ -97,6 +97,7 @@ func (p *prometheusServer) flags() map[string]string {
 		"web.enable-otlp-receiver":         "false",
 		"storage.tsdb.path":                p.store.Dir(),
 		"storage.tsdb.retention.time":      p.applied.Load().StorageConfig.TSDBConfig.Retention.Time.String(),
+		"storage.tsdb.retention.size":      p.applied.Load().StorageConfig.TSDBConfig.Retention.Size.String(),
 		"rules.alert.for-outage-tolerance": duration(p.config.OutageTolerance),
 		"rules.alert.for-grace-period":     duration(p.config.ForGracePeriod),
 		"rules.alert.resend-delay":         duration(p.config.ResendDelay),
