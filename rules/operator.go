@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -125,11 +126,7 @@ func ScrapeConfig(o PrometheusOptions, as Object) ([]byte, error) {
 	if o.Notifier != "" {
 		problems = append(problems, address("notifier", o.Notifier))
 	}
-	for _, text := range []string{o.Exporter, o.Notifier} {
-		if host, _, _ := net.SplitHostPort(text); isLoopback(host) {
-			problems = append(problems, fmt.Errorf("%q: want an address that is reached from inside the cluster", text))
-		}
-	}
+	problems = append(problems, reachable("exporter", o.Exporter), reachable("notifier", o.Notifier))
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("%s: %w", kind, err)
 	}
@@ -171,6 +168,9 @@ func AlertmanagerConfig(o AlertmanagerConfigOptions) ([]byte, error) {
 	head, err := o.head("monitoring.coreos.com/v1alpha1", kind)
 	receivers, urlErr := receivers(o.WebhookURL, "")
 	problems := []error{err, urlErr, validEscalation(o.Escalation), objectName("secret", o.Secret)}
+	if parsed, err := url.Parse(o.WebhookURL); err == nil {
+		problems = append(problems, reachable("webhook url", net.JoinHostPort(parsed.Hostname(), parsed.Port())))
+	}
 	if !secretKey.MatchString(o.SecretKey) {
 		problems = append(problems, fmt.Errorf("secret key %q: want letters, digits or ._-", o.SecretKey))
 	}
@@ -238,7 +238,12 @@ func validLabels(what string, labels map[string]string) error {
 	return errors.Join(problems...)
 }
 
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+// reachable refuses an address that inside the cluster is another process's:
+// the defaults of processes that share a machine.
+func reachable(what, address string) error {
+	host, _, _ := net.SplitHostPort(address)
+	if ip := net.ParseIP(host); host == "localhost" || ip != nil && ip.IsLoopback() {
+		return fmt.Errorf("%s %q: want an address that is reached from inside the cluster", what, address)
+	}
+	return nil
 }

@@ -211,7 +211,10 @@ func TestObjectsThatAnAPIServerWouldRefuseAreRefused(t *testing.T) {
 		}, []string{`name "_"`}},
 		"addresses that are nobody's in the cluster": {func() ([]byte, error) {
 			return rules.ScrapeConfig(rules.PrometheusOptions{Exporter: "127.0.0.1:9816", Notifier: "localhost:1"}, rules.Object{})
-		}, []string{"127.0.0.1:9816", "localhost:1", "from inside the cluster"}},
+		}, []string{`exporter "127.0.0.1:9816": want an address that is reached from inside the cluster`, `notifier "localhost:1"`}},
+		"a webhook that is nobody's in the cluster": {func() ([]byte, error) {
+			return rules.AlertmanagerConfig(rules.AlertmanagerConfigOptions{WebhookURL: "http://[::1]:9817"})
+		}, []string{`webhook url "[::1]:9817"`}},
 		"a secret that isn't one": {func() ([]byte, error) {
 			return rules.AlertmanagerConfig(rules.AlertmanagerConfigOptions{Secret: "a/b", SecretKey: "c d", WebhookURL: "ftp://x"})
 		}, []string{`secret "a/b"`, `secret key "c d"`, "webhook url"}},
