@@ -23,7 +23,12 @@ func TestPrometheusFragmentIsTheScrapeConfigsAlone(t *testing.T) {
 			t.Fatalf("%v\n%s", err, content)
 		}
 	}
-	if len(fragment) != 1 || !reflect.DeepEqual(fragment["scrape_configs"], whole["scrape_configs"]) {
+	// The whole file says how often in its global section, which the fragment leaves to its owner.
+	jobs, _ := whole["scrape_configs"].([]any)
+	for _, job := range jobs {
+		job.(map[string]any)["scrape_interval"] = whole["global"].(map[string]any)["scrape_interval"]
+	}
+	if len(fragment) != 1 || len(jobs) != 2 || !reflect.DeepEqual(fragment["scrape_configs"], whole["scrape_configs"]) {
 		t.Errorf("got %v, want the scrape_configs of %v", fragment, whole)
 	}
 
