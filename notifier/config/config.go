@@ -51,8 +51,19 @@ type Config struct {
 	SMS          *SMSConfig      // nil: not configured
 	// Audiences are the people on call. Their channels are configured. IDs are
 	// zero: the store gives them.
-	Audiences  map[rules.Audience][]notifier.Recipient
-	Escalation rules.Escalation
+	Audiences map[rules.Audience][]notifier.Recipient
+	// HoldAcknowledged keeps management out of trouble that ops have acknowledged.
+	HoldAcknowledged bool
+	Heartbeat        *HeartbeatConfig // nil: not configured
+	Escalation       rules.Escalation
+}
+
+// HeartbeatConfig is the address that hears of us as long as we are well.
+type HeartbeatConfig struct {
+	URL      configfile.Secret // its path is a password
+	Method   string            // GET or POST
+	Interval time.Duration
+	Timeout  time.Duration // shorter than Interval
 }
 
 // ServerConfig says how to reach the HTTP API of a Prometheus or an Alertmanager.
@@ -170,6 +181,8 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	config.Email = build.email(path("email"), fields.Email)
 	config.SMS = build.sms(path("sms"), fields.SMS)
 	config.Audiences = build.audiences(path("audiences"), fields)
+	config.HoldAcknowledged = build.acknowledged(path("acknowledged"), fields.Acknowledged)
+	config.Heartbeat = build.heartbeat(path("heartbeat"), fields.Heartbeat)
 	if err := problems.Err(); err != nil {
 		return Config{}, err
 	}

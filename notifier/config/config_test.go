@@ -102,6 +102,9 @@ func TestAnAbsentSectionIsEnoughBesideThePrometheusOfThisProcess(t *testing.T) {
 	if want := (rules.Text{ZH: "服务状态", EN: "Service status"}); got.Page.Title != want || got.Page.URL != "" || got.Page.Zone.String() != "Asia/Shanghai" {
 		t.Errorf("got page %+v", got.Page)
 	}
+	if got.HoldAcknowledged || got.Heartbeat != nil {
+		t.Errorf("got hold %v, heartbeat %+v; want neither by default", got.HoldAcknowledged, got.Heartbeat)
+	}
 	if got.Escalation != rules.DefaultEscalation() {
 		t.Errorf("got escalation %+v", got.Escalation)
 	}
@@ -121,6 +124,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		{"webhook", got.WebhookToken.Reveal(), "hunter2"},
 		{"telegram", got.Telegram.Token.Reveal(), "123456:hunter2"},
 		{"email", got.Email.Password.Reveal(), "hunter2"},
+		{"heartbeat", got.Heartbeat.URL.Reveal(), "https://hc-ping.com/hunter2"},
 		{"sms", got.SMS.Aliyun.AccessKeySecret.Reveal(), "hunter2"},
 	} {
 		if secret.got != secret.want {
@@ -132,6 +136,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 	for i := range got.Alertmanagers {
 		got.Alertmanagers[i].Password, got.Alertmanagers[i].BearerToken = configfile.Secret{}, configfile.Secret{}
 	}
+	got.Heartbeat.URL = configfile.Secret{}
 	got.Email.Password, got.SMS.Aliyun.AccessKeySecret = configfile.Secret{}, configfile.Secret{}
 	want := config.Config{
 		Prometheus: &config.ServerConfig{
@@ -161,7 +166,9 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			rules.Management:  {{Audience: rules.Management, Channel: config.Email, Address: "boss@shop.example", Language: notifier.Chinese, Active: true}},
 			rules.Subscribers: {{Audience: rules.Subscribers, Channel: config.Telegram, Address: "@my_shop_status", Language: notifier.Chinese, Active: true}},
 		},
-		Escalation: rules.DemoEscalation(),
+		HoldAcknowledged: true,
+		Heartbeat:        &config.HeartbeatConfig{Method: "POST", Interval: 2 * time.Minute, Timeout: 5 * time.Second},
+		Escalation:       rules.DemoEscalation(),
 	}
 	if !reflect.DeepEqual(got, want) {
 		type plain config.Config // without the methods that hide

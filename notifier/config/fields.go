@@ -1,6 +1,8 @@
 package config
 
 import (
+	"time"
+
 	"shopwatch/internal/configfile"
 	"shopwatch/notifier"
 	"shopwatch/rules"
@@ -17,12 +19,15 @@ type sectionFields struct {
 	Email         *emailFields
 	SMS           *smsFields
 	Audiences     map[string][]personFields
+	Acknowledged  acknowledgedFields
+	Heartbeat     *heartbeatFields
 }
 
 // SetDefaults is called before the file's values.
 func (f *sectionFields) SetDefaults() {
 	f.Page.Title = text{ZH: "服务状态", EN: "Service status"}
 	f.Page.Timezone = "Asia/Shanghai"
+	f.Acknowledged.Management = tellManagement
 }
 
 type serverFields struct {
@@ -93,6 +98,23 @@ type personFields struct {
 
 // SetDefaults is called before the file's values.
 func (f *personFields) SetDefaults() { f.Language = notifier.Chinese }
+
+// acknowledgedFields say who still hears of trouble that ops have acknowledged.
+type acknowledgedFields struct {
+	Management string
+}
+
+type heartbeatFields struct {
+	URL      configfile.Secret
+	Method   string
+	Interval time.Duration
+	Timeout  time.Duration
+}
+
+// SetDefaults is called before the file's values.
+func (f *heartbeatFields) SetDefaults() {
+	f.Method, f.Interval, f.Timeout = "GET", time.Minute, 10*time.Second
+}
 
 // text is a rules.Text that is given as {zh: …, en: …} or as one text for both languages.
 type text rules.Text
