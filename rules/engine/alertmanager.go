@@ -83,6 +83,7 @@ type alertmanagerServer struct {
 	dispatcher atomic.Pointer[dispatch.Dispatcher]
 	stopping   chan struct{} // closed to have the snapshots written
 	running    sync.WaitGroup
+	underWay   sync.RWMutex // held for reading by every notification
 }
 
 // newAlertmanager loads silences and notification log and wires everything on
@@ -219,7 +220,7 @@ func (am *alertmanagerServer) apply(conf *amconfig.Config) error {
 		am.inhibitor.Load().Mutes(ctx, labels)
 		am.silencer.Mutes(ctx, labels)
 	})
-	dispatcher := dispatch.NewDispatcher(am.alerts, next.routes, pipeline, am.marker,
+	dispatcher := dispatch.NewDispatcher(am.alerts, next.routes, ending{pipeline, &am.underWay}, am.marker,
 		func(d time.Duration) time.Duration { return max(d, notify.MinTimeout) },
 		groupGCInterval, nil, am.logger, am.recorder, am.groups, next.templates)
 
@@ -244,6 +245,8 @@ func (am *alertmanagerServer) stopRouting() {
 		inhibitor.Stop()
 	}
 	am.dispatcher.Load().Stop() // may be nil
+	am.underWay.Lock()          // waits for those that are on their way
+	defer am.underWay.Unlock()
 }
 
 // stop ends routing, then writes silences and notification log.

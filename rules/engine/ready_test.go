@@ -127,4 +127,3 @@ func TestTheOldestIsDroppedByAgeAndBySize(t *testing.T) {
 		}
 	}
 }
-

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,6 +58,44 @@ func TestARestartForgetsNothing(t *testing.T) {
 	}
 	if err := stop(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAPageThatIsTakenAsTheEngineStopsIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	taken, answer := make(chan struct{}, 10), make(chan struct{})
+	slow := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+		taken <- struct{}{}
+		<-answer
+	}))
+	t.Cleanup(slow.Close)
+	w.write(t, "alertmanager.yml", strings.Replace(fmt.Sprintf(alertmanagerFile, w.URL), w.URL+"/hook/ops", slow.URL, 1))
+	w.up.Store(0)
+	dir := t.TempDir()
+	stop := w.run(t, dir)
+	<-taken
+	stopped := make(chan error)
+	go func() { stopped <- stop() }()
+	eventually(t, "the engine stops", func() bool {
+		status, _, _ := w.request(t, http.MethodGet, "/alertmanager/-/ready", "")
+		return status == http.StatusServiceUnavailable
+	})
+	close(answer)
+	if err := <-stopped; err != nil {
+		t.Fatal(err)
+	}
+	drain(w.deadman)
+
+	w.run(t, dir)
+	eventually(t, "ShopDown is active again", func() bool {
+		return strings.Contains(w.get(t, "/alertmanager/api/v2/alerts/groups"), "ShopDown")
+	})
+	for range 2 { // both groups flush every 300 ms; two of these are many of those
+		next(t, w.deadman)
+	}
+	if len(taken) > 0 {
+		t.Error("the page was told again after the restart")
 	}
 }
 

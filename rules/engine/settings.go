@@ -168,8 +168,12 @@ func (b settingsBuilder) scrapeConfigFiles(files []configfile.Path) (paths []str
 			continue
 		}
 		text, err := yaml.Marshal(map[string][]string{"scrape_config_files": {pattern}})
+		var conf *config.Config
 		if err == nil {
-			_, err = config.Load(string(text), slog.New(slog.DiscardHandler)) // reads the files too
+			conf, err = config.Load(string(text), slog.New(slog.DiscardHandler))
+		}
+		if err == nil {
+			_, err = conf.GetScrapeConfigs() // reads the files
 		}
 		if err != nil {
 			b.problems.Add(at, phrase(pattern, err), "a file with scrape_configs as Prometheus reads it")
