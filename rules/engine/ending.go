@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -32,8 +33,8 @@ func (e ending) Exec(ctx context.Context, logger *slog.Logger, alerts ...*alert.
 	own, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	defer context.AfterFunc(ctx, func() {
-		if context.Cause(ctx) != context.Canceled {
-			cancel() // its time is over
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			cancel()
 			return
 		}
 		time.AfterFunc(notifyGrace, cancel)
