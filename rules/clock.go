@@ -89,7 +89,7 @@ func milliseconds(d time.Duration) int64 {
 
 // english says a tier in words: "5 minutes", "90 seconds", "1 hour".
 func english(d time.Duration) string {
-	n, unit := inUnits(d, "hour", "minute", "second")
+	n, unit := inUnits(d, "day", "hour", "minute", "second")
 	if n != "1" {
 		unit += "s"
 	}
@@ -98,14 +98,16 @@ func english(d time.Duration) string {
 
 // chinese says a tier in words, with the space that separates figures from characters.
 func chinese(d time.Duration) string {
-	n, unit := inUnits(d, "小时", "分钟", "秒")
+	n, unit := inUnits(d, "天", "小时", "分钟", "秒")
 	return " " + n + " " + unit
 }
 
 // inUnits gives the number of the largest unit that divides d.
-func inUnits(d time.Duration, hour, minute, second string) (string, string) {
+func inUnits(d time.Duration, day, hour, minute, second string) (string, string) {
 	ms := milliseconds(d)
 	switch {
+	case ms%86400_000 == 0:
+		return strconv.FormatInt(ms/86400_000, 10), day
 	case ms%3600_000 == 0:
 		return strconv.FormatInt(ms/3600_000, 10), hour
 	case ms%60_000 == 0:
