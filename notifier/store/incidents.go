@@ -26,6 +26,20 @@ func (t *Tx) Latest(key string) (*notifier.Incident, error) {
 	return &incident, err
 }
 
+// Incident gives one by its id, nil where there is none.
+func (t *Tx) Incident(id string) (*notifier.Incident, error) {
+	var body string
+	err := t.tx.QueryRowContext(t.ctx, `SELECT body FROM incidents WHERE id = ?`, id).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("store: incident %s: %w", id, err)
+	}
+	incident, err := decode(body)
+	return &incident, err
+}
+
 // Save keeps an incident and the notices that its change causes.
 func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 	body, err := json.Marshal(i)

@@ -199,6 +199,18 @@ func (s *Store) Outbox(ctx context.Context) (Outbox, error) {
 	return o, wrap("outbox", rows.Err())
 }
 
+// Untold is when the oldest notice to people on call was decided that is still
+// on its way and has reached none of them, zero if there is none. Those of
+// before a moment don't count: they are given up, or wait for a channel that is
+// no longer configured.
+func (s *Store) Untold(ctx context.Context, before time.Time) (time.Time, error) {
+	var at sql.NullInt64
+	err := s.read.QueryRowContext(ctx, `SELECT min(at) FROM notices n WHERE lane = 0 AND at >= ?
+		AND (expanded = 0 OR id IN (SELECT notice_id FROM deliveries WHERE state = 'queued'))
+		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice_id = n.id AND d.state = 'sent')`, millis(before)).Scan(&at)
+	return fromMillis(at.Int64), wrap("untold", err)
+}
+
 // Told counts an incident's deliveries by audience and state, for the console.
 func (s *Store) Told(ctx context.Context, incident string) (map[rules.Audience]map[notifier.DeliveryState]int, error) {
 	rows, err := s.read.QueryContext(ctx, `SELECT n.audience, d.state, count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
