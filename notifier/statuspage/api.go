@@ -31,6 +31,8 @@ type apiPage struct {
 type apiSight struct {
 	Fresh      bool     `json:"fresh"`
 	LastLookAt *apiTime `json:"last_look_at"`
+	// Interrupted: nobody judges what is seen, so that incidents may be late.
+	Interrupted bool `json:"interrupted"`
 }
 
 type apiStatus struct {
@@ -177,7 +179,7 @@ func (c composer) apiPage() apiPage {
 	}
 	return apiPage{
 		ID: c.pageID(), Name: c.say(c.page.config.Title), URL: c.page.base.String(), TimeZone: c.zone.String(),
-		UpdatedAt: apiTime{updated}, Shopwatch: apiSight{Fresh: c.fresh, LastLookAt: optional(c.at)},
+		UpdatedAt: apiTime{updated}, Shopwatch: apiSight{Fresh: c.fresh, Interrupted: c.interrupted, LastLookAt: optional(c.at)},
 	}
 }
 

@@ -23,22 +23,23 @@ const (
 // not public, or not known, is gone before any document is rendered: templates,
 // JSON and feeds read editions alone.
 type edition struct {
-	at        time.Time // when the services were last seen
-	asOf      time.Time // when the edition came out; lengths of open trouble run to here
-	fresh     bool
-	started   bool // false until the first snapshot: an empty past then means nothing
-	barLength time.Duration
-	shops     []Shop      // those that have something to show
-	services  []Component // by shop and position; Status is the one to show
-	orders    []Orders    // by shop
-	open      []notifier.Incident
-	resolved  []notifier.Incident // newest first
+	at          time.Time // when the services were last seen
+	asOf        time.Time // when the edition came out; lengths of open trouble run to here
+	fresh       bool
+	interrupted bool // nobody judges: a quiet banner says so
+	started     bool // false until the first snapshot: an empty past then means nothing
+	barLength   time.Duration
+	shops       []Shop      // those that have something to show
+	services    []Component // by shop and position; Status is the one to show
+	orders      []Orders    // by shop
+	open        []notifier.Incident
+	resolved    []notifier.Incident // newest first
 
 	documents sync.Map // documentKey -> func() (*document, error)
 }
 
 func newEdition(s Snapshot, now time.Time, fresh bool) *edition {
-	e := &edition{at: s.At, asOf: now, fresh: fresh, barLength: s.BarLength, started: !s.At.IsZero() || len(s.Incidents) > 0}
+	e := &edition{at: s.At, asOf: now, fresh: fresh, interrupted: s.Interrupted, barLength: s.BarLength, started: !s.At.IsZero() || len(s.Incidents) > 0}
 	order := shopOrder(s)
 	private := make(map[string]bool)
 	for _, c := range s.Services {

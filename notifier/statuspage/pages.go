@@ -17,6 +17,7 @@ type base struct {
 	Stylesheet  string
 	Refresh     int // seconds, 0: the page stands still
 	Demo        string
+	Interrupted string // what the banner says while nobody judges, "" otherwise
 	Home        string // addresses, with the language if the reader chose one
 	History     string
 	Atom, RSS   string
@@ -157,6 +158,9 @@ func (c composer) base(path, head string, tint colour) base {
 	}
 	if c.story != "" {
 		b.Refresh, b.OtherURL = 0, c.story+"?lang="+other
+	}
+	if c.interrupted {
+		b.Interrupted = c.say(sayInterrupted)
 	}
 	if demo := c.page.config.Demo; demo != nil {
 		b.Demo, b.Storybook = c.demo(demo), "/storybook"+c.choice

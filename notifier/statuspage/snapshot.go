@@ -16,6 +16,9 @@ type Snapshot struct {
 	// Fresh is false if Prometheus could not be asked, or its data were old. The
 	// page then says that it can't see, whatever Services hold.
 	Fresh bool
+	// Interrupted is true while nobody judges what is seen: the page then says
+	// that its colours may be old and notices late, whatever Fresh says.
+	Interrupted bool
 	// Shops names the shops, in the order of the page; the names show where the
 	// page has more than one.
 	Shops    []Shop

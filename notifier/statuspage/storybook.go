@@ -52,6 +52,7 @@ func (p *Page) tell(now time.Time) []told {
 		s.Orders[0].LedgerFresh, s.Orders[0].LedgerAt = false, now.Add(-20*time.Minute)
 	})
 	add("blind", "监测中断", "We can't see", home, false, payment)
+	add("interrupted", "告警链路中断", "Nobody judges", home, true, func(s *Snapshot) { s.Interrupted = true })
 	add("starting", "刚启动", "Just started", home, false, func(s *Snapshot) { *s = Snapshot{} })
 	add("shops", "两家店", "Two shops", home, true, secondShop)
 	add("incident-open", "故障页：进行中", "Incident page: open", incident, true, payment)

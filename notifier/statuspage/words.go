@@ -148,6 +148,11 @@ var (
 	saySince     = text("从 %s 起", "since %s")
 )
 
+// The banner while nobody judges. It is about us, not about the shop.
+var sayInterrupted = text(
+	"监测暂时中断：下面的状态可能不是最新的，故障和恢复的通知也可能来得晚。",
+	"Our monitoring is interrupted: what you see below may be out of date, and notices of failures and recoveries may come late.")
+
 // The demo's banner.
 var (
 	sayDemo = text(
