@@ -185,6 +185,8 @@ var (
 		"Since when the oldest unsent notice waits; absent when none waits."}
 	WatchdogLast = Metric{"shopwatch_watchdog_last_timestamp_seconds", Gauge, nil,
 		"When Prometheus evaluated the last Watchdog that reached the notifier."}
+	HeartbeatLast = Metric{"shopwatch_heartbeat_last_success_timestamp_seconds", Gauge, nil,
+		"When the far side last took a heartbeat; absent where none is configured, or none was taken since the start."}
 )
 
 // ExporterMetrics lists what the exporter may give: nothing else of ours is on its /metrics.
@@ -209,5 +211,5 @@ func ProcessMetrics() []Metric { return []Metric{Time, ConfigReloadSuccess, Conf
 
 // NotifierMetrics lists what the notifier may give.
 func NotifierMetrics() []Metric {
-	return []Metric{IncidentsOpen, SubscribersCount, Notices, NoticeDelay, OutboxNotices, OutboxOldest, WatchdogLast, BuildInfo}
+	return []Metric{IncidentsOpen, SubscribersCount, Notices, NoticeDelay, OutboxNotices, OutboxOldest, WatchdogLast, HeartbeatLast, BuildInfo}
 }

@@ -14,8 +14,9 @@ import (
 
 // Names of the store's marks.
 const (
-	markWatchdog = "watchdog" // Unix milliseconds of its evaluation
-	markServices = "services" // JSON, the last known services
+	markWatchdog  = "watchdog"  // Unix milliseconds of its evaluation
+	markListening = "listening" // Unix milliseconds, see App.listening
+	markServices  = "services"  // JSON, the last known services
 )
 
 // keep makes alerts durable: each incident's change and its notices in one
@@ -103,7 +104,7 @@ func (a *App) tick(ctx context.Context) error {
 		return err
 	}
 	now, watchdog := a.cfg.Now(), a.lastWatchdog()
-	alarm := silence(now, a.started, watchdog.Evaluated, a.clocks.silence)
+	alarm, certain := a.silence(now)
 	changed := false
 	err = a.store.Change(ctx, func(tx *store.Tx) error {
 		for _, i := range open {
@@ -116,6 +117,9 @@ func (a *App) tick(ctx context.Context) error {
 			if err := save(tx, r); err != nil {
 				return err
 			}
+		}
+		if !certain {
+			return nil
 		}
 		latest, err := tx.Latest(alarm.Key())
 		if err != nil {
@@ -196,36 +200,6 @@ func (a *App) setListed(ctx context.Context, fingerprints []string, alerts map[s
 	})
 }
 
-// silenceFingerprint is of the notifier's own alert, which no Alertmanager knows.
-const silenceFingerprint = "watchdogsilence"
-
-// silence is the notifier's own alert about a Watchdog that no longer comes.
-func silence(now, started, watchdog time.Time, limit time.Duration) notifier.Alert {
-	since := watchdog
-	if since.Before(started) {
-		since = started // a machine that was off is not a silent Prometheus
-	}
-	alert := notifier.Alert{
-		Audience: rules.Ops, Fingerprint: silenceFingerprint, Firing: now.Sub(since) > limit,
-		Labels: map[string]string{
-			rules.LabelAlert: "WatchdogSilent", rules.LabelIncident: "shopwatch/watchdog", rules.LabelService: "watchdog",
-			rules.LabelTier: string(rules.Ops), rules.LabelSeverity: string(rules.SeverityCritical),
-		},
-		Annotations: map[string]string{
-			rules.AnnotationSummary:       "Nobody is judging: Prometheus's Watchdog no longer arrives",
-			rules.AnnotationSummaryZH:     "告警链路中断：收不到 Prometheus 的心跳",
-			rules.AnnotationDescription:   "Until it is back, no outage will be reported and none will be called over. See whether Prometheus and Alertmanager run.",
-			rules.AnnotationDescriptionZH: "恢复之前，新的故障不会上报，已有的故障也不会被宣布恢复。请检查 Prometheus 和 Alertmanager 是否在运行。",
-			rules.AnnotationSince:         strconv.FormatInt(since.Unix(), 10),
-		},
-		StartsAt: since.Add(limit),
-	}
-	if !alert.Firing {
-		alert.StartsAt, alert.EndsAt = now, now
-	}
-	return alert
-}
-
 // lastWatchdog is when Prometheus last evaluated, as far as we heard.
 func (a *App) lastWatchdog() incident.Watchdog {
 	a.mu.Lock()
@@ -244,15 +218,15 @@ func (a *App) service(key string) (notifier.Service, bool) {
 // loadMarks takes up what the last process knew, so that an alert that comes
 // before Prometheus can be asked is told by its service's name.
 func (a *App) loadMarks(ctx context.Context) error {
-	value, err := a.store.Mark(ctx, markWatchdog)
+	evaluated, err := a.timeMark(ctx, markWatchdog)
 	if err != nil {
 		return err
 	}
-	// A mark of the future was made by a clock that was wrong.
-	if ms, err := strconv.ParseInt(value, 10, 64); err == nil && ms > 0 && ms <= unixMilli(a.cfg.Now().Add(clockSkew)) {
-		a.watchdog = incident.Watchdog{Evaluated: time.UnixMilli(ms), Since: time.UnixMilli(ms)}
+	a.watchdog = incident.Watchdog{Evaluated: evaluated, Since: evaluated}
+	if err := a.listen(ctx); err != nil {
+		return err
 	}
-	value, err = a.store.Mark(ctx, markServices)
+	value, err := a.store.Mark(ctx, markServices)
 	if err != nil || value == "" {
 		return err
 	}
@@ -263,6 +237,20 @@ func (a *App) loadMarks(ctx context.Context) error {
 	}
 	a.setServices(list)
 	return nil
+}
+
+// timeMark reads a moment that the last process kept, zero if there is none. One
+// of the future was kept by a clock that was wrong.
+func (a *App) timeMark(ctx context.Context, name string) (time.Time, error) {
+	value, err := a.store.Mark(ctx, name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	ms, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || ms <= 0 || ms > unixMilli(a.cfg.Now().Add(clockSkew)) {
+		return time.Time{}, nil //nolint:nilerr // what can't be read is as good as none
+	}
+	return time.UnixMilli(ms), nil
 }
 
 func (a *App) setServices(list []notifier.Service) {

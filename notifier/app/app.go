@@ -7,6 +7,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base32"
@@ -27,6 +28,7 @@ import (
 	"shopwatch/notifier/config"
 	"shopwatch/notifier/console"
 	"shopwatch/notifier/dispatch"
+	"shopwatch/notifier/heartbeat"
 	"shopwatch/notifier/incident"
 	"shopwatch/notifier/intake"
 	"shopwatch/notifier/message"
@@ -49,10 +51,13 @@ type Config struct {
 	// WebhookToken is taken where the configuration names none.
 	WebhookToken string
 	// PageURL is where the public page is reached where the configuration names no URL.
-	PageURL  string
-	Operator *guard.Operator
-	Links    []console.Link
-	Demo     *Demo
+	PageURL string
+	// RunbookURL is where /runbooks is reached, for the notifier's own alert;
+	// default rules.DefaultRunbookURL.
+	RunbookURL string
+	Operator   *guard.Operator
+	Links      []console.Link
+	Demo       *Demo
 	// Version is told in shopwatch_build_info; empty where the other half, in
 	// the same process, tells it.
 	Version    string
@@ -75,11 +80,13 @@ type App struct {
 	dispatcher *dispatch.Dispatcher
 	querier    *query.Querier
 	reconciler *intake.Reconciler // nil: there is no Alertmanager to ask
+	heart      *heartbeat.Heart   // nil: nobody takes heartbeats
 	page       *statuspage.Page
 	private    http.Handler
 	metrics    *metrics
 	clocks     clocks
 	started    time.Time
+	listening  time.Time // when the first process started since the last Watchdog came
 
 	mu       sync.Mutex
 	services map[string]notifier.Service // the last known, by key
@@ -103,6 +110,7 @@ type clocks struct {
 	settle     time.Duration // time for Prometheus to fire again after it was away
 	trusted    time.Duration // uptime of an Alertmanager whose missing alerts are gone
 	silence    time.Duration // of the Watchdog, until ops are alarmed
+	pause      time.Duration // between two notices of what joined an incident
 	bar        time.Duration // of the page's history
 	historyAge time.Duration // between looks at the past
 }
@@ -110,7 +118,7 @@ type clocks struct {
 func clocksOf(e rules.Escalation) clocks {
 	c := clocks{
 		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 10*time.Second),
-		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute), trusted: e.Scale(5 * time.Minute),
+		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute), pause: e.Scale(10 * time.Minute), trusted: e.Scale(5 * time.Minute),
 		bar: 24 * time.Hour, historyAge: e.Scale(5 * time.Minute),
 	}
 	if e.Pace < 1 { // compressed time: a day of it would show nothing for hours
@@ -128,6 +136,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if cfg.Notifier.Page.URL == "" {
 		cfg.Notifier.Page.URL = cfg.PageURL
 	}
+	cfg.RunbookURL = cmp.Or(cfg.RunbookURL, rules.DefaultRunbookURL)
 	a := &App{
 		cfg: cfg, clocks: clocksOf(cfg.Notifier.Escalation), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
 		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1),
@@ -191,7 +200,7 @@ func (a *App) build(ctx context.Context) error {
 	var err error
 	a.machine = incident.New(incident.Config{
 		Words: message.Words{}, NewID: newID, Service: a.service,
-		Fresh: a.clocks.fresh, Settle: a.clocks.settle, StatusURL: a.cfg.Notifier.Page.URL,
+		Fresh: a.clocks.fresh, Settle: a.clocks.settle, Pause: a.clocks.pause, Hold: a.cfg.Notifier.HoldAcknowledged, StatusURL: a.cfg.Notifier.Page.URL,
 	})
 	writer, err := message.New(message.Config{Page: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone})
 	if err != nil {
@@ -205,6 +214,9 @@ func (a *App) build(ctx context.Context) error {
 		Outbox: a.store, Lanes: lanes, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
 	if err != nil {
+		return err
+	}
+	if a.heart, err = a.newHeart(); err != nil {
 		return err
 	}
 	if a.page, err = a.newPage(); err != nil {
@@ -245,6 +257,8 @@ func (a *App) newPrivate() (http.Handler, error) {
 	mux.Handle("/webhook", webhook)
 	mux.Handle(console.Root, pages)
 	mux.Handle(console.Runbooks, pages)
+	mux.Handle(console.API, pages)
+	mux.Handle(console.API+"/", pages)
 	return mux, nil
 }
 
@@ -274,7 +288,7 @@ func (a *App) remember(ctx context.Context) error {
 	return nil
 }
 
-// Private answers /webhook, /console/ and /runbooks/ on the private address.
+// Private answers /webhook, /console/, /runbooks/ and /api/incidents on the private address.
 func (a *App) Private() http.Handler { return a.private }
 
 // Public answers everything on the public address.
@@ -285,6 +299,9 @@ func (a *App) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { a.dispatcher.Run(ctx) })
 	running.Go(func() { a.watch(ctx) })
+	if a.heart != nil {
+		running.Go(func() { a.heart.Run(ctx) })
+	}
 	running.Wait()
 	return nil
 }

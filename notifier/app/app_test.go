@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -76,11 +77,25 @@ type bench struct {
 	app     *app.App
 	metrics *prometheus.Registry
 	stop    func()
+
+	ahead     atomic.Int64 // how far our clock is ahead of the machine's
+	silent    atomic.Bool  // Prometheus is dead: no Watchdog comes
+	hold      bool
+	heartbeat *config.HeartbeatConfig
+	operator  *guard.Operator
 }
 
-func newBench(t *testing.T) *bench {
+func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
+
+func newBench(t *testing.T) *bench { return newBenchWith(t, nil) }
+
+// newBenchWith is a bench that is changed before it starts.
+func newBenchWith(t *testing.T, change func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), near: &neighbours{alerts: map[string]string{"w": rules.AlertWatchdog}}}
+	if change != nil {
+		change(b)
+	}
 	server := httptest.NewServer(b.near)
 	t.Cleanup(server.Close)
 	b.nearURL = server.URL
@@ -110,7 +125,7 @@ func (b *bench) start() {
 	person := func(audience rules.Audience, channel, address string) []notifier.Recipient {
 		return []notifier.Recipient{{Audience: audience, Channel: channel, Address: address, Language: notifier.English}}
 	}
-	b.metrics = prometheus.NewRegistry()
+	b.metrics, b.operator = prometheus.NewRegistry(), guard.NewOperator("operator", time.Now)
 	var err error
 	b.app, err = app.New(b.t.Context(), app.Config{
 		Notifier: config.Config{
@@ -122,11 +137,14 @@ func (b *bench) start() {
 			},
 			Audiences: map[rules.Audience][]notifier.Recipient{
 				rules.Ops: person(rules.Ops, config.Telegram, "100"), rules.Subscribers: person(rules.Subscribers, config.Email, "buyer@x.example"),
+				rules.Management: person(rules.Management, config.Email, "boss@x.example"),
 			},
+			HoldAcknowledged: b.hold, Heartbeat: b.heartbeat,
 			Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
 		},
 		DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
-		Operator: guard.NewOperator("operator", time.Now), Version: "test", Registerer: b.metrics, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		RunbookURL: "http://127.0.0.1:9/runbooks",
+		Operator:   b.operator, Version: "test", Registerer: b.metrics, Now: b.now, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		b.t.Fatal(err)
@@ -154,8 +172,10 @@ func (b *bench) tell(audience rules.Audience, status string, startsAt time.Time)
 // judge sends a Watchdog of every moment, as a Prometheus that evaluates does.
 func (b *bench) judge(ctx context.Context) {
 	for {
-		b.post(rules.Deadman, fmt.Sprintf(`{"alerts":[{"status":"firing","labels":{"alertname":"Watchdog"},"annotations":{"evaluated":"%d"},
-			"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"w"}]}`, time.Now().Unix()+1))
+		if !b.silent.Load() {
+			b.post(rules.Deadman, fmt.Sprintf(`{"alerts":[{"status":"firing","labels":{"alertname":"Watchdog"},"annotations":{"evaluated":"%d"},
+			"startsAt":"2026-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00Z","fingerprint":"w"}]}`, b.now().Unix()+1))
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -301,6 +321,7 @@ func TestMetricsAreExactlyThoseOfTheTreaty(t *testing.T) {
 	}
 	delete(treaty, rules.OutboxOldest.Name)     // absent where nothing waits
 	delete(treaty, rules.SubscribersCount.Name) // nobody subscribed
+	delete(treaty, rules.HeartbeatLast.Name)    // absent where none is configured
 	for name := range treaty {
 		t.Errorf("%s is in the treaty and not exported", name)
 	}

@@ -19,7 +19,8 @@ type metrics struct {
 	notices     *prometheus.CounterVec
 	delay       *prometheus.HistogramVec
 	outbox      *prometheus.GaugeVec
-	oldest      *oldest
+	oldest      *moment
+	heartbeat   *moment
 	watchdog    prometheus.Gauge
 }
 
@@ -34,10 +35,10 @@ func newMetrics(registerer prometheus.Registerer, version string) *metrics {
 			Name: rules.NoticeDelay.Name, Help: rules.NoticeDelay.Help,
 			Buckets: []float64{0.5, 1, 2, 5, 10, 30, 60, 300, 1800}, NativeHistogramBucketFactor: 1.1,
 		}, rules.NoticeDelay.Labels),
-		oldest:   &oldest{desc: prometheus.NewDesc(rules.OutboxOldest.Name, rules.OutboxOldest.Help, nil, nil)},
+		oldest: newMoment(rules.OutboxOldest), heartbeat: newMoment(rules.HeartbeatLast),
 		watchdog: prometheus.NewGauge(prometheus.GaugeOpts{Name: rules.WatchdogLast.Name, Help: rules.WatchdogLast.Help}),
 	}
-	registerer.MustRegister(m.incidents, m.subscribers, m.notices, m.delay, m.outbox, m.oldest, m.watchdog)
+	registerer.MustRegister(m.incidents, m.subscribers, m.notices, m.delay, m.outbox, m.oldest, m.heartbeat, m.watchdog)
 	if version != "" {
 		build := gauge(rules.BuildInfo)
 		build.WithLabelValues(version, "", runtime.Version()).Set(1)

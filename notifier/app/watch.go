@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/console"
+	"shopwatch/notifier/incident"
 	"shopwatch/notifier/query"
 	"shopwatch/notifier/statuspage"
 	"shopwatch/notifier/store"
@@ -98,6 +100,8 @@ func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.In
 	snapshot := statuspage.Snapshot{
 		At: sight.At, Fresh: a.querier.Fresh(sight, now), BarLength: a.clocks.bar, Incidents: incidents,
 	}
+	silent, certain := a.silent(now)
+	snapshot.Interrupted = silent && certain
 	for _, s := range sight.Services {
 		if !slices.ContainsFunc(snapshot.Shops, func(shop statuspage.Shop) bool { return shop.ID == s.Shop }) {
 			snapshot.Shops = append(snapshot.Shops, statuspage.Shop{ID: s.Shop, Name: rules.Text{ZH: s.Shop, EN: s.Shop}})
@@ -161,6 +165,44 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 		o.Services = append(o.Services, a.services[key])
 	}
 	return o, nil
+}
+
+// Incidents tells the console what runs.
+func (a *App) Incidents(ctx context.Context) ([]notifier.Incident, error) {
+	return a.store.OpenIncidents(ctx)
+}
+
+// Acknowledge notes who has an incident in hand.
+func (a *App) Acknowledge(ctx context.Context, id, by string) (notifier.Incident, error) {
+	return a.act(ctx, id, by, a.machine.Acknowledge)
+}
+
+// Withdraw takes an acknowledgement back.
+func (a *App) Withdraw(ctx context.Context, id, by string) (notifier.Incident, error) {
+	return a.act(ctx, id, by, a.machine.Withdraw)
+}
+
+// act does what a person wants to an incident, as it is inside the transaction.
+func (a *App) act(ctx context.Context, id, by string, do func(time.Time, notifier.Incident, string) (incident.Result, error)) (notifier.Incident, error) {
+	var result incident.Result
+	err := a.store.Change(ctx, func(tx *store.Tx) error {
+		found, err := tx.Incident(id)
+		if err != nil {
+			return err
+		}
+		if found == nil {
+			return &notifier.Error{Code: notifier.NotFound, Message: fmt.Sprintf("there is no incident %.40q: `shopwatch incident list` shows those that run", id)}
+		}
+		if result, err = do(a.cfg.Now(), *found, by); err != nil {
+			return err
+		}
+		return save(tx, result)
+	})
+	if err == nil && result.Changed {
+		a.cfg.Logger.Info("incident in hand", "incident", id, "by", result.Incident.Acknowledged.By, "acknowledged", result.Incident.Acknowledged.Given())
+		a.told()
+	}
+	return result.Incident, err
 }
 
 func people(counts []store.RecipientCount) []console.People {

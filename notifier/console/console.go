@@ -4,11 +4,13 @@
 // Its pages are for people who may know hosts and errors, so they are shown to
 // the operator alone (guard.Operator). Every form is a POST that the private
 // address checks for its origin. The room decides nothing by itself: it shows
-// what its Source tells.
+// what its Source tells, and hands on what the operator does. api.go is the
+// same for programs, client.go and print.go for the command line.
 package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"errors"
@@ -31,12 +33,21 @@ var files embed.FS
 const (
 	Root     = "/console/"
 	Runbooks = "/runbooks/" // then the alert's name; they hold no secret and need no login
+	API      = "/api/incidents"
 	login    = "/console/login"
 )
 
-// Source tells what the console shows.
+// Source tells what the console shows, and does what the operator wants.
 type Source interface {
 	Overview(context.Context) (Overview, error)
+	// Incidents gives those that run, the oldest first.
+	Incidents(context.Context) ([]notifier.Incident, error)
+	// Acknowledge notes who has an incident in hand; by may be empty. Its
+	// mistakes, as those of Withdraw, are [notifier.Error]s: of an unknown id
+	// NotFound, of a name that won't do Invalid, of an incident that is over Conflict.
+	Acknowledge(ctx context.Context, id, by string) (notifier.Incident, error)
+	// Withdraw takes an acknowledgement back.
+	Withdraw(ctx context.Context, id, by string) (notifier.Incident, error)
 }
 
 // Overview is all that the first page shows.
@@ -111,6 +122,9 @@ func New(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("GET /console/login", c.loginForm)
 	mux.HandleFunc("POST /console/login", c.logIn)
 	mux.Handle("GET /console/{$}", cfg.Operator.Only(http.HandlerFunc(c.overview), login))
+	mux.Handle("POST /console/incidents/{id}/{deed}", cfg.Operator.Only(http.HandlerFunc(c.form), login))
+	mux.Handle("GET /api/incidents", cfg.Operator.Only(http.HandlerFunc(c.list), ""))
+	mux.Handle("POST /api/incidents/{id}/{deed}", cfg.Operator.Only(http.HandlerFunc(c.act), ""))
 	return mux, nil
 }
 
@@ -206,6 +220,19 @@ func (p overviewPage) At(t time.Time) string {
 		return "—"
 	}
 	return t.In(p.zone).Format("2006-01-02 15:04:05")
+}
+
+// By names who did something.
+func (p overviewPage) By(name string) string {
+	return cmp.Or(name, p.T("控制台", "console"))
+}
+
+// Deed tells what somebody did.
+func (p overviewPage) Deed(deed notifier.Deed) string {
+	if deed == notifier.DeedWithdraw {
+		return p.T("撤回接手", "withdrew it")
+	}
+	return p.T("接手处理", "acknowledged it")
 }
 
 func (c *console) overview(w http.ResponseWriter, r *http.Request) {

@@ -21,10 +21,35 @@ import (
 
 var now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
-// source tells one overview, or an error.
+// source tells one overview, or an error, and knows one incident: i1.
 type source struct {
 	overview console.Overview
+	running  []notifier.Incident
+	deeds    []string
 	err      error
+}
+
+func (s *source) Incidents(context.Context) ([]notifier.Incident, error) { return s.running, s.err }
+
+func (s *source) Acknowledge(_ context.Context, id, by string) (notifier.Incident, error) {
+	return s.do("acknowledge", id, by)
+}
+
+func (s *source) Withdraw(_ context.Context, id, by string) (notifier.Incident, error) {
+	return s.do("withdraw", id, by)
+}
+
+func (s *source) do(deed, id, by string) (notifier.Incident, error) {
+	switch {
+	case s.err != nil:
+		return notifier.Incident{}, s.err
+	case id != "i1":
+		return notifier.Incident{}, &notifier.Error{Code: notifier.NotFound, Message: "there is no incident " + id}
+	case by == "nobody":
+		return notifier.Incident{}, &notifier.Error{Code: notifier.Conflict, Message: "incident i1 is over"}
+	}
+	s.deeds = append(s.deeds, deed+" by "+by)
+	return notifier.Incident{ID: id, Acknowledged: notifier.Acknowledgement{By: by, At: now}}, nil
 }
 
 func (s *source) Overview(context.Context) (console.Overview, error) { return s.overview, s.err }
