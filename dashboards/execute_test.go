@@ -2,6 +2,7 @@ package dashboards_test
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -12,25 +13,30 @@ import (
 	"github.com/prometheus/prometheus/promql/promqltest"
 
 	"shopwatch/rules"
+	"shopwatch/rules/rulestest"
 )
 
 // words are values of labels that queries choose by; other labels have one value of any kind.
 var words = map[string][]string{
-	rules.LabelShop:   {"demo"},
-	rules.LabelStatus: {string(rules.Operational), string(rules.Degraded), string(rules.Outage), string(rules.Unknown)},
-	rules.LabelKind:   {string(rules.Automatic), string(rules.Manual)},
-	rules.LabelAge:    {string(rules.AgeUnder5m), string(rules.Age5to30m), string(rules.AgeOver30m)},
-	rules.LabelEvent:  {string(rules.OrderPaid), string(rules.OrderDelivered)},
-	rules.LabelReason: {string(rules.ReasonTimeout)},
+	rules.LabelShop:     {"demo"},
+	rules.LabelStatus:   {string(rules.Operational), string(rules.Degraded), string(rules.Outage), string(rules.Unknown)},
+	rules.LabelKind:     {string(rules.Automatic), string(rules.Manual)},
+	rules.LabelAge:      {string(rules.AgeUnder5m), string(rules.Age5to30m), string(rules.AgeOver30m)},
+	rules.LabelEvent:    {string(rules.OrderPaid), string(rules.OrderDelivered)},
+	rules.LabelReason:   {string(rules.ReasonTimeout)},
+	rules.LabelExporter: {"e1"},
+	"job":               {"shopwatch"},
+	"instance":          {"e1"},
+	"mode":              {"idle", "iowait", "user"},
+	"fstype":            {"ext4"},
+	"mountpoint":        {"/"},
+	"le":                {"60", "300", "+Inf"},
 }
 
 // sets are all combinations of the values of labels.
-func sets(labels []string) []string {
-	all := []string{`job="shopwatch",instance="e1",exporter="e1"`}
-	for _, label := range labels {
-		if label == rules.LabelTarget {
-			continue
-		}
+func sets(labels rulestest.Labels) []string {
+	all := []string{""}
+	for _, label := range slices.Sorted(maps.Keys(labels)) {
 		values := words[label]
 		if values == nil {
 			values = []string{"any"}
@@ -46,22 +52,30 @@ func sets(labels []string) []string {
 	return all
 }
 
-// seeded is an hour of every series of the treaty, in the test language of Prometheus.
-func seeded() string {
+// seeded is an hour of every series of the treaty, and of what the rules
+// record, in the test language of Prometheus. What counts, rises.
+func seeded(t *testing.T) string {
+	t.Helper()
+	known := treaty(t)
 	var load strings.Builder
 	load.WriteString("load 15s\n")
-	for _, metric := range slices.Concat(rules.ExporterMetrics(), rules.NotifierMetrics()) {
-		for _, set := range sets(metric.Labels) {
-			switch metric.Type {
-			case rules.Gauge:
-				fmt.Fprintf(&load, "  %s{%s} 1x240\n", metric.Name, set)
-			case rules.Counter:
-				fmt.Fprintf(&load, "  %s{%s} 0+2x240\n", metric.Name, set)
-			case rules.Histogram:
-				fmt.Fprintf(&load, "  %s_bucket{%s,le=\"60\"} 0+1x240\n", metric.Name, set)
-				fmt.Fprintf(&load, "  %s_bucket{%s,le=\"300\"} 0+2x240\n", metric.Name, set)
-				fmt.Fprintf(&load, "  %s_bucket{%s,le=\"+Inf\"} 0+2x240\n", metric.Name, set)
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if name == "ALERTS" {
+			continue
+		}
+		values := "1x240"
+		for _, suffix := range []string{"_total", "_count", "_sum", "_bucket"} {
+			if strings.HasSuffix(name, suffix) {
+				values = "0+2x240"
 			}
+		}
+		for _, set := range sets(known[name]) {
+			if strings.Contains(set, `le="60"`) {
+				values = "0+1x240"
+			} else if strings.Contains(set, "le=") {
+				values = "0+2x240"
+			}
+			fmt.Fprintf(&load, "  %s{%s} %s\n", name, strings.TrimPrefix(set, ","), values)
 		}
 	}
 	load.WriteString(`  ALERTS{alertstate="firing",alertname="ServiceDown",tier="ops",severity="critical",shop="demo",service="home",incident="demo/home"} 1x240` + "\n")
@@ -70,7 +84,7 @@ func seeded() string {
 
 func TestEveryQueryReturnsSeriesWhereTheTreatyIsServed(t *testing.T) {
 	t.Parallel()
-	storage := promqltest.LoadedStorage(t, seeded())
+	storage := promqltest.LoadedStorage(t, seeded(t))
 	t.Cleanup(func() {
 		if err := storage.Close(); err != nil {
 			t.Error(err)
