@@ -106,7 +106,7 @@ const (
 var Impacts = []Impact{ImpactNone, ImpactMinor, ImpactMajor, ImpactCritical}
 
 // Incident is one outage as people are told of it: opened by the first alert
-// with its key, closed when the last one ends.
+// with its key, closed when the last of its gravest ends.
 type Incident struct {
 	ID      string // opaque, stable, safe in a URL
 	Key     string // <shop>/<service>, or a fingerprint

@@ -60,6 +60,11 @@ func save(tx *store.Tx, r incident.Result) error {
 	if !r.Changed {
 		return nil
 	}
+	if r.Rest != nil { // opened after the incident that it is left of
+		if err := tx.Save(*r.Rest, nil); err != nil {
+			return err
+		}
+	}
 	return tx.Save(r.Incident, r.Notices)
 }
 

@@ -73,7 +73,7 @@ func TestWhatIsOverCanNotBeTakenInHand(t *testing.T) {
 			t.Errorf("the name %q: %v", name, err)
 		}
 	}
-	w.alert(t0.Add(time.Minute), over(down(rules.Ops, rules.Ops, t0), t0.Add(time.Minute)))
+	w.alert(t0.Add(time.Minute), ended(down(rules.Ops, rules.Ops, t0), t0.Add(time.Minute)))
 	if _, err := w.machine.Acknowledge(t0.Add(2*time.Minute), *w.latest, "x"); code(err) != notifier.Conflict {
 		t.Errorf("acknowledging what is over: %v", err)
 	}
@@ -93,8 +93,8 @@ func TestHeldManagementIsLeftAloneWhileSomebodyHasItInHand(t *testing.T) {
 	}
 	expect(t, w, "ops:down")
 	w.watchdog = judging(t0.Add(time.Hour))
-	w.alert(t0.Add(time.Hour), over(down(rules.Ops, rules.Ops, t0), t0.Add(time.Hour)))
-	w.alert(t0.Add(time.Hour), over(down(rules.Management, rules.Management, thirty), t0.Add(time.Hour)))
+	w.alert(t0.Add(time.Hour), ended(down(rules.Ops, rules.Ops, t0), t0.Add(time.Hour)))
+	w.alert(t0.Add(time.Hour), ended(down(rules.Management, rules.Management, thirty), t0.Add(time.Hour)))
 	expect(t, w, "ops:down", "ops:recovered")
 }
 
@@ -112,8 +112,8 @@ func TestHeldManagementHearsOnceTheAcknowledgementIsWithdrawn(t *testing.T) {
 	}
 	w.alert(t0.Add(50*time.Minute), down(rules.Management, rules.Management, thirty)) // repeated
 	w.watchdog = judging(t0.Add(time.Hour))
-	w.alert(t0.Add(time.Hour), over(down(rules.Ops, rules.Ops, t0), t0.Add(time.Hour)))
-	w.alert(t0.Add(time.Hour), over(down(rules.Management, rules.Management, thirty), t0.Add(time.Hour)))
+	w.alert(t0.Add(time.Hour), ended(down(rules.Ops, rules.Ops, t0), t0.Add(time.Hour)))
+	w.alert(t0.Add(time.Hour), ended(down(rules.Management, rules.Management, thirty), t0.Add(time.Hour)))
 	expect(t, w, "ops:down", "management:prolonged", "ops:recovered", "management:recovered")
 }
 
@@ -124,7 +124,7 @@ func TestWithdrawnAfterTheProlongedTroubleEndedTellsManagementNothing(t *testing
 	w.act(t, w.machine.Acknowledge, t0.Add(2*time.Minute), "小王")
 	thirty := t0.Add(30 * time.Minute)
 	w.alert(thirty, down(rules.Management, rules.Management, thirty))
-	w.alert(t0.Add(35*time.Minute), over(down(rules.Management, rules.Management, thirty), t0.Add(35*time.Minute)))
+	w.alert(t0.Add(35*time.Minute), ended(down(rules.Management, rules.Management, thirty), t0.Add(35*time.Minute)))
 	w.act(t, w.machine.Withdraw, t0.Add(40*time.Minute), "小王")
 	expect(t, w, "ops:down")
 }

@@ -5,8 +5,8 @@
 // functions take the latest incident of a key and return it changed, so that
 // whoever keeps it can store the change and its notices in one transaction, and
 // so that the same alert told twice changes nothing the second time. incident.go
-// is what alerts do to an incident, told.go who hears of it, acknowledge.go what
-// people do to it.
+// is what alerts do to an incident, ending.go when it is over, told.go who hears
+// of it, acknowledge.go what people do to it.
 package incident
 
 import (
@@ -82,6 +82,8 @@ type Result struct {
 	Incident notifier.Incident
 	Changed  bool
 	Notices  []notifier.Notice // without ID
+	// Rest holds what still fires, lighter, once Incident is over; nil where nothing does.
+	Rest *notifier.Incident
 }
 
 // Alert takes one alert as one receiver brought it. latest is the newest
@@ -124,11 +126,11 @@ func (m *Machine) Tick(now time.Time, watchdog Watchdog, open notifier.Incident)
 		m.publish(&r, now, r.Incident.Opened)
 	}
 	m.more(&r, now)
+	if !over(r.Incident.Alerts) {
+		return r
+	}
 	var last time.Time
 	for _, a := range r.Incident.Alerts {
-		if a.Ended.IsZero() {
-			return r
-		}
 		if a.Ended.After(last) {
 			last = a.Ended
 		}
@@ -224,7 +226,7 @@ func (m *Machine) fire(r *Result, now time.Time, alert notifier.Alert) {
 	if active.Since.Before(i.Since) {
 		i.Since, r.Changed = active.Since, true
 	}
-	if impact := impactOf(alert, i.Service); worse(impact, i.Impact) {
+	if impact := impactOf(active, i.Service); worse(impact, i.Impact) {
 		i.Impact, r.Changed = impact, true
 	}
 	if active.Severity != rules.SeverityInfo { // that is for the board and the digest: nobody is told
@@ -239,58 +241,6 @@ func activeOf(alert notifier.Alert) notifier.ActiveAlert {
 		Severity: rules.Severity(alert.Labels[rules.LabelSeverity]), Summary: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
 		StartsAt: alert.StartsAt, Since: alert.Since(),
 	}
-}
-
-func (m *Machine) end(r *Result, now time.Time, watchdog Watchdog, alert notifier.Alert) {
-	i := &r.Incident
-	at := slices.IndexFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
-	if at < 0 || alert.StartsAt.Before(i.Alerts[at].StartsAt) {
-		return // never fired here, or the end of an earlier firing
-	}
-	if i.Alerts[at].Ended.IsZero() {
-		i.Alerts[at].Ended, i.Alerts[at].Over = now, alert.Over()
-		r.Changed = true
-	}
-	for _, a := range i.Alerts {
-		if a.Ended.IsZero() {
-			return
-		}
-	}
-	if m.settled(now, watchdog) {
-		m.close(r, now)
-	}
-}
-
-func (m *Machine) close(r *Result, now time.Time) {
-	i := &r.Incident
-	for _, a := range i.Alerts {
-		if a.Over.After(i.Over) {
-			i.Over = a.Over
-		}
-	}
-	if i.Over.Before(i.Since) {
-		i.Over = i.Since
-	}
-	i.Closed, i.Status = now, notifier.Resolved
-	i.Updates = append(i.Updates, notifier.Update{At: now, Status: notifier.Resolved, Text: m.cfg.Words.Closed(*i)})
-	r.Changed = true
-	for _, audience := range rules.Audiences {
-		if _, told := i.Told[audience]; !told {
-			continue
-		}
-		facts := m.facts(*i, notifier.Alert{StartsAt: now})
-		facts.Over = i.Over
-		r.Notices = append(r.Notices, notifier.Notice{
-			Incident: i.ID, Audience: audience, Event: notifier.EventRecovered, At: now, Facts: facts,
-		})
-	}
-}
-
-// settled reports whether Prometheus evaluates, and has done so for long enough
-// to have fired again what it still sees.
-func (m *Machine) settled(now time.Time, watchdog Watchdog) bool {
-	return !watchdog.Evaluated.IsZero() && now.Sub(watchdog.Evaluated) < m.cfg.Fresh &&
-		!watchdog.Evaluated.Before(watchdog.Since.Add(m.cfg.Settle))
 }
 
 // late reports whether a closed incident already held this very firing and was
@@ -314,9 +264,8 @@ func brief(label string) string {
 
 // impactOf is critical only when management must know and buyers can't do
 // without the service; a warning is of a service that works.
-func impactOf(alert notifier.Alert, service notifier.Service) notifier.Impact {
-	severity := rules.Severity(alert.Labels[rules.LabelSeverity])
-	prolonged := rules.Audience(alert.Labels[rules.LabelTier]) == rules.Management
+func impactOf(alert notifier.ActiveAlert, service notifier.Service) notifier.Impact {
+	severity, prolonged := alert.Severity, alert.Tier == rules.Management
 	switch {
 	case severity == rules.SeverityNone || severity == rules.SeverityInfo:
 		return notifier.ImpactNone

@@ -28,6 +28,7 @@ func (words) Closed(notifier.Incident) rules.Text { return rules.Text{ZH: "ç»“æ
 type world struct {
 	machine  *incident.Machine
 	latest   *notifier.Incident
+	closed   *notifier.Incident // before latest
 	notices  []notifier.Notice
 	watchdog incident.Watchdog
 	known    bool
@@ -74,7 +75,10 @@ func (w *world) tick(now time.Time) {
 
 func (w *world) keep(r incident.Result) {
 	if r.Changed {
-		w.latest = &r.Incident
+		w.latest, w.closed = &r.Incident, w.latest
+	}
+	if r.Rest != nil {
+		w.latest, w.closed = r.Rest, &r.Incident
 	}
 	w.notices = append(w.notices, r.Notices...)
 }
@@ -106,7 +110,7 @@ func down(audience rules.Audience, tier rules.Audience, startsAt time.Time) noti
 	}
 }
 
-func over(a notifier.Alert, at time.Time) notifier.Alert {
+func ended(a notifier.Alert, at time.Time) notifier.Alert {
 	a.Firing, a.EndsAt = false, at
 	return a
 }
@@ -135,11 +139,11 @@ func TestEachAudienceIsToldOnceThatItBeganAndOnceThatItIsOver(t *testing.T) {
 	}
 
 	w.watchdog = judging(end)
-	w.alert(end, over(down(rules.Ops, rules.Ops, five), end))
+	w.alert(end, ended(down(rules.Ops, rules.Ops, five), end))
 	if !w.latest.Open() {
 		t.Fatal("closed while the second alert fires")
 	}
-	w.alert(end, over(down(rules.Ops, rules.Management, thirty), end))
+	w.alert(end, ended(down(rules.Ops, rules.Management, thirty), end))
 	expect(t, w, "ops:down", "subscribers:down", "management:prolonged", "ops:recovered", "management:recovered", "subscribers:recovered")
 	if got := w.notices[3].Facts.Lasted(); got != 42*time.Minute {
 		t.Errorf("lasted %s, want 42m: from the last success to the end less the minute that the rule holds on", got)
@@ -157,7 +161,7 @@ func TestRedeliveryChangesNothing(t *testing.T) {
 	if r := w.alert(t0.Add(time.Second), a); r.Changed || len(r.Notices) > 0 {
 		t.Errorf("a firing alert told twice changed %+v", r)
 	}
-	end := over(a, t0.Add(10*time.Minute))
+	end := ended(a, t0.Add(10*time.Minute))
 	w.watchdog = judging(t0.Add(10 * time.Minute))
 	w.alert(t0.Add(10*time.Minute), end)
 	closed := w.latest.ID
@@ -172,7 +176,7 @@ func TestRedeliveryChangesNothing(t *testing.T) {
 		t.Error("a new outage joined the closed incident")
 	}
 	w.watchdog = judging(later)
-	w.alert(later, over(down(rules.Ops, rules.Ops, later), later))
+	w.alert(later, ended(down(rules.Ops, rules.Ops, later), later))
 	closed = w.latest.ID
 	w.alert(later.Add(5*time.Minute), down(rules.Ops, rules.Ops, later)) // its rules stood still, and it fires on
 	if w.latest.ID == closed || !w.latest.Open() {
@@ -193,7 +197,7 @@ func TestResolvedIsNotBelievedWhilePrometheusIsDead(t *testing.T) {
 	w := newWorld()
 	w.alert(t0, down(rules.Ops, rules.Ops, t0))
 	silence := t0.Add(4 * time.Minute) // the last Watchdog was evaluated at t0
-	w.alert(silence, over(down(rules.Ops, rules.Ops, t0), silence))
+	w.alert(silence, ended(down(rules.Ops, rules.Ops, t0), silence))
 	w.tick(silence.Add(10 * time.Minute))
 	expect(t, w, "ops:down")
 	if !w.latest.Open() {
@@ -204,7 +208,7 @@ func TestResolvedIsNotBelievedWhilePrometheusIsDead(t *testing.T) {
 	w.watchdog = w.watchdog.Next(back, 2*time.Minute)
 	again := w.latest
 	w.tick(back) // its Watchdog came before the group of rules that sees the outage was evaluated
-	w.alert(back.Add(time.Second), over(down(rules.Ops, rules.Ops, t0), silence))
+	w.alert(back.Add(time.Second), ended(down(rules.Ops, rules.Ops, t0), silence))
 	if !w.latest.Open() {
 		t.Fatal("closed before Prometheus, back again, had time to fire")
 	}
@@ -221,7 +225,7 @@ func TestDoubtfulEndIsBelievedOncePrometheusEvaluatesAgain(t *testing.T) {
 	w := newWorld()
 	w.alert(t0, down(rules.Ops, rules.Ops, t0))
 	silence := t0.Add(4 * time.Minute)
-	w.alert(silence, over(down(rules.Ops, rules.Ops, t0), silence))
+	w.alert(silence, ended(down(rules.Ops, rules.Ops, t0), silence))
 	for _, lives := range []time.Duration{30 * time.Minute, 30*time.Minute + 59*time.Second} {
 		w.watchdog = w.watchdog.Next(silence.Add(lives), 2*time.Minute)
 		w.tick(w.watchdog.Evaluated)
@@ -279,7 +283,7 @@ func TestStrangersAlertIsCalledByItsName(t *testing.T) {
 func TestEndOfSomethingUnheardOfIsNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
-	if r := w.alert(t0, over(down(rules.Ops, rules.Ops, t0), t0)); r.Changed {
+	if r := w.alert(t0, ended(down(rules.Ops, rules.Ops, t0), t0)); r.Changed {
 		t.Errorf("it changed %+v", r)
 	}
 }
@@ -312,7 +316,7 @@ func TestAnyHistoryTellsEachAudienceBeginningThenEndOfEachIncident(t *testing.T)
 			case 2:
 				if firing[tier] {
 					firing[tier] = false
-					w.alert(now, over(down(audience, tier, starts[tier]), now))
+					w.alert(now, ended(down(audience, tier, starts[tier]), now))
 				}
 			case 3:
 				w.tick(now)

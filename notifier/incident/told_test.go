@@ -48,7 +48,7 @@ func TestOpsHearWhatJoinsAnIncidentGatheredAndAtMostOncePerPause(t *testing.T) {
 		w.tick(at)
 	}
 	w.watchdog = judging(t0.Add(7 * time.Minute))
-	w.alert(t0.Add(7*time.Minute), over(alarm("D0", rules.SeverityWarning, t0.Add(2*time.Minute)), t0.Add(7*time.Minute)))
+	w.alert(t0.Add(7*time.Minute), ended(alarm("D0", rules.SeverityWarning, t0.Add(2*time.Minute)), t0.Add(7*time.Minute)))
 	w.tick(t0.Add(11*time.Minute - time.Second))
 	expect(t, w, "ops:down", "ops:updated")
 	w.tick(t0.Add(11 * time.Minute))
@@ -108,7 +108,7 @@ func TestInfoIsShownAndToldToNobody(t *testing.T) {
 		t.Fatalf("the incident is %+v, want it open, private and without impact", w.latest)
 	}
 	w.watchdog = judging(t0.Add(time.Hour))
-	w.alert(t0.Add(time.Hour), over(info, t0.Add(time.Hour)))
+	w.alert(t0.Add(time.Hour), ended(info, t0.Add(time.Hour)))
 	if w.latest.Open() {
 		t.Error("the incident is not closed")
 	}
@@ -120,9 +120,52 @@ func TestInfoIsShownAndToldToNobody(t *testing.T) {
 	w.alert(t0.Add(time.Minute), down(rules.Subscribers, rules.Ops, t0.Add(time.Minute)))
 	expect(t, w, "ops:down", "subscribers:down")
 	w.watchdog = judging(t0.Add(time.Hour))
-	w.alert(t0.Add(time.Hour), over(down(rules.Ops, rules.Ops, t0.Add(time.Minute)), t0.Add(time.Hour)))
-	if !w.latest.Open() {
-		t.Error("closed while an alert fires, if only for the board")
+	w.alert(t0.Add(time.Hour), ended(down(rules.Ops, rules.Ops, t0.Add(time.Minute)), t0.Add(time.Hour)))
+	expect(t, w, "ops:down", "subscribers:down", "ops:recovered", "subscribers:recovered")
+	if !w.latest.Open() || w.latest.Public || len(w.latest.Alerts) != 1 {
+		t.Errorf("what fires on is %+v, want an incident of its own for the board", w.latest)
+	}
+}
+
+func TestOutageIsOverThoughLighterTroubleLooksBackOnItForLong(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.alert(t0, down(rules.Ops, rules.Ops, t0))
+	w.alert(t0, down(rules.Subscribers, rules.Ops, t0))
+	late := alarm("OrdersLateRatio", rules.SeverityWarning, t0.Add(5*time.Minute))
+	w.alert(t0.Add(5*time.Minute), late)
+	end := t0.Add(20 * time.Minute)
+	w.watchdog = judging(end)
+	w.alert(end, ended(down(rules.Ops, rules.Ops, t0), end))
+	told := []string{"ops:down", "subscribers:down", "ops:recovered", "subscribers:recovered"}
+	expect(t, w, told...)
+	if !w.latest.Open() || w.latest.Public || w.latest.ID == w.closed.ID || w.latest.Impact != notifier.ImpactMinor || w.closed.Open() || len(w.closed.Alerts) != 1 {
+		t.Fatalf("left over: %+v of %+v", w.latest, w.closed)
+	}
+	w.alert(end.Add(10*time.Second), late) // Alertmanager repeats what fires on
+	w.tick(end.Add(time.Hour))
+	expect(t, w, told...)
+	again := end.Add(2 * time.Hour)
+	w.alert(again, down(rules.Ops, rules.Ops, again)) // a new outage is told as one
+	expect(t, w, append(told, "ops:down")...)
+	w.watchdog = judging(again.Add(time.Hour))
+	w.alert(again.Add(time.Hour), ended(late, again.Add(time.Hour)))
+	w.alert(again.Add(time.Hour), ended(down(rules.Ops, rules.Ops, again), again.Add(time.Hour)))
+	expect(t, w, append(told, "ops:down", "ops:recovered")...)
+}
+
+func TestWhatIsLeftOfAnOutageEndsInSilence(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.alert(t0, down(rules.Ops, rules.Ops, t0))
+	late := alarm("OrdersLateRatio", rules.SeverityWarning, t0)
+	w.alert(t0, late)
+	w.alert(t0.Add(time.Minute), ended(down(rules.Ops, rules.Ops, t0), t0.Add(time.Minute)))
+	w.watchdog = judging(t0.Add(2 * time.Minute))
+	w.alert(t0.Add(2*time.Minute), ended(late, t0.Add(2*time.Minute)))
+	expect(t, w, "ops:down", "ops:recovered")
+	if w.latest.Open() {
+		t.Error("it is not closed")
 	}
 }
 
