@@ -65,7 +65,9 @@ func newBooks(cfg Config, observer ledger.Observer) (*books, error) {
 func (b *books) follow(cfg config.Config, shop exporter.Shop, driver ledger.Driver) error {
 	follower, err := ledger.New(ledger.Config{
 		Shop: shop.ID, Ledger: *shop.Ledger, Driver: driver, Dir: b.config.DataDir,
-		StockInterval: cfg.Escalation.Scale(5 * time.Minute), Now: b.config.Now, Observer: b.observer, Logger: b.config.Logger,
+		// The rules for payments look back by the same deadline.
+		Deadline: cfg.Escalation.Scale(15 * time.Minute), StockInterval: cfg.Escalation.Scale(5 * time.Minute),
+		Now: b.config.Now, Observer: b.observer, Logger: b.config.Logger,
 	})
 	if err != nil {
 		return errors.Join(err, driver.Close())
