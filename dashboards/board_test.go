@@ -313,7 +313,7 @@ func TestBoardCoversWhatPeopleAskOf(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		"service:error_budget:remaining", "service:outage:ratio_30d",
+		"service:error_budget:remaining", "service:outage:ratio_30d", "shop:delivery_health:score", "shop:money_lost:hour",
 		"node_cpu_seconds_total", "node_memory_MemAvailable_bytes", "node_filesystem_avail_bytes", "node_disk_io_time_seconds_total",
 	} {
 		if !strings.Contains(all.String(), name) {
