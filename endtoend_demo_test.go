@@ -95,6 +95,7 @@ func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.toldAtTier(t, broke, outage)
+	d.takenInHand(t)
 
 	d.kill()
 	d = d.again(t)
@@ -102,6 +103,7 @@ func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
 	deliveryStandsStillAndDrains(t, d)
 
 	d.eventually(t, "management is told", counted(d.messages, 1, 0, demoManagement))
+	d.saysInWhoseHand(t)
 	if same, err := incident(d.page, "支付宝暂时无法支付"); err != nil || same.ID != outage.ID || !same.Shopwatch.Since.Equal(outage.Shopwatch.Since) || same.ResolvedAt != nil {
 		t.Errorf("after the kill the incident is %+v (%v), want still %+v", same, err, outage)
 	}

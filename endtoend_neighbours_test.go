@@ -151,9 +151,18 @@ func (n *neighbourhood) prometheusDies(t *testing.T, outage told) {
 		return nil
 	}, n.exporter, n.notifier, n.alertmanager)
 	eventually(t, "the page calls nothing fine", showing(n.page, "grey", "暂时看不到最新状态", "We can't see the current state"), n.exporter, n.notifier)
+	if p, err := read(n.page, "zh-CN"); err != nil || !strings.Contains(p.text, "监测暂时中断") {
+		t.Errorf("the page doesn't say that nobody judges (%v): %s", err, p.text)
+	}
 
 	n.startPrometheus(t)
 	n.eventually(t, "operations are told that somebody judges again", counted(taken(n.box), 1, 1, kioskBlind))
+	n.eventually(t, "the page no longer calls itself blind", func() error {
+		if p, err := read(n.page, "zh-CN"); err != nil || strings.Contains(p.text, "监测暂时中断") {
+			return fmt.Errorf("it says %s (%w)", p.text, err)
+		}
+		return nil
+	})
 	n.eventually(t, "Prometheus still sees the outage", firing(n.prometheusURL(), "ServiceDownProlonged"))
 	n.eventually(t, "the page still says what fails", showing(n.page, "red", "商店首页暂时打不开", "Storefront cannot be reached"))
 	if err := counted(taken(n.box), 1, 0, kioskOpsPeople, kioskBoss, kioskBuyers)(); err != nil {

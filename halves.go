@@ -195,7 +195,8 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	logger, registry := f.logger(stderr), newRegistry()
 	app, err := notifierapp.New(ctx, notifierapp.Config{
 		Notifier: cfg, DataDir: f.dataDir, PageURL: "http://" + reach(public), Operator: operator,
-		Version: version, Registerer: registry, Now: clock, Logger: logger,
+		RunbookURL: f.privateScheme() + "://" + reach(l) + "/runbooks",
+		Version:    version, Registerer: registry, Now: clock, Logger: logger,
 	})
 	if err != nil {
 		return err

@@ -121,7 +121,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	telling, err := notifierapp.New(ctx, notifierapp.Config{
 		Notifier: e.notifier, DataDir: e.flags.dataDir, PrometheusURL: e.url() + engine.PrometheusPath,
 		AlertmanagerURL: e.url() + engine.AlertmanagerPath, Dial: e.inside.Dial, WebhookToken: e.webhookToken,
-		PageURL: "http://" + reach(e.public), Operator: e.operator, Links: e.links(), Demo: e.demo.audience(),
+		PageURL: "http://" + reach(e.public), RunbookURL: e.shown() + "/runbooks", Operator: e.operator, Links: e.links(), Demo: e.demo.audience(),
 		Registerer: e.registry, Now: clock, Logger: e.logger,
 	})
 	if err != nil {
