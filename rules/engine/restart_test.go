@@ -295,7 +295,7 @@ func TestADatabaseThatIsOnlyLockedStaysWhereItIs(t *testing.T) {
 	}
 }
 
-func put(t *testing.T, path, content string) {
+func put(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		t.Fatal(err)
