@@ -11,7 +11,12 @@ import (
 
 func TestTheTiersHoldThroughARestart(t *testing.T) {
 	t.Parallel()
-	const interval = rules.Interval / 30
+	const (
+		interval = rules.Interval / 30
+		// busy is what a machine that does other things may miss. A tier that is kept
+		// in memory would be late by the time of the stop: three seconds and more.
+		busy = time.Second
+	)
 	for _, c := range []struct {
 		name        string
 		stops, back time.Duration // ages of the outage at which the engine stops and is back
@@ -43,12 +48,13 @@ func TestTheTiersHoldThroughARestart(t *testing.T) {
 			<-time.After(time.Until(now.Add(c.back)))
 			s.run(t, files, data)
 
-			due := now.Add(max(fast.Ops, time.Since(now)))
+			back := time.Since(now) // on a busy machine later than it should
+			due := now.Add(max(fast.Ops, back))
 			p := s.next(t, "ServiceDown", "firing")
 			if age := p.StartsAt.Sub(now); age < fast.Ops {
 				t.Errorf("judged at an age of %s, before the tier of %s", age, fast.Ops)
 			}
-			if late := p.StartsAt.Sub(due); late > c.within {
+			if late := p.StartsAt.Sub(due); late > c.within+busy {
 				t.Errorf("judged %s after it was due, want within %s", late, c.within)
 			}
 			t.Logf("judged %s after it was due, told %s after that", p.StartsAt.Sub(due), p.at.Sub(p.StartsAt))
@@ -56,17 +62,21 @@ func TestTheTiersHoldThroughARestart(t *testing.T) {
 				t.Errorf("told %s after it was judged", delay)
 			}
 			again := s.next(t, "ServiceDownProlonged", "firing")
-			if age := again.StartsAt.Sub(now); age < fast.Management || age > fast.Management+interval {
+			if age := again.StartsAt.Sub(now); age < fast.Management || age > max(fast.Management, back)+interval+busy {
 				t.Errorf("the second tier is judged at %s, want %s to %s", age, fast.Management, fast.Management+interval)
 			}
-			s.mu.Lock()
-			defer s.mu.Unlock()
 			told := map[string]int{}
-			for _, p := range s.pages["engine"] {
-				if p.Labels["alertname"] == "ServiceDown" {
-					told[p.Audience+" "+p.Status]++
+			eventually(t, "ServiceDown is told to both", func() bool {
+				s.mu.Lock()
+				defer s.mu.Unlock()
+				clear(told)
+				for _, p := range s.pages["engine"] {
+					if p.Labels["alertname"] == "ServiceDown" {
+						told[p.Audience+" "+p.Status]++
+					}
 				}
-			}
+				return len(told) > 1
+			})
 			if len(told) != 2 || told["ops firing"] != 1 || told["subscribers firing"] != 1 {
 				t.Errorf("ServiceDown was told %v, want once to ops and once to subscribers", told)
 			}
