@@ -210,6 +210,7 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	a.metrics.expect(lanes)
 	a.dispatcher, err = dispatch.New(dispatch.Config{
 		Outbox: a.store, Lanes: lanes, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})

@@ -298,7 +298,7 @@ func TestMetricsAreExactlyThoseOfTheTreaty(t *testing.T) {
 	for _, m := range rules.NotifierMetrics() {
 		treaty[m.Name] = m
 	}
-	families := b.gather(rules.Notices.Name) // counted just after the far side accepted
+	families := b.gather(rules.NoticeDelay.Name) // counted just after the far side accepted
 	for _, family := range families {
 		m, known := treaty[family.GetName()]
 		if !known {
@@ -324,6 +324,24 @@ func TestMetricsAreExactlyThoseOfTheTreaty(t *testing.T) {
 	delete(treaty, rules.HeartbeatLast.Name)    // absent where none is configured
 	for name := range treaty {
 		t.Errorf("%s is in the treaty and not exported", name)
+	}
+}
+
+func TestANoticeThatIsGivenUpFirstOfAllIsSeenToBeCounted(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	series := map[string]bool{}
+	for _, family := range b.gather(rules.Notices.Name) {
+		for _, s := range family.GetMetric() {
+			var values []string
+			for _, label := range s.GetLabel() {
+				values = append(values, label.GetValue())
+			}
+			series[strings.Join(values, " ")] = s.GetCounter().GetValue() == 0
+		}
+	}
+	if !series["ops telegram given_up"] || !series["subscribers email given_up"] {
+		t.Errorf("before any notice there are %v", series)
 	}
 }
 

@@ -47,6 +47,18 @@ func newMetrics(registerer prometheus.Registerer, version string) *metrics {
 	return m
 }
 
+// expect has the series of the lanes be there before anything happens on them:
+// what a counter begins with, Prometheus can't see it grow to.
+func (m *metrics) expect(lanes []dispatch.Lane) {
+	for _, lane := range lanes {
+		for _, audience := range []rules.Audience{rules.Ops, rules.Management, rules.Subscribers} {
+			for _, result := range dispatch.Results {
+				m.notices.WithLabelValues(lane.Channel.Name(), string(audience), string(result))
+			}
+		}
+	}
+}
+
 // Noticed counts a try; the delay runs from the alert's start and counts only
 // what the far side accepted.
 func (m *metrics) Noticed(channel string, audience rules.Audience, result dispatch.Result, delay time.Duration) {

@@ -55,6 +55,9 @@ const (
 	GivenUp  Result = "given_up"
 )
 
+// Results lists every result.
+var Results = []Result{Accepted, Retried, GivenUp}
+
 // Limits of the outbox.
 const (
 	chunk        = 1000 // deliveries made in one transaction
