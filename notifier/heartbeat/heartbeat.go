@@ -27,11 +27,11 @@ type Signs struct {
 	Evaluated time.Time
 	// Fresh is how old that may be.
 	Fresh time.Duration
-	// Untold is since when a notice to people on call waits that has reached
-	// nobody yet, zero if there is none. One address that takes nothing is no
-	// such notice as long as others got it.
+	// Untold is since when there is a notice to people on call that has reached
+	// nobody, on its way or given up, zero if there is none. One address that
+	// takes nothing is no such notice as long as others got it.
 	Untold time.Time
-	// Patience is how long it may wait.
+	// Patience is how long that may last.
 	Patience time.Duration
 }
 
@@ -43,7 +43,7 @@ func Well(now time.Time, s Signs) error {
 	case now.Sub(s.Evaluated) >= s.Fresh:
 		return errors.New("the Watchdog no longer comes: Prometheus or Alertmanager stands still")
 	case !s.Untold.IsZero() && now.Sub(s.Untold) > s.Patience:
-		return fmt.Errorf("a notice to people on call has waited for more than %s and reached nobody", s.Patience)
+		return fmt.Errorf("a notice to people on call has reached nobody for more than %s", s.Patience)
 	}
 	return nil
 }

@@ -199,15 +199,19 @@ func (s *Store) Outbox(ctx context.Context) (Outbox, error) {
 	return o, wrap("outbox", rows.Err())
 }
 
-// Untold is when the oldest notice to people on call was decided that is still
-// on its way and has reached none of them, zero if there is none. Those of
-// before a moment don't count: they are given up, or wait for a channel that is
-// no longer configured.
+// Untold is when the oldest notice to people on call was decided that has
+// reached none of them, zero if there is none: it is still on its way, or was
+// given up by every address and nothing has got through to that audience since.
+// Those of before a moment don't count: they wait for a channel that is no
+// longer configured. Nor do addresses that the configuration no longer names.
 func (s *Store) Untold(ctx context.Context, before time.Time) (time.Time, error) {
 	var at sql.NullInt64
 	err := s.read.QueryRowContext(ctx, `SELECT min(at) FROM notices n WHERE lane = 0 AND at >= ?
-		AND (expanded = 0 OR id IN (SELECT notice_id FROM deliveries WHERE state = 'queued'))
-		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice_id = n.id AND d.state = 'sent')`, millis(before)).Scan(&at)
+		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice_id = n.id AND d.state = 'sent')
+		AND (expanded = 0 OR id IN (SELECT notice_id FROM deliveries WHERE state = 'queued')
+			OR EXISTS (SELECT 1 FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.notice_id = n.id AND d.state = 'dead' AND r.active = 1)
+			AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN notices later ON later.id = d.notice_id
+				WHERE later.id > n.id AND later.audience = n.audience AND d.state = 'sent'))`, millis(before)).Scan(&at)
 	return fromMillis(at.Int64), wrap("untold", err)
 }
 

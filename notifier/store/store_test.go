@@ -354,45 +354,6 @@ func TestDamagedDatabaseIsAClearErrorAndIsLeftAsItWas(t *testing.T) {
 	}
 }
 
-func TestUntoldIsWhatReachedNobodyAndIsStillOnItsWay(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir())
-	if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
-		t.Fatal(err)
-	}
-	untold := func(what string, want time.Time) {
-		t.Helper()
-		if at, err := s.Untold(t.Context(), now.Add(-time.Hour)); err != nil || !at.Equal(want) {
-			t.Errorf("%s: untold since %s (%v), want %s", what, at, err, want)
-		}
-	}
-	none := time.Time{}
-	untold("nothing was decided", none)
-	for id, at := range map[string]time.Time{"old": now.Add(-2 * time.Hour), "i1": now} {
-		i := incident(id)
-		n := notice(i, rules.Ops, notifier.EventDown)
-		n.At = at
-		save(t, s, i, n)
-	}
-	public := incident("i2")
-	early := notice(public, rules.Subscribers, notifier.EventDown)
-	early.At = now.Add(-time.Minute)
-	save(t, s, public, early)
-	untold("before it is expanded; not of the public, nor of long ago", now)
-	expand(t, s)
-	list := claim(t, s, "telegram", now)
-	var mine []notifier.Delivery
-	for _, d := range list {
-		if d.Notice.Incident == "i1" {
-			mine = append(mine, d)
-		}
-	}
-	finish(t, s, notifier.Outcome{Delivery: mine[0].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour), Problem: "busy"})
-	untold("the first try failed", now)
-	finish(t, s, notifier.Outcome{Delivery: mine[1].ID, State: notifier.Sent, At: now})
-	untold("the other recipient got it", none)
-}
-
 func TestIncidentIsFoundByItsIDWithAllThatPeopleDidToIt(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
