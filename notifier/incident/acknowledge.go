@@ -71,10 +71,16 @@ func (m *Machine) holds(i notifier.Incident, alert notifier.Alert) bool {
 // nameOf checks how somebody calls themselves: it will be read in notices.
 func nameOf(by string) (string, error) {
 	by = strings.TrimSpace(by)
-	if utf8.RuneCountInString(by) > longestName || !utf8.ValidString(by) || strings.ContainsFunc(by, unicode.IsControl) {
+	if utf8.RuneCountInString(by) > longestName || !utf8.ValidString(by) || strings.ContainsFunc(by, misleads) {
 		return "", &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("the name of who acknowledges is at most %d characters in one line", longestName)}
 	}
 	return by, nil
+}
+
+// misleads reports whether a character moves what stands around it: to another
+// line, or to another order of reading.
+func misleads(r rune) bool {
+	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 func conflict(format string, args ...any) error {

@@ -68,7 +68,7 @@ func TestWhatIsOverCanNotBeTakenInHand(t *testing.T) {
 	if _, err := w.machine.Withdraw(t0, *w.latest, "x"); code(err) != notifier.Conflict {
 		t.Errorf("withdrawing what nobody acknowledged: %v", err)
 	}
-	for _, name := range []string{"two\nlines", strings.Repeat("王", 41), "\xff"} {
+	for _, name := range []string{"two\nlines", "two\u2028lines", "read \u202ebackwards", strings.Repeat("王", 41), "\xff"} {
 		if r, err := w.machine.Acknowledge(t0, *w.latest, name); code(err) != notifier.Invalid || r.Changed {
 			t.Errorf("the name %q: %v", name, err)
 		}
