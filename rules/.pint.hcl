@@ -34,12 +34,6 @@ rule {
 }
 
 rule {
-  match { name = "NotifierFailing" }
-  # No notice fails in the demo, and a result that never was has no series.
-  disable = ["promql/series"]
-}
-
-rule {
   match { name = "RulesFailing" }
   # The label rule_group is Prometheus's own: file and group in one.
   disable = ["promql/regexp"]
