@@ -164,6 +164,7 @@ type ActiveAlert struct {
 	Name        string
 	Tier        rules.Audience
 	Severity    rules.Severity
+	Public      bool       // of the kinds that buyers feel
 	Summary     rules.Text // as the alert says it: for ops, never for the public
 	StartsAt    time.Time
 	Since       time.Time

@@ -239,7 +239,7 @@ func activeOf(alert notifier.Alert) notifier.ActiveAlert {
 	return notifier.ActiveAlert{
 		Fingerprint: alert.Fingerprint, Name: alert.Name(), Tier: rules.Audience(alert.Labels[rules.LabelTier]),
 		Severity: rules.Severity(alert.Labels[rules.LabelSeverity]), Summary: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
-		StartsAt: alert.StartsAt, Since: alert.Since(),
+		Public: alert.Labels[rules.LabelPublic] == "true", StartsAt: alert.StartsAt, Since: alert.Since(),
 	}
 }
 

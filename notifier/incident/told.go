@@ -47,13 +47,21 @@ func (m *Machine) hearOps(r *Result, now time.Time, alert notifier.Alert, at int
 	case !told:
 		a.Heard = true
 		m.tell(r, now, rules.Ops, m.facts(*i, alert))
-	case a.Tier == rules.Management || slices.ContainsFunc(i.Alerts, func(known notifier.ActiveAlert) bool { return known.Heard && outweighs(known, *a) }):
+	case slices.ContainsFunc(i.Alerts, func(known notifier.ActiveAlert) bool { return known.Heard && outweighs(known, *a) || leads(known, *a) }):
 		a.Heard = true
 	default:
 		a.Waiting = now
 		m.more(r, now)
 	}
 	r.Changed = true
+}
+
+// leads reports whether b may be the later tier of the very trouble a, of which
+// ops know or are about to hear: trouble that buyers feel is never the later
+// tier of trouble that they don't. Both tiers can come at once, the later first,
+// from a Prometheus that was away.
+func leads(a, b notifier.ActiveAlert) bool {
+	return b.Tier == rules.Management && (a.Heard || !a.Waiting.IsZero()) && a.Public == b.Public
 }
 
 // outweighs reports whether who knows of a needs to hear nothing of b: it is

@@ -96,6 +96,26 @@ func TestTiersOfOneOutageAreOneWordToOpsInWhicheverOrderTheyCome(t *testing.T) {
 	expect(t, w, "ops:down")
 }
 
+func TestOutageThatJoinsOtherTroubleByItsLaterTierFirstIsStillToldToOps(t *testing.T) {
+	t.Parallel()
+	flapping := alarm("ServiceFlapping", rules.SeverityWarning, t0)
+	delete(flapping.Labels, rules.LabelPublic)
+	for name, tiers := range map[string][]rules.Audience{
+		"the tier of ops first": {rules.Ops, rules.Management}, "the tier of management first": {rules.Management, rules.Ops},
+	} {
+		w := newWorld()
+		w.alert(t0, flapping)
+		for _, tier := range tiers { // both at once: Prometheus was away for half an hour
+			at := t0.Add(40 * time.Minute)
+			w.alert(at, down(rules.Ops, tier, at))
+			w.tick(at.Add(5 * time.Minute))
+		}
+		if got := w.told(); !slices.Equal(got, []string{"ops:down", "ops:updated"}) {
+			t.Errorf("%s: told %v, want the outage once", name, got)
+		}
+	}
+}
+
 func TestInfoIsShownAndToldToNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
