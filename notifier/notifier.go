@@ -225,6 +225,7 @@ type Facts struct {
 	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
 
 	News         []rules.Text    `json:"news,omitempty"`        // updated only: what joined, for ops
+	NewsSince    time.Time       `json:"news_since,omitzero"`   // when the first of News began
 	Acknowledged Acknowledgement `json:"acknowledged,omitzero"` // never told to the public
 }
 

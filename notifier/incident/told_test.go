@@ -43,8 +43,10 @@ func TestOpsHearWhatJoinsAnIncidentGatheredAndAtMostOncePerPause(t *testing.T) {
 	}
 	for n := range 5 { // one more a minute
 		at := t0.Add(time.Duration(2+n) * time.Minute)
-		w.alert(at, alarm(fmt.Sprint("D", n), rules.SeverityWarning, at))
-		w.alert(at, alarm(fmt.Sprint("D", n), rules.SeverityWarning, at)) // redelivered
+		d := alarm(fmt.Sprint("D", n), rules.SeverityWarning, at)
+		d.Annotations[rules.AnnotationSince] = fmt.Sprint(at.Unix())
+		w.alert(at, d)
+		w.alert(at, d) // redelivered
 		w.tick(at)
 	}
 	w.watchdog = judging(t0.Add(7 * time.Minute))
@@ -56,6 +58,9 @@ func TestOpsHearWhatJoinsAnIncidentGatheredAndAtMostOncePerPause(t *testing.T) {
 	expect(t, w, "ops:down", "ops:updated", "ops:updated")
 	if got := w.news(); !slices.Equal(got, []string{"D1 happens", "D2 happens", "D3 happens", "D4 happens"}) {
 		t.Errorf("the second update lists %q, want those that still fire", got)
+	}
+	if got, want := w.notices[2].Facts.NewsSince, t0.Add(3*time.Minute); !got.Equal(want) {
+		t.Errorf("the first of the news began at %s, want %s", got, want)
 	}
 }
 

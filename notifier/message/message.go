@@ -151,6 +151,9 @@ func (w *Writer) facts(d notifier.Delivery) facts {
 	if n.Acknowledged.Given() {
 		f.Acknowledged = words.acknowledged(n.Acknowledged.By, w.clock(n.Acknowledged.At, d.Notice.At, language))
 	}
+	if d.Recipient.Channel == SMS && !n.NewsSince.IsZero() { // it has room for the first of them alone
+		f.Since, f.Lasted = w.clock(n.NewsSince, d.Notice.At, language), Duration(d.Notice.At.Sub(n.NewsSince), language)
+	}
 	for _, joined := range n.News {
 		f.News = append(f.News, joined.In(language))
 	}

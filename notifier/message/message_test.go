@@ -47,6 +47,7 @@ func delivery(channel string, language notifier.Language, audience rules.Audienc
 	case notifier.EventUpdated:
 		facts.Description, facts.RunbookURL = rules.Text{}, ""
 		facts.News = []rules.Text{{ZH: "<b>商品 A 卖完了", EN: "<b>Product A is out of stock"}, {ZH: "商品 B 卖完了", EN: "Product B is out of stock"}}
+		facts.NewsSince = since.Add(4 * time.Minute)
 	case notifier.EventProlonged:
 		at = since.Add(30*time.Minute + 2*time.Second)
 		facts.Acknowledged = notifier.Acknowledgement{By: "小王 <ops>", At: since.Add(7 * time.Minute)}
