@@ -129,6 +129,29 @@ func TestWithdrawnAfterTheProlongedTroubleEndedTellsManagementNothing(t *testing
 	expect(t, w, "ops:down")
 }
 
+func TestNothingIsHeldBackForManagementThatKnows(t *testing.T) {
+	t.Parallel()
+	w := worldOf(true)
+	thirty := t0.Add(30 * time.Minute)
+	w.alert(thirty, down(rules.Management, rules.Management, thirty))
+	w.act(t, w.machine.Acknowledge, t0.Add(40*time.Minute), "小王")
+	w.alert(t0.Add(4*time.Hour), down(rules.Management, rules.Management, thirty)) // repeated
+	if w.latest.Held != nil {
+		t.Error("what management was told is held back")
+	}
+	w = worldOf(true)
+	w.alert(t0, down(rules.Ops, rules.Ops, t0))
+	w.act(t, w.machine.Acknowledge, t0.Add(2*time.Minute), "小王")
+	w.alert(thirty, down(rules.Management, rules.Management, thirty))
+	later := down(rules.Management, rules.Management, t0.Add(50*time.Minute))
+	later.Fingerprint, later.Annotations[rules.AnnotationSince] = "later", "1795316580" // 03:03
+	w.alert(t0.Add(50*time.Minute), later)
+	expect(t, w, "ops:down", "management:prolonged")
+	if w.latest.Held != nil {
+		t.Error("what management then heard is still held back")
+	}
+}
+
 func TestHeldManagementHearsOfTroubleThatBeganAfterItWasTakenInHand(t *testing.T) {
 	t.Parallel()
 	w := worldOf(true)

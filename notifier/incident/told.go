@@ -25,9 +25,13 @@ func (m *Machine) hear(r *Result, now time.Time, alert notifier.Alert, at int) {
 		m.hearOps(r, now, alert, at)
 	case rules.Management:
 		facts := m.facts(*i, alert)
-		if !m.holds(*i, alert) {
+		_, told := i.Told[rules.Management]
+		switch {
+		case told: // and hears no more before the end
+		case !m.holds(*i, alert):
 			m.tell(r, now, rules.Management, facts)
-		} else if i.Held == nil {
+			i.Held = nil
+		case i.Held == nil:
 			i.Held, r.Changed = &facts, true
 		}
 	}
@@ -99,6 +103,7 @@ func (m *Machine) more(r *Result, now time.Time) {
 		return
 	}
 	facts := m.facts(*i, notifier.Alert{StartsAt: now}) // what was held back on purpose isn't late
+	facts.NewsSince = i.Alerts[waiting[0]].Since
 	for _, at := range waiting {
 		a := &i.Alerts[at]
 		a.Heard, a.Waiting = true, time.Time{}
