@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"shopwatch/notifier/heartbeat"
+	"shopwatch/rules"
 )
 
 // tooOld is the age at which the outbox gives a notice up.
@@ -27,7 +28,7 @@ func (a *App) newHeart() (*heartbeat.Heart, error) {
 func (a *App) signs(ctx context.Context) (heartbeat.Signs, error) {
 	untold, err := a.store.Untold(ctx, a.cfg.Now().Add(-tooOld))
 	return heartbeat.Signs{
-		Evaluated: a.lastWatchdog().Evaluated, Fresh: a.clocks.fresh,
+		Evaluated: a.lastWatchdog().Evaluated, Fresh: a.clocks.fresh, OnCall: len(a.cfg.Notifier.Audiences[rules.Ops]),
 		Untold: untold, Patience: a.cfg.Notifier.Escalation.Ops,
 	}, err
 }

@@ -27,6 +27,8 @@ type Signs struct {
 	Evaluated time.Time
 	// Fresh is how old that may be.
 	Fresh time.Duration
+	// OnCall is how many addresses ops are told at.
+	OnCall int
 	// Untold is since when there is a notice to people on call that has reached
 	// nobody, on its way or given up, zero if there is none. One address that
 	// takes nothing is no such notice as long as others got it.
@@ -42,6 +44,8 @@ func Well(now time.Time, s Signs) error {
 		return errors.New("no Watchdog has come yet: Prometheus and Alertmanager don't reach the notifier")
 	case now.Sub(s.Evaluated) >= s.Fresh:
 		return errors.New("the Watchdog no longer comes: Prometheus or Alertmanager stands still")
+	case s.OnCall == 0:
+		return errors.New("nobody is on call: name somebody in notifier.audiences.ops")
 	case !s.Untold.IsZero() && now.Sub(s.Untold) > s.Patience:
 		return fmt.Errorf("a notice to people on call has reached nobody for more than %s", s.Patience)
 	}

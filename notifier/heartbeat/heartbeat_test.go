@@ -19,7 +19,7 @@ import (
 var now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
 func well() heartbeat.Signs {
-	return heartbeat.Signs{Evaluated: now.Add(-time.Minute), Fresh: 150 * time.Second, Patience: 5 * time.Minute}
+	return heartbeat.Signs{Evaluated: now.Add(-time.Minute), Fresh: 150 * time.Second, OnCall: 1, Patience: 5 * time.Minute}
 }
 
 func TestHeartbeatIsDueOnlyWhileTheAlarmsWork(t *testing.T) {
@@ -33,6 +33,7 @@ func TestHeartbeatIsDueOnlyWhileTheAlarmsWork(t *testing.T) {
 		{"no Watchdog ever came", func(s *heartbeat.Signs) { s.Evaluated = time.Time{} }, "no Watchdog has come yet"},
 		{"the Watchdog is just fresh", func(s *heartbeat.Signs) { s.Evaluated = now.Add(time.Second - s.Fresh) }, ""},
 		{"the Watchdog is silent", func(s *heartbeat.Signs) { s.Evaluated = now.Add(-s.Fresh) }, "no longer comes"},
+		{"nobody would be told", func(s *heartbeat.Signs) { s.OnCall = 0 }, "audiences.ops"},
 		{"a notice is on its way", func(s *heartbeat.Signs) { s.Untold = now.Add(-5 * time.Minute) }, ""},
 		{"a notice has reached nobody for too long", func(s *heartbeat.Signs) { s.Untold = now.Add(-5*time.Minute - time.Second) }, "reached nobody"},
 	} {
