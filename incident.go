@@ -31,13 +31,13 @@ func (i *incidentFlags) commands(ctx context.Context, f *flags, app *kingpin.App
 	all := app.Command("incident", "Incidents that run, asked of the notifier that runs.")
 	list := command(all.Command("list", "What runs, and who has it in hand."), func() error { return i.list(ctx, *f, stdout, stderr) })
 	list.Flag("format", "table or json.").Default("table").EnumVar(&i.format, console.Formats...)
-	deed := func(verb, help string, deed notifier.Deed, done string) {
-		cmd := command(all.Command(verb, help), func() error { return i.do(ctx, *f, deed, done, stdout) })
+	deed := func(verb, help string, deed notifier.Deed) {
+		cmd := command(all.Command(verb, help), func() error { return i.do(ctx, *f, deed, stdout) })
 		cmd.Arg("id", "The incident's id, as in the list.").Required().StringVar(&i.id)
 		cmd.Flag("by", "Who you are, as management will read it.").Default(cmp.Or(os.Getenv("USER"), os.Getenv("USERNAME"))).StringVar(&i.by)
 	}
-	deed("ack", "Say that you have an incident in hand.", notifier.DeedAcknowledge, "in hand")
-	deed("unack", "Say that you no longer have it in hand.", notifier.DeedWithdraw, "in nobody's hand")
+	deed("ack", "Say that you have an incident in hand.", notifier.DeedAcknowledge)
+	deed("unack", "Say that you no longer have it in hand.", notifier.DeedWithdraw)
 }
 
 // list prints the incidents that run.
@@ -57,7 +57,7 @@ func (i *incidentFlags) list(ctx context.Context, f flags, stdout, stderr io.Wri
 }
 
 // do does a deed to an incident.
-func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, done string, stdout io.Writer) error {
+func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, stdout io.Writer) error {
 	var r console.Running
 	err := f.askNotifier(ctx, func(ctx context.Context, c console.Client) (err error) {
 		r, err = c.Do(ctx, deed, i.id, i.by)
@@ -66,11 +66,7 @@ func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, don
 	if err != nil {
 		return fmt.Errorf("incident: %w", err)
 	}
-	if r.Acknowledged != nil { // perhaps by somebody who was first
-		done += fmt.Sprintf(" of %s since %s", cmp.Or(r.Acknowledged.By, "the people on call"), r.Acknowledged.At.Local().Format(time.DateTime))
-	}
-	fmt.Fprintf(stdout, "incident %s (%s): %s\n", r.ID, r.Title.EN, done)
-	return nil
+	return console.WriteHand(stdout, r, time.Local)
 }
 
 // askNotifier asks the notifier that runs with the same data directory: at the

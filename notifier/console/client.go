@@ -38,6 +38,9 @@ func (c Client) Incidents(ctx context.Context) ([]Running, error) {
 // Do does a deed to an incident and gives it as it then is. By is who does it;
 // it may be empty.
 func (c Client) Do(ctx context.Context, deed notifier.Deed, id, by string) (r Running, err error) {
+	if strings.Trim(id, ".") == "" { // a path that leads elsewhere
+		return r, fmt.Errorf("there is no incident %q: `shopwatch incident list` shows those that run", id)
+	}
 	body, err := json.Marshal(who{by})
 	if err != nil {
 		return r, err

@@ -177,6 +177,34 @@ func TestClientSaysWhatToDo(t *testing.T) {
 	}
 }
 
+func TestIDThatIsNoneIsNotTakenForAMissingNotifier(t *testing.T) {
+	t.Parallel()
+	c := newBench(t).client("the-token")
+	for _, id := range []string{"", ".", ".."} {
+		if _, err := c.Do(t.Context(), notifier.DeedAcknowledge, id, ""); err == nil || errors.Is(err, console.ErrNoNotifier) || !strings.Contains(err.Error(), "there is no incident") {
+			t.Errorf("the id %q: %v", id, err)
+		}
+	}
+}
+
+func TestAStrangersTitleMovesNoCursor(t *testing.T) {
+	t.Parallel()
+	for by, want := range map[string]string{
+		"小王": "incident i1 (?[2Jgone): in hand of 小王 since 2026-11-22 03:00:00\n",
+		"":   "incident i1 (?[2Jgone): in hand of the people on call since 2026-11-22 03:00:00\n",
+	} {
+		var out strings.Builder
+		r := console.Running{ID: "i1", Title: rules.Text{EN: "\x1b[2Jgone"}, Acknowledged: &notifier.Acknowledgement{By: by, At: now}}
+		if err := console.WriteHand(&out, r, time.UTC); err != nil || out.String() != want {
+			t.Errorf("got %q (%v), want %q", out.String(), err, want)
+		}
+	}
+	var out strings.Builder
+	if err := console.WriteHand(&out, console.Running{ID: "i1"}, time.UTC); err != nil || out.String() != "incident i1 (): in nobody's hand\n" {
+		t.Errorf("withdrawn: %q (%v)", out.String(), err)
+	}
+}
+
 func TestIncidentsArePrintedForPeopleAndPrograms(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)

@@ -38,6 +38,16 @@ func Write(w io.Writer, format string, incidents []Running, zone *time.Location)
 	return table.Flush()
 }
 
+// WriteHand writes in whose hand an incident is: perhaps of somebody who was first.
+func WriteHand(w io.Writer, r Running, zone *time.Location) error {
+	hand := "in nobody's hand"
+	if a := r.Acknowledged; a != nil {
+		hand = fmt.Sprintf("in hand of %s since %s", cmp.Or(a.By, "the people on call"), a.At.In(zone).Format(time.DateTime))
+	}
+	_, err := fmt.Fprintf(w, "incident %s (%s): %s\n", r.ID, printable(r.Title.EN), printable(hand))
+	return err
+}
+
 // printable keeps a stranger's label from moving the cursor.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
