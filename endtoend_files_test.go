@@ -112,6 +112,25 @@ func TestEachFormIsPrintedAsItsOptionsSay(t *testing.T) {
 	}
 }
 
+func TestFilesTakeTheTiersThatNoFlagGivesFromTheConfigurationFile(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "shopwatch.yml")
+	// Mistakes elsewhere, such as a secret that this machine hasn't, are no matter here.
+	if err := os.WriteFile(file, []byte("escalation: {ops: 10m, management: 1h}\nexporter:\n  shops: ${NOT_HERE}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range []string{"rules", "prometheus", "alertmanager"} {
+		want := printed(t, shopwatch(t, command, "--tier.ops=10m", "--tier.management=1h"))
+		if got := printed(t, shopwatch(t, command, "--config.file="+file)); got != want {
+			t.Errorf("%s: the file's tiers gave\n%s\nwant\n%s", command, got, want)
+		}
+		want = printed(t, shopwatch(t, command, "--tier.ops=7m", "--tier.management=1h", "--tier.pace=0.5"))
+		if got := printed(t, shopwatch(t, command, "--config.file="+file, "--tier.ops=7m", "--tier.pace=0.5")); got != want {
+			t.Errorf("%s: a flag beside the file gave\n%s\nwant\n%s", command, got, want)
+		}
+	}
+}
+
 func TestFormsThatWouldNotWorkAreRefusedInOneLine(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -122,6 +141,7 @@ func TestFormsThatWouldNotWorkAreRefusedInOneLine(t *testing.T) {
 		"a scrape's fragment of one":     {[]string{"prometheus", "--fragment", "--format=servicemonitor"}, "--fragment goes with --format=plain only"},
 		"rules as another kind":          {[]string{"rules", "--format=servicemonitor"}, "enum value must be one of plain,prometheusrule"},
 		"a webhook on a pod's own":       {[]string{"alertmanager", "--format=alertmanagerconfig"}, `webhook url "127.0.0.1:9817": want an address that is reached from inside the cluster`},
+		"no such configuration file":     {[]string{"rules", "--config.file=no.yml"}, "config file: open no.yml: no such file"},
 		"a folder below a file":          {[]string{"rules", "--out=go.mod/rules"}, "--out: mkdir go.mod: not a directory"},
 		"a label that Kubernetes has no": {[]string{"rules", "--format=prometheusrule", "--metadata.label=a b=c"}, `label "a b=c": want NAME=VALUE`},
 	} {

@@ -14,6 +14,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"shopwatch/dashboards"
+	exporterconfig "shopwatch/exporter/config"
 	"shopwatch/rules"
 )
 
@@ -21,6 +22,7 @@ import (
 type rulesFlags struct {
 	ops, management         time.Duration
 	pace                    float64
+	given                   struct{ ops, management, pace bool } // on the command line
 	job                     string
 	runbookURL, grafanaURL  string
 	webhookURL, tokenFile   string
@@ -49,16 +51,48 @@ func (r *rulesFlags) escalation() rules.Escalation {
 	return rules.Escalation{Ops: r.ops, Management: r.management, Pace: r.pace}
 }
 
-func (r *rulesFlags) commands(app *kingpin.Application, command func(*kingpin.CmdClause, func() error) *kingpin.CmdClause, stdout io.Writer) {
+// takeTiers takes the tiers that no flag gives from the configuration file: the
+// notifier says them on its page, which would lie beside rules with others.
+func (r *rulesFlags) takeTiers(f flags) error {
+	if f.configFile == "" {
+		return nil
+	}
+	doc, err := read(f)
+	if err != nil {
+		return err
+	}
+	said, problems := rules.DefaultEscalation(), doc.Problems()
+	doc.Decode(exporterconfig.SectionEscalation, &said, problems)
+	if !r.given.ops {
+		r.ops = said.Ops
+	}
+	if !r.given.management {
+		r.management = said.Management
+	}
+	if !r.given.pace {
+		r.pace = said.Pace
+	}
+	return problems.Err()
+}
+
+func (r *rulesFlags) commands(f *flags, app *kingpin.Application, command func(*kingpin.CmdClause, func() error) *kingpin.CmdClause, stdout io.Writer) {
+	tiered := func(cmd *kingpin.CmdClause, do func() error) *kingpin.CmdClause {
+		return command(cmd, func() error {
+			if err := r.takeTiers(*f); err != nil {
+				return err
+			}
+			return do()
+		})
+	}
 	// The flags fill maps that are there.
 	r.object.Labels, r.exporterLabels, r.notifierLabels = map[string]string{}, map[string]string{}, map[string]string{}
-	r.forRules(command(app.Command("rules", "Print the rules for a Prometheus of your own."), func() error {
+	r.forRules(tiered(app.Command("rules", "Print the rules for a Prometheus of your own."), func() error {
 		return r.printRules(stdout)
 	}))
-	r.forPrometheus(command(app.Command("prometheus", "Print a prometheus.yml that scrapes the exporter and loads the rule file."), func() error {
+	r.forPrometheus(tiered(app.Command("prometheus", "Print a prometheus.yml that scrapes the exporter and loads the rule file."), func() error {
 		return show(stdout)(r.prometheus())
 	}))
-	r.forAlertmanager(command(app.Command("alertmanager", "Print an alertmanager.yml that tells the notifier."), func() error {
+	r.forAlertmanager(tiered(app.Command("alertmanager", "Print an alertmanager.yml that tells the notifier."), func() error {
 		return show(stdout)(r.alertmanagerFile())
 	}))
 	cmd := command(app.Command("dashboards", "Print the Grafana board, or write it with its provisioning."), func() error {
@@ -107,9 +141,12 @@ func (r *rulesFlags) forAlertmanager(cmd *kingpin.CmdClause) {
 }
 
 func (r *rulesFlags) offerTiers(cmd *kingpin.CmdClause) {
-	cmd.Flag("tier.ops", "Age of an outage at which operations are told.").Default("5m").DurationVar(&r.ops)
-	cmd.Flag("tier.management", "Age of an outage at which management is told.").Default("30m").DurationVar(&r.management)
-	cmd.Flag("tier.pace", "Multiplies every other duration; below 1 for drills.").Default("1").Float64Var(&r.pace)
+	cmd.Flag("tier.ops", "Age of an outage at which operations are told; without it, as --config.file says.").
+		IsSetByUser(&r.given.ops).Default("5m").DurationVar(&r.ops)
+	cmd.Flag("tier.management", "Age of an outage at which management is told; without it, as --config.file says.").
+		IsSetByUser(&r.given.management).Default("30m").DurationVar(&r.management)
+	cmd.Flag("tier.pace", "Multiplies every other duration; below 1 for drills; without it, as --config.file says.").
+		IsSetByUser(&r.given.pace).Default("1").Float64Var(&r.pace)
 }
 
 func (r *rulesFlags) offerJob(cmd *kingpin.CmdClause) {
