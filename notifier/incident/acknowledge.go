@@ -52,7 +52,8 @@ func (m *Machine) Withdraw(now time.Time, open notifier.Incident, by string) (Re
 	i := &r.Incident
 	i.Acknowledged = notifier.Acknowledgement{}
 	i.Acts = append(i.Acts, notifier.Act{At: now, By: by, Deed: notifier.DeedWithdraw})
-	running := slices.ContainsFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Tier == rules.Management && a.Ended.IsZero() })
+	// Where all has ended and the incident is open, Prometheus is away: that it is over is doubtful.
+	running := over(i.Alerts) || slices.ContainsFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Tier == rules.Management && a.Ended.IsZero() })
 	if held := i.Held; held != nil && running {
 		facts := m.facts(*i, notifier.Alert{StartsAt: now}) // held back on purpose, so it isn't late
 		facts.Description, facts.RunbookURL = held.Description, held.RunbookURL

@@ -152,6 +152,19 @@ func TestNothingIsHeldBackForManagementThatKnows(t *testing.T) {
 	}
 }
 
+func TestHeldManagementHearsOnceItIsWithdrawnThoughADeadPrometheusEndedIt(t *testing.T) {
+	t.Parallel()
+	w := worldOf(true)
+	w.alert(t0, down(rules.Ops, rules.Ops, t0))
+	w.act(t, w.machine.Acknowledge, t0.Add(2*time.Minute), "小王")
+	thirty, dead := t0.Add(30*time.Minute), t0.Add(36*time.Minute)
+	w.alert(thirty, down(rules.Management, rules.Management, thirty))
+	w.alert(dead, ended(down(rules.Ops, rules.Ops, t0), dead)) // the last Watchdog is half an hour old
+	w.alert(dead, ended(down(rules.Management, rules.Management, thirty), dead))
+	w.act(t, w.machine.Withdraw, t0.Add(40*time.Minute), "小王")
+	expect(t, w, "ops:down", "management:prolonged")
+}
+
 func TestHeldManagementHearsOfTroubleThatBeganAfterItWasTakenInHand(t *testing.T) {
 	t.Parallel()
 	w := worldOf(true)
