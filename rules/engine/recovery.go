@@ -28,12 +28,20 @@ func recoverParts(dir string, logger *slog.Logger) (err error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	// A Prometheus of its own may be at work here.
-	lock, _, err := fileutil.Flock(filepath.Join(dir, "lock"))
+	// A Prometheus of its own may be at work here. One that ended well has left no
+	// file: ours must not make the database warn that it didn't.
+	path := filepath.Join(dir, "lock")
+	_, left := os.Stat(path)
+	lock, _, err := fileutil.Flock(path)
 	if err != nil {
 		return fmt.Errorf("lock: %w", err)
 	}
-	defer func() { err = errors.Join(err, lock.Release()) }()
+	defer func() {
+		err = errors.Join(err, lock.Release())
+		if errors.Is(left, fs.ErrNotExist) {
+			err = errors.Join(err, os.Remove(path))
+		}
+	}()
 	if err := checkCheckpoint(filepath.Join(dir, "wal")); err != nil {
 		return err
 	}

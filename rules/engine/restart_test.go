@@ -295,6 +295,24 @@ func TestADatabaseThatIsOnlyLockedStaysWhereItIs(t *testing.T) {
 	}
 }
 
+func TestAStartAfterACleanStopWarnsOfNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	dir := t.TempDir()
+	for range 2 {
+		e, err := engine.New(w.config(dir))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if log := w.log.String(); strings.Contains(log, "level=WARN") || strings.Contains(log, "level=ERROR") {
+		t.Errorf("logged %q, want no warning", log)
+	}
+}
+
 func put(t testing.TB, path, content string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
