@@ -178,6 +178,10 @@ func (h *Heart) send(ctx context.Context) error {
 	}
 }
 
+// leastSecret is how long a part of the address is that may be its password; a
+// shorter one is a word like "ping".
+const leastSecret = 6
+
 // hidden is an error of the client without the address: http repeats it in
 // front, and the far side could inside.
 func (h *Heart) hidden(err error, address *url.URL) error {
@@ -188,7 +192,16 @@ func (h *Heart) hidden(err error, address *url.URL) error {
 		return fmt.Errorf("%s gave no answer within %s", address.Host, h.cfg.Timeout)
 	}
 	text := err.Error()
-	for _, secret := range []string{address.RequestURI(), address.Path, address.RawQuery} {
+	if strings.Contains(text, "invalid proxy address") { // and shows it, login and all
+		return fmt.Errorf("%s can't be reached: the address of the proxy in HTTP_PROXY or HTTPS_PROXY is none", address.Host)
+	}
+	secrets := []string{address.RequestURI(), address.Path, address.RawQuery}
+	for _, part := range strings.FieldsFunc(address.RequestURI(), func(r rune) bool { return strings.ContainsRune("/?&=", r) }) {
+		if len(part) >= leastSecret {
+			secrets = append(secrets, part)
+		}
+	}
+	for _, secret := range secrets {
 		if len(secret) > 1 {
 			text = strings.ReplaceAll(text, secret, "…")
 		}

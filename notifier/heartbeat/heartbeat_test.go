@@ -182,6 +182,38 @@ func TestAddressIsShownNowhereWhateverGoesWrong(t *testing.T) {
 	}
 }
 
+func TestHeartbeatsLogShowsNoPartOfTheAddressNorTheProxysPassword(t *testing.T) {
+	t.Parallel()
+	log := func(get func(*http.Request) (*http.Response, error)) string {
+		b := newBench(t, http.MethodGet)
+		heart, err := heartbeat.New(heartbeat.Config{
+			URL: func() (string, error) { return "https://hc.example/ping/s3cret-part?token=s3cret-query", nil }, Method: http.MethodGet,
+			Interval: time.Minute, Timeout: time.Second, Client: &http.Client{Transport: transport(get)},
+			Signs: func(context.Context) (heartbeat.Signs, error) { return well(), nil },
+			Sent:  func(time.Time) {}, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		heart.Beat(t.Context())
+		return b.log.String()
+	}
+	for said, want := range map[string]string{
+		"malformed HTTP response \"s3cret-part, s3cret-query\"":                                                 "malformed HTTP response",
+		"invalid proxy address \"http://me:s3cret%zz@proxy\": parse \"http://me:s3cret%zz@proxy\": invalid URL": "HTTPS_PROXY",
+	} {
+		text := log(func(*http.Request) (*http.Response, error) { return nil, errors.New(said) })
+		if strings.Contains(text, "s3cret") || !strings.Contains(text, want) {
+			t.Errorf("the log says %s", text)
+		}
+	}
+}
+
+// transport is a way to the far side.
+type transport func(*http.Request) (*http.Response, error)
+
+func (t transport) RoundTrip(r *http.Request) (*http.Response, error) { return t(r) }
+
 func TestStopSendsNothingAndIsNoFailure(t *testing.T) {
 	t.Parallel()
 	asked := make(chan struct{}, 10)
