@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -42,6 +43,9 @@ func (s *shop) tell(kind int, firing bool) {
 	for _, audience := range rapid.Permutation(k.receives).Draw(s.t, "receivers") {
 		a := alarm(k.name, k.severity, s.fires[kind])
 		a.Audience, a.Labels[rules.LabelTier] = audience, string(k.tier)
+		if slices.Contains(k.receives, rules.Subscribers) {
+			a.Labels[rules.LabelPublic] = "true"
+		}
 		began := s.fires[kind]
 		if k.tier == rules.Management {
 			began = began.Add(-25 * time.Minute)
@@ -134,7 +138,7 @@ func (s *shop) owed() {
 		s.t.Fatalf("management doesn't hear of what lasts: %v", s.told())
 	}
 	for _, audience := range []rules.Audience{rules.Ops, rules.Subscribers} {
-		for _, outage := range []int{0, 1} {
+		for _, outage := range []int{0, 1, 2} { // what buyers feel
 			if !knows(outage, audience) {
 				s.t.Fatalf("%s don't hear of %s: %v", audience, kinds[outage].name, s.told())
 			}

@@ -24,11 +24,14 @@ func (m *Machine) end(r *Result, now time.Time, watchdog Watchdog, alert notifie
 }
 
 // over reports whether the trouble of these alerts has ended: none as grave as
-// the gravest fires any more. What is lighter often looks back over an hour, and
-// would keep everybody from hearing that the outage itself is over.
+// the gravest fires any more, nor any that buyers feel. What else is lighter often
+// looks back over an hour, and would keep everybody from hearing that the outage
+// itself is over.
 func over(alerts []notifier.ActiveAlert) bool {
 	most := gravest(alerts)
-	return !slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool { return a.Ended.IsZero() && gravity(a.Severity) >= most })
+	return !slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool {
+		return a.Ended.IsZero() && (a.Public || gravity(a.Severity) >= most)
+	})
 }
 
 // split moves what still fires into an incident of its own, which the console

@@ -15,6 +15,9 @@ func alarm(name string, severity rules.Severity, startsAt time.Time) notifier.Al
 	a := down(rules.Ops, rules.Ops, startsAt)
 	a.Fingerprint = name
 	a.Labels[rules.LabelAlert], a.Labels[rules.LabelSeverity] = name, string(severity)
+	if severity != rules.SeverityCritical { // what follows from an outage is not what buyers feel
+		delete(a.Labels, rules.LabelPublic)
+	}
 	a.Annotations[rules.AnnotationSummary], a.Annotations[rules.AnnotationSummaryZH] = name+" happens", name+"发生了"
 	return a
 }
@@ -104,7 +107,6 @@ func TestTiersOfOneOutageAreOneWordToOpsInWhicheverOrderTheyCome(t *testing.T) {
 func TestOutageThatJoinsOtherTroubleByItsLaterTierFirstIsStillToldToOps(t *testing.T) {
 	t.Parallel()
 	flapping := alarm("ServiceFlapping", rules.SeverityWarning, t0)
-	delete(flapping.Labels, rules.LabelPublic)
 	for name, tiers := range map[string][]rules.Audience{
 		"the tier of ops first": {rules.Ops, rules.Management}, "the tier of management first": {rules.Management, rules.Ops},
 	} {
@@ -177,6 +179,25 @@ func TestOutageIsOverThoughLighterTroubleLooksBackOnItForLong(t *testing.T) {
 	w.alert(again.Add(time.Hour), ended(late, again.Add(time.Hour)))
 	w.alert(again.Add(time.Hour), ended(down(rules.Ops, rules.Ops, again), again.Add(time.Hour)))
 	expect(t, w, append(told, "ops:down", "ops:recovered")...)
+}
+
+func TestNothingIsOverWhileBuyersStillFeelItsLighterTier(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	delayed := alarm(rules.AlertOrdersDelayed, rules.SeverityWarning, t0)
+	delayed.Labels[rules.LabelPublic] = "true"
+	stuck := alarm(rules.AlertOrdersStuck, rules.SeverityCritical, t0.Add(25*time.Minute))
+	stuck.Labels[rules.LabelTier] = string(rules.Management)
+	for _, a := range []notifier.Alert{delayed, stuck} {
+		w.alert(a.StartsAt, a)
+	}
+	half, whole := t0.Add(30*time.Minute), t0.Add(40*time.Minute)
+	w.watchdog = judging(half)
+	w.alert(half, ended(stuck, half)) // the oldest order is delivered, younger ones still wait
+	expect(t, w, "ops:down")
+	w.watchdog = judging(whole)
+	w.alert(whole, ended(delayed, whole))
+	expect(t, w, "ops:down", "ops:recovered")
 }
 
 func TestWhatIsLeftOfAnOutageEndsInSilence(t *testing.T) {
