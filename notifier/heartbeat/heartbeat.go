@@ -72,6 +72,7 @@ type Config struct {
 type Heart struct {
 	cfg    Config
 	client *http.Client
+	began  time.Time
 	last   string // what is the matter, as it was logged; empty: nothing
 }
 
@@ -86,7 +87,7 @@ func New(cfg Config) (*Heart, error) {
 	client := *cfg.Client
 	// The address is a password: it goes where its owner said, and nowhere else.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Heart{cfg: cfg, client: &client}, nil
+	return &Heart{cfg: cfg, client: &client, began: cfg.Now()}, nil
 }
 
 // Run beats until ctx ends, and says nothing then: a planned stop that lasts is
@@ -107,7 +108,7 @@ func (h *Heart) Run(ctx context.Context) {
 // Beat sends one heartbeat if all is well. What is the matter is logged once,
 // and once when it is over.
 func (h *Heart) Beat(ctx context.Context) {
-	reason := h.well(ctx)
+	reason, starting := h.well(ctx)
 	var refused error
 	if reason == nil {
 		refused = h.send(ctx)
@@ -124,7 +125,7 @@ func (h *Heart) Beat(ctx context.Context) {
 	default:
 		h.cfg.Sent(h.cfg.Now())
 	}
-	if state == h.last {
+	if state == h.last || starting {
 		return
 	}
 	h.last = state
@@ -138,12 +139,16 @@ func (h *Heart) Beat(ctx context.Context) {
 	}
 }
 
-func (h *Heart) well(ctx context.Context) error {
+// well gives the reason to withhold a heartbeat, and whether it is that nobody
+// can have judged yet, so shortly after the start.
+func (h *Heart) well(ctx context.Context) (reason error, starting bool) {
 	signs, err := h.cfg.Signs(ctx)
 	if err != nil {
-		return err
+		return err, false
 	}
-	return Well(h.cfg.Now(), signs)
+	now := h.cfg.Now()
+	reason = Well(now, signs)
+	return reason, reason != nil && signs.OnCall > 0 && signs.Evaluated.Before(h.began) && now.Sub(h.began) < signs.Fresh
 }
 
 // maxAnswer is how much of an answer is read, so that the connection can be used again.

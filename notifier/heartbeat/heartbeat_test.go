@@ -55,18 +55,19 @@ type bench struct {
 	signs heartbeat.Signs
 	err   error // of the signs
 	url   string
+	clock time.Time
 	sent  int
 	log   bytes.Buffer
 }
 
 func newBench(t *testing.T, method string) *bench {
 	t.Helper()
-	b := &bench{signs: well()}
+	b := &bench{signs: well(), clock: now}
 	var err error
 	b.heart, err = heartbeat.New(heartbeat.Config{
 		URL: func() (string, error) { return b.url, nil }, Method: method, Interval: time.Minute, Timeout: 200 * time.Millisecond,
 		Client: &http.Client{}, Signs: func(context.Context) (heartbeat.Signs, error) { return b.signs, b.err },
-		Sent: func(time.Time) { b.sent++ }, Now: func() time.Time { return now }, Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
+		Sent: func(time.Time) { b.sent++ }, Now: func() time.Time { return b.clock }, Logger: slog.New(slog.NewTextHandler(&b.log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -99,10 +100,15 @@ func TestHeartbeatIsWithheldAndThatIsLoggedOnceAChange(t *testing.T) {
 	b := newBench(t, http.MethodGet)
 	b.url = far.URL + "/s3cret"
 	b.signs.Evaluated = time.Time{}
+	b.heart.Beat(t.Context())
+	if b.log.Len() > 0 {
+		t.Errorf("right after the start, when nobody can have judged yet, the log says %s", &b.log)
+	}
+	b.clock = now.Add(b.signs.Fresh)
 	for range 3 {
 		b.heart.Beat(t.Context())
 	}
-	b.signs, b.err = well(), errors.New("the store can't be asked")
+	b.signs.Evaluated, b.err = b.clock, errors.New("the store can't be asked")
 	b.heart.Beat(t.Context())
 	if asked != 0 {
 		t.Fatalf("%d heartbeats were sent while the alarms don't work", asked)
