@@ -69,10 +69,11 @@ func leads(a, b notifier.ActiveAlert) bool {
 }
 
 // outweighs reports whether who knows of a needs to hear nothing of b: it is
-// lighter, or a has run into the tier of management, which b has not.
+// lighter, or buyers feel a alone, or a has run into the tier of management,
+// which b has not.
 func outweighs(a, b notifier.ActiveAlert) bool {
 	return gravity(a.Severity) > gravity(b.Severity) ||
-		gravity(a.Severity) == gravity(b.Severity) && a.Tier == rules.Management && b.Tier != rules.Management
+		gravity(a.Severity) == gravity(b.Severity) && (a.Public && !b.Public || a.Tier == rules.Management && b.Tier != rules.Management)
 }
 
 // heard gives the alerts that ops know of.
@@ -93,7 +94,7 @@ func (m *Machine) more(r *Result, now time.Time) {
 			continue
 		}
 		waiting = append(waiting, at)
-		graver = graver || gravity(a.Severity) > gravest(heard(i.Alerts))
+		graver = graver || !slices.ContainsFunc(heard(i.Alerts), func(known notifier.ActiveAlert) bool { return !outweighs(a, known) })
 		if first.IsZero() || a.Waiting.Before(first) {
 			first = a.Waiting
 		}

@@ -123,6 +123,32 @@ func TestOutageThatJoinsOtherTroubleByItsLaterTierFirstIsStillToldToOps(t *testi
 	}
 }
 
+func TestWhatBuyersFeelIsToldAtOnceThoughItJoinsTroubleOfItsWeight(t *testing.T) {
+	t.Parallel()
+	late := alarm("OrdersLateRatio", rules.SeverityWarning, t0)
+	delayed := alarm(rules.AlertOrdersDelayed, rules.SeverityWarning, t0)
+	delayed.Labels[rules.LabelPublic] = "true"
+	for name, c := range map[string]struct {
+		alerts []notifier.Alert
+		want   []string
+	}{
+		"it comes second":                       {[]notifier.Alert{late, delayed}, []string{"ops:down", "ops:updated"}},
+		"it comes first, and the other follows": {[]notifier.Alert{delayed, late}, []string{"ops:down"}},
+	} {
+		w := newWorld()
+		for _, alert := range c.alerts {
+			w.alert(t0, alert)
+		}
+		if got := w.told(); !slices.Equal(got, c.want) {
+			t.Errorf("%s: told %v, want %v", name, got, c.want)
+		}
+		w.tick(t0.Add(time.Hour))
+		if got := w.told(); !slices.Equal(got, c.want) {
+			t.Errorf("%s, an hour later: told %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func TestInfoIsShownAndToldToNobody(t *testing.T) {
 	t.Parallel()
 	w := newWorld()
