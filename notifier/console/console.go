@@ -21,6 +21,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/yuin/goldmark"
+
 	"shopwatch/internal/guard"
 	"shopwatch/notifier"
 	"shopwatch/rules"
@@ -163,11 +165,10 @@ func (p page) In(t rules.Text) string { return t.In(p.Language) }
 type runbookPage struct {
 	page
 	Alert string
-	Text  string
+	Text  template.HTML
 }
 
-// runbook shows what an alert means and what to do first. It is Markdown that
-// reads well as it is, so it is shown as it is.
+// runbook shows what an alert means and what to do first.
 func (c *console) runbook(w http.ResponseWriter, r *http.Request) {
 	p := runbookPage{page: c.base(r), Alert: r.PathValue("alert")}
 	text, ok := rules.Runbook(p.Alert, p.Language)
@@ -175,7 +176,13 @@ func (c *console) runbook(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "there is no runbook of that name", http.StatusNotFound)
 		return
 	}
-	p.Text = string(text)
+	var shown bytes.Buffer
+	if err := goldmark.Convert(text, &shown); err != nil { // leaves out HTML, of which ours have none
+		c.cfg.Logger.Error("runbook", "alert", p.Alert, "err", err)
+		http.Error(w, "something went wrong; the log says what", http.StatusInternalServerError)
+		return
+	}
+	p.Text = template.HTML(shown.String())
 	c.show(w, http.StatusOK, "runbook.html", p)
 }
 
