@@ -182,7 +182,7 @@ var (
 	OutboxNotices = Metric{"shopwatch_outbox_notices", Gauge, []string{"state"},
 		"Notices in the outbox by state."}
 	OutboxOldest = Metric{"shopwatch_outbox_oldest_timestamp_seconds", Gauge, nil,
-		"Since when the oldest unsent notice waits; absent when none waits."}
+		"Since when the oldest unsent notice waits, of those to people on call and those never tried; absent when none waits."}
 	WatchdogLast = Metric{"shopwatch_watchdog_last_timestamp_seconds", Gauge, nil,
 		"When Prometheus evaluated the last Watchdog that reached the notifier."}
 	HeartbeatLast = Metric{"shopwatch_heartbeat_last_success_timestamp_seconds", Gauge, nil,

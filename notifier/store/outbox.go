@@ -169,7 +169,10 @@ func (s *Store) NextDue(ctx context.Context, channel string) (time.Time, error) 
 // Outbox is the state of what is to be sent.
 type Outbox struct {
 	Queued, Dead int
-	Oldest       time.Time // creation of the oldest queued delivery, zero if none
+	// Oldest is when the oldest queued delivery was made, of those to people on
+	// call and those that were never tried; zero if there is none. A subscriber
+	// whose mail server refuses for hours is no outbox that stands still.
+	Oldest time.Time
 	Open         map[notifier.Impact]int
 }
 
@@ -177,7 +180,7 @@ type Outbox struct {
 func (s *Store) Outbox(ctx context.Context) (Outbox, error) {
 	o := Outbox{Open: map[notifier.Impact]int{}}
 	var oldest sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT count(*), min(created_at), (SELECT count(*) FROM deliveries WHERE state = 'dead')
+	err := s.read.QueryRowContext(ctx, `SELECT count(*), min(created_at) FILTER (WHERE lane = 0 OR attempts = 0), (SELECT count(*) FROM deliveries WHERE state = 'dead')
 		FROM deliveries WHERE state = 'queued'`).Scan(&o.Queued, &oldest, &o.Dead)
 	if err != nil {
 		return o, wrap("outbox", err)

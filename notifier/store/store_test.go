@@ -244,6 +244,44 @@ func TestSubscriberWhoIsGoneIsDeactivatedAndPeopleOfTheConfigAreNot(t *testing.T
 	}
 }
 
+func TestASubscriberWhoseServerRefusesIsNoOutboxThatStandsStill(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {
+		t.Fatal(err)
+	}
+	i := incident("i1")
+	save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
+	expand(t, s)
+	oldest := func() time.Time {
+		outbox, err := s.Outbox(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return outbox.Oldest
+	}
+	if !oldest().Equal(now) {
+		t.Errorf("before any try the oldest is of %v", oldest())
+	}
+	var ops notifier.Delivery
+	for _, d := range claim(t, s, "telegram", now) {
+		finish(t, s, notifier.Outcome{Delivery: d.ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour)})
+		if d.Recipient.Audience == rules.Ops {
+			ops = d
+		}
+	}
+	if !oldest().Equal(now) {
+		t.Error("a notice to operations that was refused no longer waits")
+	}
+	finish(t, s, notifier.Outcome{Delivery: ops.ID, State: notifier.Sent, At: now})
+	if !oldest().IsZero() {
+		t.Errorf("with one subscriber's server refusing, the oldest is of %v", oldest())
+	}
+}
+
 func TestAddressesAreUnreadableInTheFileAndWithAnotherKey(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
