@@ -123,7 +123,10 @@ func (q *Querier) Look(ctx context.Context, now time.Time) (Sight, error) {
 				ages[rules.Age(l[rules.LabelAge])] = int(v)
 			}
 		})},
-		{"min by (shop, kind) (" + rules.OrdersOldestWaiting.Name + ")", ofShop(orders, func(o *Orders, l model.Metric, v float64) {
+		// Of the exporter that read the books last: one that they were taken from
+		// goes on showing the orders that it knew.
+		{"min by (shop, kind) (" + rules.OrdersOldestWaiting.Name + " and on (shop, job, instance, exporter) (" +
+			rules.LedgerLastSuccess.Name + " == on (shop) group_left () max by (shop) (" + rules.LedgerLastSuccess.Name + ")))", ofShop(orders, func(o *Orders, l model.Metric, v float64) {
 			o.Oldest[rules.Kind(l[rules.LabelKind])] = seconds(v)
 		})},
 	}
