@@ -173,7 +173,7 @@ type Outbox struct {
 	// call and those that were never tried; zero if there is none. A subscriber
 	// whose mail server refuses for hours is no outbox that stands still.
 	Oldest time.Time
-	Open         map[notifier.Impact]int
+	Open   map[notifier.Impact]int
 }
 
 // Outbox counts what waits, what was given up, and what runs.
