@@ -241,7 +241,7 @@ func wrongZone(t *testing.T, server *ledgertest.Server) {
 	if err := f.Poll(t.Context()); !errors.Is(err, ledger.ErrUnfit) {
 		t.Errorf("Poll = %v, want ErrUnfit", err)
 	}
-	if b := f.Books(); b.Up || !strings.Contains(b.Problem, "7h59m0s in the future") || !strings.Contains(b.Problem, "zone") {
+	if b := f.Books(); b.Up || !strings.Contains(b.Problem, "8h0m0s in the future") || !strings.Contains(b.Problem, "zone") {
 		t.Errorf("up %v, problem %q", b.Up, b.Problem)
 	}
 }
