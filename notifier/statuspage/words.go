@@ -151,7 +151,7 @@ var (
 // The banner while nobody judges. It is about us, not about the shop.
 var sayInterrupted = text(
 	"监测暂时中断：故障和恢复的通知可能来得晚；下面的状态以“最近一次检查”的时间为准。",
-	"Our monitoring is interrupted: notices of failures and recoveries may come late. What you see below is as of the last check.")
+	"Our monitoring is interrupted: notices of failures and recoveries may come late. What you see below is as of the last look.")
 
 // The demo's banner.
 var (
