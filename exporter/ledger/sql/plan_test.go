@@ -12,8 +12,9 @@ import (
 	"shopwatch/exporter/ledger/ledgertest"
 )
 
-// many rows are in the tables of a large shop.
-const many = 50_100
+// many rows are in the tables of a large shop: so many that a server which guesses
+// from a few pages takes them for many too.
+const many = 100_000
 
 // large makes a shop with many trades, each with a line, and a note that no index finds.
 func (s servers) large(t *testing.T, engine database.Engine) *shop {
