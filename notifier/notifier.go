@@ -6,7 +6,6 @@
 package notifier
 
 import (
-	"strconv"
 	"time"
 
 	"shopwatch/rules"
@@ -69,6 +68,8 @@ type Service struct {
 	Critical bool
 	Public   bool
 	Status   rules.Status // Unknown where nobody measures
+	// DependsOn are the keys of the services without which this one can't work.
+	DependsOn []string `json:",omitempty"`
 }
 
 // Key is the correlation key of the service's incidents.
@@ -125,6 +126,20 @@ type Incident struct {
 	More    time.Time                    // when ops were last told what had joined the incident; zero: never
 	Updates []Update                     // oldest first
 
+	// Parent is the incident that is this one's root cause; empty: none is known.
+	// While the parent runs, nobody is told that this one began or ended.
+	Parent string `json:",omitempty"`
+	// Due is when the first notices may go out, if no parent shows up until then; zero: they may.
+	Due time.Time `json:",omitzero"`
+	// Publication is when the incident becomes public by itself, and whether it
+	// waits for a person instead.
+	Publication Publication `json:",omitzero"`
+	// What people have made known, as the last update left it.
+	Scope      rules.Text `json:",omitzero"` // who is affected: all users, some, which products or channels
+	ETA        ETA        `json:",omitzero"`
+	Workaround rules.Text `json:",omitzero"`
+	Reopened   time.Time  `json:",omitzero"` // when it last began again within the quiet time; zero: never
+
 	Acknowledged Acknowledgement // who has it in hand; zero: nobody said so
 	Held         *Facts          // what management isn't told while somebody has it in hand; nil: nothing is held back
 	Acts         []Act           // all that people did to it, oldest first
@@ -149,13 +164,31 @@ type Deed string
 const (
 	DeedAcknowledge Deed = "acknowledge"
 	DeedWithdraw    Deed = "withdraw" // an acknowledgement
+	DeedPublish     Deed = "publish"  // make an incident public
+	DeedHold        Deed = "hold"     // keep it from becoming public by itself
+	DeedUpdate      Deed = "update"   // tell how it stands
+	DeedSilence     Deed = "silence"  // its alerts in Alertmanager, for a while
+	DeedResolve     Deed = "resolve"  // call it over, where nothing else will
 )
 
 // Act is one deed: who did what, when. It is kept with its incident and never changed.
 type Act struct {
-	At   time.Time `json:"at"`
-	By   string    `json:"by,omitempty"`
-	Deed Deed      `json:"deed"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by,omitempty"`
+	Deed   Deed      `json:"deed"`
+	Detail string    `json:"detail,omitempty"` // "until 03:40"; no personal data
+}
+
+// Publication says how an incident becomes public that asks for it.
+type Publication struct {
+	At   time.Time `json:"at,omitzero"`    // by itself; zero: at once
+	Held bool      `json:"held,omitempty"` // waits for a person
+}
+
+// ETA is when people expect an incident to be over, and what they expected before.
+type ETA struct {
+	At      time.Time   `json:"at,omitzero"`       // zero: nobody says
+	Earlier []time.Time `json:"earlier,omitempty"` // as promised before, oldest first
 }
 
 // ActiveAlert is an alert of an open incident.
@@ -181,133 +214,14 @@ type ActiveAlert struct {
 	Listed bool
 }
 
-// Update is one entry of an incident's timeline.
+// Update is one entry of an incident's timeline. One that a person wrote may
+// carry more than words; what it leaves out stands as before.
 type Update struct {
-	At     time.Time
-	Status IncidentStatus
-	Text   rules.Text
-}
-
-// Event is what a notice tells.
-type Event string
-
-// The events.
-const (
-	EventDown      Event = "down"      // trouble began
-	EventUpdated   Event = "updated"   // more joined the trouble that ops know of
-	EventProlonged Event = "prolonged" // told to an audience that first hears at a later tier
-	EventRecovered Event = "recovered" // trouble is over
-)
-
-// Notice is one thing to be told to one audience. One row; dispatch expands it
-// into one delivery a recipient.
-type Notice struct {
-	ID       int64
-	Incident string // incident ID
-	Audience rules.Audience
-	Event    Event
-	At       time.Time // when it was decided
-	Facts    Facts
-}
-
-// Facts is all that the wording of a notice may use. Public notices are built
-// from Title, Service, Since and Over alone: the alert's Description may hold
-// hosts and SQL errors and goes to ops and management only.
-type Facts struct {
-	Title       rules.Text `json:"title"`
-	Service     Service    `json:"service"`
-	Impact      Impact     `json:"impact"`
-	Since       time.Time  `json:"since"`
-	Over        time.Time  `json:"over,omitzero"` // recovered only
-	Description rules.Text `json:"description"`
-	RunbookURL  string     `json:"runbook_url,omitempty"`
-	StatusURL   string     `json:"status_url,omitempty"` // public page
-	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
-
-	News         []rules.Text    `json:"news,omitempty"`        // updated only: what joined, for ops
-	NewsSince    time.Time       `json:"news_since,omitzero"`   // when the first of News began
-	Acknowledged Acknowledgement `json:"acknowledged,omitzero"` // never told to the public
-}
-
-// Lasted is how long the trouble lasted, zero while it runs.
-func (f Facts) Lasted() time.Duration {
-	if f.Over.IsZero() {
-		return 0
-	}
-	return f.Over.Sub(f.Since)
-}
-
-// Language is "zh" or "en".
-type Language string
-
-// The languages of the house.
-const (
-	Chinese Language = "zh"
-	English Language = "en"
-)
-
-// Recipient is somebody who is told: a person on call from the config file, or
-// a subscriber. Address is personal data: it is encrypted in the store and
-// never stands in a log, an error or a metric.
-type Recipient struct {
-	ID       int64
-	Audience rules.Audience
-	Channel  string // telegram, email, sms
-	Address  string // chat id, mail address, phone number in E.164
-	Language Language
-	Active   bool
-}
-
-// Delivery is one notice on its way to one recipient.
-type Delivery struct {
-	ID        int64
-	Attempts  int // tries before this one
-	Notice    Notice
-	Recipient Recipient
-}
-
-// Identity is the same at every try, so that the far side can tell a doubled
-// message from two.
-func (d Delivery) Identity() string {
-	return "n" + strconv.FormatInt(d.Notice.ID, 10) + "-r" + strconv.FormatInt(d.Recipient.ID, 10)
-}
-
-// DeliveryState is where a delivery stands.
-type DeliveryState string
-
-// The states of a delivery.
-const (
-	Queued DeliveryState = "queued"
-	Sent   DeliveryState = "sent"
-	Dead   DeliveryState = "dead" // given up: refused for good, or too old
-)
-
-// Outcome is what became of one try.
-type Outcome struct {
-	Delivery   int64
-	State      DeliveryState
 	At         time.Time
-	Next       time.Time // Queued: when to try again
-	Problem    string    // why not sent; no address, no secret
-	Deactivate bool      // the recipient's address takes no more messages
+	Status     IncidentStatus
+	Text       rules.Text
+	By         string     `json:",omitempty"` // who wrote it; never shown to the public
+	Scope      rules.Text `json:",omitzero"`
+	ETA        time.Time  `json:",omitzero"`
+	Workaround rules.Text `json:",omitzero"`
 }
-
-// Message is a notice in the words of one language and the form of one channel.
-type Message struct {
-	// ID is the delivery's identity, the same at every try: "n12-r34".
-	ID string
-	// Thread groups messages of one incident (e-mail threading).
-	Thread   string
-	Event    Event
-	Language Language
-	Subject  string // one line, e-mail only
-	Text     string // plain text: e-mail's text part, SMS as its reader sees it, Telegram's fallback
-	HTML     string // Telegram's HTML subset on telegram, a whole document on email
-	// Template and Params are what an SMS provider with registered templates
-	// takes instead of text. Values are at most 35 runes.
-	Template string
-	Params   []Param
-}
-
-// Param is a named variable of an SMS template, in the template's order.
-type Param struct{ Name, Value string }

@@ -91,10 +91,6 @@ func (a *App) measure(ctx context.Context) {
 		if c.Audience != string(rules.Subscribers) {
 			continue
 		}
-		state := "inactive"
-		if c.Active {
-			state = "active"
-		}
-		a.metrics.subscribers.WithLabelValues(c.Channel, state).Set(float64(c.N))
+		a.metrics.subscribers.WithLabelValues(c.Channel, string(c.State)).Set(float64(c.N))
 	}
 }

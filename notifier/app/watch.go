@@ -211,7 +211,7 @@ func people(counts []store.RecipientCount) []console.People {
 		if n := len(list); n == 0 || list[n-1].Audience != c.Audience || list[n-1].Channel != c.Channel {
 			list = append(list, console.People{Audience: c.Audience, Channel: c.Channel})
 		}
-		if last := &list[len(list)-1]; c.Active {
+		if last := &list[len(list)-1]; c.State == notifier.Active {
 			last.Active += c.N
 		} else {
 			last.Inactive += c.N

@@ -49,7 +49,7 @@ func (b builder) audiences(path string, section sectionFields) map[rules.Audienc
 
 // person makes one recipient. Addresses are personal data and stand in no mistake.
 func (b builder) person(path string, fields personFields, section sectionFields) notifier.Recipient {
-	recipient := notifier.Recipient{Language: fields.Language, Active: true}
+	recipient := notifier.Recipient{Language: fields.Language, State: notifier.Active}
 	if fields.Language != notifier.Chinese && fields.Language != notifier.English {
 		b.add(path, "language", fields.Language, "zh or en")
 	}

@@ -11,6 +11,7 @@ package incident
 
 import (
 	"cmp"
+	"reflect"
 	"slices"
 	"time"
 
@@ -147,7 +148,7 @@ func (m *Machine) describe(r *Result) {
 	i := &r.Incident
 	service, ok := m.service(i.Key, i.Service.Key())
 	service.Status = i.Service.Status
-	if !ok || service == i.Service {
+	if !ok || reflect.DeepEqual(service, i.Service) {
 		return
 	}
 	renamed := i.Service.Position == 0

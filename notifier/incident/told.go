@@ -112,7 +112,7 @@ func (m *Machine) more(r *Result, now time.Time) {
 	}
 	i.More, r.Changed = now, true
 	r.Notices = append(r.Notices, notifier.Notice{
-		Incident: i.ID, Audience: rules.Ops, Event: notifier.EventUpdated, At: now, Facts: facts,
+		Incident: i.ID, Audience: rules.Ops, Event: notifier.EventJoined, At: now, Facts: facts,
 	})
 }
 

@@ -40,7 +40,7 @@ func TestOpsHearWhatJoinsAnIncidentGatheredAndAtMostOncePerPause(t *testing.T) {
 	w.tick(t0.Add(59 * time.Second))
 	expect(t, w, "ops:down")
 	w.tick(t0.Add(time.Minute))
-	expect(t, w, "ops:down", "ops:updated")
+	expect(t, w, "ops:down", "ops:joined")
 	if got := w.news(); !slices.Equal(got, []string{"B happens", "C happens"}) {
 		t.Errorf("the update lists %q", got)
 	}
@@ -55,10 +55,10 @@ func TestOpsHearWhatJoinsAnIncidentGatheredAndAtMostOncePerPause(t *testing.T) {
 	w.watchdog = judging(t0.Add(7 * time.Minute))
 	w.alert(t0.Add(7*time.Minute), ended(alarm("D0", rules.SeverityWarning, t0.Add(2*time.Minute)), t0.Add(7*time.Minute)))
 	w.tick(t0.Add(11*time.Minute - time.Second))
-	expect(t, w, "ops:down", "ops:updated")
+	expect(t, w, "ops:down", "ops:joined")
 	w.tick(t0.Add(11 * time.Minute))
 	w.tick(t0.Add(30 * time.Minute))
-	expect(t, w, "ops:down", "ops:updated", "ops:updated")
+	expect(t, w, "ops:down", "ops:joined", "ops:joined")
 	if got := w.news(); !slices.Equal(got, []string{"D1 happens", "D2 happens", "D3 happens", "D4 happens"}) {
 		t.Errorf("the second update lists %q, want those that still fire", got)
 	}
@@ -73,7 +73,7 @@ func TestGraverTroubleInAnOpenIncidentIsToldAtOnceAndNamesIt(t *testing.T) {
 	w.alert(t0, alarm("ServiceFlapping", rules.SeverityWarning, t0))
 	w.alert(t0.Add(time.Second), alarm("ServiceSlow", rules.SeverityWarning, t0))
 	w.alert(t0.Add(2*time.Second), alarm(rules.AlertServiceDown, rules.SeverityCritical, t0.Add(2*time.Second)))
-	expect(t, w, "ops:down", "ops:updated")
+	expect(t, w, "ops:down", "ops:joined")
 	if got := w.news(); !slices.Equal(got, []string{"ServiceSlow happens", "ServiceDown happens"}) {
 		t.Errorf("the update lists %q", got)
 	}
@@ -117,7 +117,7 @@ func TestOutageThatJoinsOtherTroubleByItsLaterTierFirstIsStillToldToOps(t *testi
 			w.alert(at, down(rules.Ops, tier, at))
 			w.tick(at.Add(5 * time.Minute))
 		}
-		if got := w.told(); !slices.Equal(got, []string{"ops:down", "ops:updated"}) {
+		if got := w.told(); !slices.Equal(got, []string{"ops:down", "ops:joined"}) {
 			t.Errorf("%s: told %v, want the outage once", name, got)
 		}
 	}
@@ -132,7 +132,7 @@ func TestWhatBuyersFeelIsToldAtOnceThoughItJoinsTroubleOfItsWeight(t *testing.T)
 		alerts []notifier.Alert
 		want   []string
 	}{
-		"it comes second":                       {[]notifier.Alert{late, delayed}, []string{"ops:down", "ops:updated"}},
+		"it comes second":                       {[]notifier.Alert{late, delayed}, []string{"ops:down", "ops:joined"}},
 		"it comes first, and the other follows": {[]notifier.Alert{delayed, late}, []string{"ops:down"}},
 	} {
 		w := newWorld()

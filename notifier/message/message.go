@@ -80,7 +80,7 @@ type facts struct {
 	Since        string
 	Over         string
 	Lasted       string   // so far, or in all once it is over
-	News         []string // updated only: what joined
+	News         []string // joined only: what joined
 	Acknowledged string   // who has it in hand and since when, a sentence; empty: nobody said so
 	Description  string
 	Advice       string
@@ -166,7 +166,7 @@ func (w *Writer) facts(d notifier.Delivery) facts {
 // templateOf is the provider's registered template that tells an event: what
 // joined a trouble is told as a trouble of its own, since nobody registered more.
 func templateOf(event notifier.Event) notifier.Event {
-	if event == notifier.EventUpdated {
+	if event == notifier.EventJoined {
 		return notifier.EventDown
 	}
 	return event
@@ -186,7 +186,7 @@ func (w *Writer) clock(at, now time.Time, language string) string {
 
 func subject(f facts) string {
 	switch {
-	case f.Event != notifier.EventRecovered && f.Event != notifier.EventUpdated:
+	case f.Event != notifier.EventRecovered && f.Event != notifier.EventJoined:
 		return f.Title
 	case f.Language == notifier.Chinese:
 		return f.Word + "：" + f.Title

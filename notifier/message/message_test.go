@@ -44,7 +44,7 @@ func delivery(channel string, language notifier.Language, audience rules.Audienc
 	}
 	at := since.Add(5*time.Minute + 4*time.Second)
 	switch event {
-	case notifier.EventUpdated:
+	case notifier.EventJoined:
 		facts.Description, facts.RunbookURL = rules.Text{}, ""
 		facts.News = []rules.Text{{ZH: "<b>商品 A 卖完了", EN: "<b>Product A is out of stock"}, {ZH: "商品 B 卖完了", EN: "Product B is out of stock"}}
 		facts.NewsSince = since.Add(4 * time.Minute)
@@ -68,7 +68,7 @@ func TestEveryNoticeReadsAsItsGoldenFile(t *testing.T) {
 	for _, channel := range []string{message.Telegram, message.Email, message.SMS} {
 		for _, language := range []notifier.Language{notifier.Chinese, notifier.English} {
 			for audience, events := range map[rules.Audience][]notifier.Event{
-				rules.Ops:         {notifier.EventDown, notifier.EventUpdated, notifier.EventRecovered},
+				rules.Ops:         {notifier.EventDown, notifier.EventJoined, notifier.EventRecovered},
 				rules.Management:  {notifier.EventProlonged},
 				rules.Subscribers: {notifier.EventDown, notifier.EventRecovered},
 			} {
@@ -149,7 +149,7 @@ func TestSubscribersNeverReadWhoWorksOnItNorWhatJoined(t *testing.T) {
 
 func TestLongNewsIsCutAndWhoGaveNoNameIsThePeopleOnCall(t *testing.T) {
 	t.Parallel()
-	d := delivery(message.Telegram, notifier.English, rules.Ops, notifier.EventUpdated)
+	d := delivery(message.Telegram, notifier.English, rules.Ops, notifier.EventJoined)
 	d.Notice.Facts.News = make([]rules.Text, 25)
 	d.Notice.Facts.Acknowledged = notifier.Acknowledgement{At: since}
 	m, err := writer(t).Compose(d)

@@ -102,7 +102,7 @@ func (l language) mark(event notifier.Event) (string, string) {
 		return "✅", l.recovered
 	case notifier.EventProlonged:
 		return "🚨", l.prolonged
-	case notifier.EventUpdated:
+	case notifier.EventJoined:
 		return "🔴", l.updated
 	}
 	return "🔴", l.down

@@ -9,13 +9,12 @@ import (
 	"time"
 
 	"shopwatch/notifier"
-	"shopwatch/rules"
 )
 
 // Latest gives the newest incident with the key, open or closed, nil if there never was one.
 func (t *Tx) Latest(key string) (*notifier.Incident, error) {
 	var body string
-	err := t.tx.QueryRowContext(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, rowid DESC LIMIT 1`, key).Scan(&body)
+	err := t.row(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, seq DESC LIMIT 1`, key).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -29,7 +28,7 @@ func (t *Tx) Latest(key string) (*notifier.Incident, error) {
 // Incident gives one by its id, nil where there is none.
 func (t *Tx) Incident(id string) (*notifier.Incident, error) {
 	var body string
-	err := t.tx.QueryRowContext(t.ctx, `SELECT body FROM incidents WHERE id = ?`, id).Scan(&body)
+	err := t.row(t.ctx, `SELECT body FROM incidents WHERE id = ?`, id).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
@@ -46,9 +45,9 @@ func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
-	_, err = t.tx.ExecContext(t.ctx, `INSERT INTO incidents (id, key, opened_at, closed_at, impact, public, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+	_, err = t.exec(t.ctx, `INSERT INTO incidents (id, key, opened_at, closed_at, impact, public, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, impact = excluded.impact, public = excluded.public, body = excluded.body`,
-		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), i.Public, string(body))
+		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), flag(i.Public), string(body))
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
@@ -57,8 +56,8 @@ func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 		if err != nil {
 			return fmt.Errorf("store: notice of %s: %w", i.ID, err)
 		}
-		_, err = t.tx.ExecContext(t.ctx, `INSERT INTO notices (incident_id, audience, event, lane, at, facts) VALUES (?, ?, ?, ?, ?, ?)`,
-			n.Incident, string(n.Audience), string(n.Event), lane(n.Audience), millis(n.At), string(facts))
+		_, err = t.exec(t.ctx, `INSERT INTO notices (incident_id, audience, recipient_id, event, lane, at, facts) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			n.Incident, string(n.Audience), n.To, string(n.Event), int(n.Lane()), millis(n.At), string(facts))
 		if err != nil {
 			return fmt.Errorf("store: notice of %s: %w", i.ID, err)
 		}
@@ -66,35 +65,27 @@ func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 	return nil
 }
 
-// lane lets people on call overtake the public.
-func lane(audience rules.Audience) int {
-	if audience == rules.Subscribers {
-		return 1
-	}
-	return 0
-}
-
 // OpenIncidents gives all that run, oldest first.
 func (s *Store) OpenIncidents(ctx context.Context) ([]notifier.Incident, error) {
-	return s.incidents(ctx, `SELECT body FROM incidents WHERE closed_at = 0 ORDER BY opened_at, rowid`)
+	return s.incidents(ctx, `SELECT body FROM incidents WHERE closed_at = 0 ORDER BY opened_at, seq`)
 }
 
 // RecentIncidents gives those that are open, however old, and those opened after
 // since: open ones first, then newest first, at most limit.
 func (s *Store) RecentIncidents(ctx context.Context, since time.Time, limit int) ([]notifier.Incident, error) {
 	return s.incidents(ctx, `SELECT body FROM incidents WHERE opened_at >= ? OR closed_at = 0
-		ORDER BY closed_at = 0 DESC, opened_at DESC, rowid DESC LIMIT ?`, millis(since), limit)
+		ORDER BY closed_at = 0 DESC, opened_at DESC, seq DESC LIMIT ?`, millis(since), limit)
 }
 
 // PublicIncidents is RecentIncidents of the public ones alone, so that no number
 // of private ones drives one off the page.
 func (s *Store) PublicIncidents(ctx context.Context, since time.Time, limit int) ([]notifier.Incident, error) {
 	return s.incidents(ctx, `SELECT body FROM incidents WHERE public = 1 AND (opened_at >= ? OR closed_at = 0)
-		ORDER BY closed_at = 0 DESC, opened_at DESC, rowid DESC LIMIT ?`, millis(since), limit)
+		ORDER BY closed_at = 0 DESC, opened_at DESC, seq DESC LIMIT ?`, millis(since), limit)
 }
 
 func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]notifier.Incident, error) {
-	rows, err := s.read.QueryContext(ctx, query, args...)
+	rows, err := s.look.query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: incidents: %w", err)
 	}

@@ -18,14 +18,14 @@ import (
 // goes to those who have a delivery of the incident's trouble.
 func (s *Store) Expand(ctx context.Context, now time.Time, limit int) (more bool, err error) {
 	waiting := false
-	if err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE expanded = 0)`).Scan(&waiting); err != nil || !waiting {
+	if err := s.look.row(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE expanded = 0)`).Scan(&waiting); err != nil || !waiting {
 		return false, wrap("expand", err)
 	}
 	err = s.Change(ctx, func(tx *Tx) error {
 		var id, from int64
 		var incident, audience, event string
 		var lane int
-		row := tx.tx.QueryRowContext(ctx, `SELECT id, incident_id, audience, event, lane, expanded_to FROM notices
+		row := tx.row(ctx, `SELECT id, incident_id, audience, event, lane, expanded_to FROM notices
 			WHERE expanded = 0 ORDER BY lane, id LIMIT 1`)
 		if err := row.Scan(&id, &incident, &audience, &event, &lane, &from); err != nil {
 			if errors.Is(err, sql.ErrNoRows) {
@@ -34,21 +34,21 @@ func (s *Store) Expand(ctx context.Context, now time.Time, limit int) (more bool
 			return err
 		}
 		more = true
-		const whoever = `SELECT r.id FROM recipients r WHERE r.active = 1 AND r.audience = ? AND r.id > ?
+		const whoever = `SELECT r.id FROM recipients r WHERE r.state = 'active' AND r.audience = ? AND r.id > ?
 			AND (? <> 'recovered' OR EXISTS (SELECT 1 FROM deliveries d WHERE d.incident_id = ? AND d.recipient_id = r.id AND d.state <> 'dead'))
 			ORDER BY r.id LIMIT ?`
 		var last sql.NullInt64
 		var found int
-		if err := tx.tx.QueryRowContext(ctx, `SELECT max(id), count(*) FROM (`+whoever+`)`, audience, from, event, incident, limit).Scan(&last, &found); err != nil {
+		if err := tx.row(ctx, `SELECT max(id), count(*) FROM (`+whoever+`)`, audience, from, event, incident, limit).Scan(&last, &found); err != nil {
 			return err
 		}
-		_, err := tx.tx.ExecContext(ctx, `INSERT INTO deliveries (notice_id, recipient_id, incident_id, channel, lane, state, created_at, next_at)
+		_, err := tx.exec(ctx, `INSERT INTO deliveries (notice_id, recipient_id, incident_id, channel, lane, state, created_at, next_at)
 			SELECT ?, id, ?, channel, ?, 'queued', ?, ? FROM recipients WHERE id IN (`+whoever+`) ORDER BY id`,
 			id, incident, lane, millis(now), millis(now), audience, from, event, incident, limit)
 		if err != nil {
 			return err
 		}
-		_, err = tx.tx.ExecContext(ctx, `UPDATE notices SET expanded_to = ?, expanded = ? WHERE id = ?`, max(last.Int64, from), found < limit, id)
+		_, err = tx.exec(ctx, `UPDATE notices SET expanded_to = ?, expanded = ? WHERE id = ?`, max(last.Int64, from), flag(found < limit), id)
 		return err
 	})
 	return more, wrap("expand", err)
@@ -66,13 +66,13 @@ func (s *Store) Claim(ctx context.Context, channel string, now time.Time, lease 
 		AND ` + first + `
 		ORDER BY d.lane, d.next_at, d.id LIMIT ?`
 	waiting := false
-	row := s.read.QueryRowContext(ctx, `SELECT EXISTS (`+due+`)`, channel, millis(now), millis(now), 1)
+	row := s.look.row(ctx, `SELECT EXISTS (`+due+`)`, channel, millis(now), millis(now), 1)
 	if err := row.Scan(&waiting); err != nil || !waiting {
 		return nil, wrap("claim", err)
 	}
 	var list []notifier.Delivery
 	err := s.Change(ctx, func(tx *Tx) error {
-		rows, err := tx.tx.QueryContext(ctx, `UPDATE deliveries SET lease_until = ? WHERE id IN (`+due+`) RETURNING id`,
+		rows, err := tx.query(ctx, `UPDATE deliveries SET lease_until = ? WHERE id IN (`+due+`) RETURNING id`,
 			millis(now.Add(lease)), channel, millis(now), millis(now), limit)
 		if err != nil {
 			return err
@@ -95,8 +95,8 @@ func (s *Store) Claim(ctx context.Context, channel string, now time.Time, lease 
 }
 
 func (t *Tx) deliveries(ids []any) ([]notifier.Delivery, error) {
-	rows, err := t.tx.QueryContext(t.ctx, `SELECT d.id, d.attempts, n.id, n.incident_id, n.audience, n.event, n.at, n.facts,
-		r.id, r.audience, r.channel, r.language, r.active, r.address
+	rows, err := t.query(t.ctx, `SELECT d.id, d.attempts, n.id, n.incident_id, n.audience, n.event, n.at, n.facts,
+		r.id, r.audience, r.channel, r.language, r.state, r.address
 		FROM deliveries d JOIN notices n ON n.id = d.notice_id JOIN recipients r ON r.id = d.recipient_id
 		WHERE d.id IN (`+marksOf(len(ids))+`) ORDER BY d.lane, d.next_at, d.id`, ids...)
 	if err != nil {
@@ -110,7 +110,7 @@ func (t *Tx) deliveries(ids []any) ([]notifier.Delivery, error) {
 		var facts string
 		var sealed []byte
 		if err := rows.Scan(&d.ID, &d.Attempts, &d.Notice.ID, &d.Notice.Incident, &d.Notice.Audience, &d.Notice.Event, &at, &facts,
-			&d.Recipient.ID, &d.Recipient.Audience, &d.Recipient.Channel, &d.Recipient.Language, &d.Recipient.Active, &sealed); err != nil {
+			&d.Recipient.ID, &d.Recipient.Audience, &d.Recipient.Channel, &d.Recipient.Language, &d.Recipient.State, &sealed); err != nil {
 			return nil, err
 		}
 		d.Notice.At = fromMillis(at)
@@ -133,14 +133,14 @@ func (s *Store) Finish(ctx context.Context, outcomes []notifier.Outcome) error {
 			if o.State == notifier.Queued {
 				done = time.Time{}
 			}
-			if _, err := tx.tx.ExecContext(ctx, `UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, lease_until = 0, done_at = ?, problem = ? WHERE id = ?`,
+			if _, err := tx.exec(ctx, `UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, lease_until = 0, done_at = ?, problem = ? WHERE id = ?`,
 				string(o.State), millis(o.Next), millis(done), o.Problem, o.Delivery); err != nil {
 				return err
 			}
 			if !o.Deactivate {
 				continue
 			}
-			if _, err := tx.tx.ExecContext(ctx, `UPDATE recipients SET active = 0 WHERE origin = ? AND id = (SELECT recipient_id FROM deliveries WHERE id = ?)`,
+			if _, err := tx.exec(ctx, `UPDATE recipients SET state = 'refused' WHERE origin = ? AND id = (SELECT recipient_id FROM deliveries WHERE id = ?)`,
 				fromSubscription, o.Delivery); err != nil {
 				return err
 			}
@@ -154,7 +154,7 @@ func (s *Store) Finish(ctx context.Context, outcomes []notifier.Outcome) error {
 // the one process that holds the database may call it, before it claims.
 func (s *Store) ReleaseLeases(ctx context.Context) error {
 	return wrap("release leases", s.Change(ctx, func(tx *Tx) error {
-		_, err := tx.tx.ExecContext(ctx, `UPDATE deliveries SET lease_until = 0 WHERE state = 'queued' AND lease_until > 0`)
+		_, err := tx.exec(ctx, `UPDATE deliveries SET lease_until = 0 WHERE state = 'queued' AND lease_until > 0`)
 		return err
 	}))
 }
@@ -162,7 +162,7 @@ func (s *Store) ReleaseLeases(ctx context.Context) error {
 // NextDue is when the channel's next delivery is due, zero if nothing is queued.
 func (s *Store) NextDue(ctx context.Context, channel string) (time.Time, error) {
 	var at sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT min(max(next_at, lease_until)) FROM deliveries d WHERE state = 'queued' AND channel = ? AND `+first, channel).Scan(&at)
+	err := s.look.row(ctx, `SELECT min(`+s.engine.later("next_at", "lease_until")+`) FROM deliveries d WHERE state = 'queued' AND channel = ? AND `+first, channel).Scan(&at)
 	return fromMillis(at.Int64), wrap("next due", err)
 }
 
@@ -180,13 +180,13 @@ type Outbox struct {
 func (s *Store) Outbox(ctx context.Context) (Outbox, error) {
 	o := Outbox{Open: map[notifier.Impact]int{}}
 	var oldest sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT count(*), min(created_at) FILTER (WHERE lane = 0 OR attempts = 0), (SELECT count(*) FROM deliveries WHERE state = 'dead')
+	err := s.look.row(ctx, `SELECT count(*), min(created_at) FILTER (WHERE lane = 0 OR attempts = 0), (SELECT count(*) FROM deliveries WHERE state = 'dead')
 		FROM deliveries WHERE state = 'queued'`).Scan(&o.Queued, &oldest, &o.Dead)
 	if err != nil {
 		return o, wrap("outbox", err)
 	}
 	o.Oldest = fromMillis(oldest.Int64)
-	rows, err := s.read.QueryContext(ctx, `SELECT impact, count(*) FROM incidents WHERE closed_at = 0 GROUP BY impact`)
+	rows, err := s.look.query(ctx, `SELECT impact, count(*) FROM incidents WHERE closed_at = 0 GROUP BY impact`)
 	if err != nil {
 		return o, wrap("outbox", err)
 	}
@@ -209,10 +209,10 @@ func (s *Store) Outbox(ctx context.Context) (Outbox, error) {
 // longer configured. Nor do addresses that the configuration no longer names.
 func (s *Store) Untold(ctx context.Context, before time.Time) (time.Time, error) {
 	var at sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT min(at) FROM notices n WHERE lane = 0 AND at >= ?
+	err := s.look.row(ctx, `SELECT min(at) FROM notices n WHERE lane = 0 AND at >= ?
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.notice_id = n.id AND d.state = 'sent')
 		AND (expanded = 0 OR id IN (SELECT notice_id FROM deliveries WHERE state = 'queued')
-			OR EXISTS (SELECT 1 FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.notice_id = n.id AND d.state = 'dead' AND r.active = 1)
+			OR EXISTS (SELECT 1 FROM deliveries d JOIN recipients r ON r.id = d.recipient_id WHERE d.notice_id = n.id AND d.state = 'dead' AND r.state = 'active')
 			AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN notices later ON later.id = d.notice_id
 				WHERE later.id > n.id AND later.audience = n.audience AND d.state = 'sent'))`, millis(before)).Scan(&at)
 	return fromMillis(at.Int64), wrap("untold", err)
@@ -220,7 +220,7 @@ func (s *Store) Untold(ctx context.Context, before time.Time) (time.Time, error)
 
 // Told counts an incident's deliveries by audience and state, for the console.
 func (s *Store) Told(ctx context.Context, incident string) (map[rules.Audience]map[notifier.DeliveryState]int, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT n.audience, d.state, count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
+	rows, err := s.look.query(ctx, `SELECT n.audience, d.state, count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
 		WHERE d.incident_id = ? GROUP BY 1, 2`, incident)
 	if err != nil {
 		return nil, wrap("told", err)

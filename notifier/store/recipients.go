@@ -17,7 +17,7 @@ const (
 // are no longer in it are told no more.
 func (s *Store) SyncPeople(ctx context.Context, people []notifier.Recipient) error {
 	return s.Change(ctx, func(tx *Tx) error {
-		if _, err := tx.tx.ExecContext(ctx, `UPDATE recipients SET active = 0 WHERE origin = ?`, fromConfig); err != nil {
+		if _, err := tx.exec(ctx, `UPDATE recipients SET state = ? WHERE origin = ?`, string(notifier.Departed), fromConfig); err != nil {
 			return fmt.Errorf("store: people: %w", err)
 		}
 		for _, person := range people {
@@ -36,14 +36,14 @@ func (s *Store) Subscribe(ctx context.Context, r notifier.Recipient) error {
 
 func (t *Tx) keepRecipient(r notifier.Recipient, origin string) error {
 	var id int64
-	err := t.tx.QueryRowContext(t.ctx, `INSERT INTO recipients (audience, channel, language, origin, active, address, address_hash)
-		VALUES (?, ?, ?, ?, 1, x'', ?)
-		ON CONFLICT (audience, channel, address_hash) DO UPDATE SET language = excluded.language, origin = excluded.origin, active = 1
+	err := t.row(t.ctx, `INSERT INTO recipients (audience, channel, language, origin, state, address, address_key, address_hash)
+		VALUES (?, ?, ?, ?, ?, ?, '', ?)
+		ON CONFLICT (audience, channel, address_hash) DO UPDATE SET language = excluded.language, origin = excluded.origin, state = excluded.state
 		RETURNING id`,
-		string(r.Audience), r.Channel, string(r.Language), origin, t.seal.digest(r.Channel, r.Address)).Scan(&id)
+		string(r.Audience), r.Channel, string(r.Language), origin, string(notifier.Active), []byte{}, t.seal.digest(r.Channel, r.Address)).Scan(&id)
 	if err == nil {
 		// Sealed to its row, whose number is known only now.
-		_, err = t.tx.ExecContext(t.ctx, `UPDATE recipients SET address = ? WHERE id = ?`, t.seal.seal(id, r.Address), id)
+		_, err = t.exec(t.ctx, `UPDATE recipients SET address = ? WHERE id = ?`, t.seal.seal(id, r.Address), id)
 	}
 	if err != nil {
 		return fmt.Errorf("store: recipient of %s on %s: %w", r.Audience, r.Channel, err)
@@ -54,13 +54,13 @@ func (t *Tx) keepRecipient(r notifier.Recipient, origin string) error {
 // RecipientCount is how many recipients a channel has in a state.
 type RecipientCount struct {
 	Audience, Channel string
-	Active            bool
+	State             notifier.RecipientState
 	N                 int
 }
 
 // Recipients counts who is told, by audience, channel and state.
 func (s *Store) Recipients(ctx context.Context) ([]RecipientCount, error) {
-	rows, err := s.read.QueryContext(ctx, `SELECT audience, channel, active, count(*) FROM recipients GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`)
+	rows, err := s.look.query(ctx, `SELECT audience, channel, state, count(*) FROM recipients GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`)
 	if err != nil {
 		return nil, fmt.Errorf("store: recipients: %w", err)
 	}
@@ -68,7 +68,7 @@ func (s *Store) Recipients(ctx context.Context) ([]RecipientCount, error) {
 	var list []RecipientCount
 	for rows.Next() {
 		var c RecipientCount
-		if err := rows.Scan(&c.Audience, &c.Channel, &c.Active, &c.N); err != nil {
+		if err := rows.Scan(&c.Audience, &c.Channel, &c.State, &c.N); err != nil {
 			return nil, fmt.Errorf("store: recipients: %w", err)
 		}
 		list = append(list, c)

@@ -24,7 +24,7 @@ import (
 	_ "modernc.org/sqlite" // the driver "sqlite": pure Go, so a binary needs no C library
 )
 
-//go:embed migrations/*.sql
+//go:embed migrations/*/*.sql
 var migrations embed.FS
 
 // Config says where the store is.
@@ -35,10 +35,12 @@ type Config struct {
 
 // Store is the notifier's database, safe for concurrent use.
 type Store struct {
-	write *sql.DB // one connection: SQLite has one writer
-	read  *sql.DB
-	alone *sql.DB // holds the lock of the one process that uses the database
-	seal  *seal
+	engine engine
+	write  *sql.DB // one connection: SQLite has one writer
+	read   *sql.DB
+	look   bound   // read, for statements outside a transaction
+	alone  *sql.DB // holds the lock of the one process that uses the database
+	seal   *seal
 }
 
 // Open opens the database, migrates it forward and checks it and its key. A
@@ -66,7 +68,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), write.Close())
 	}
 	read.SetMaxOpenConns(4)
-	s := &Store{write: write, read: read}
+	s := &Store{engine: sqlite, write: write, read: read, look: bound{sqlite, read}}
 	if s.alone, err = hold(ctx, cfg.Path+".lock"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
 	}
@@ -117,7 +119,7 @@ func (s *Store) prepare(ctx context.Context, cfg Config) error {
 }
 
 func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
+	files, err := fs.Sub(migrations, "migrations/sqlite")
 	if err != nil {
 		return err
 	}
@@ -149,8 +151,9 @@ func (s *Store) Close() error {
 
 // Tx is one transaction of Change.
 type Tx struct {
+	bound
+
 	ctx  context.Context
-	tx   *sql.Tx
 	seal *seal
 }
 
@@ -161,7 +164,7 @@ func (s *Store) Change(ctx context.Context, do func(*Tx) error) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer tx.Rollback() // no-op once committed
-	if err := do(&Tx{ctx: ctx, tx: tx, seal: s.seal}); err != nil {
+	if err := do(&Tx{bound: bound{s.engine, tx}, ctx: ctx, seal: s.seal}); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
@@ -172,7 +175,7 @@ func (s *Store) Change(ctx context.Context, do func(*Tx) error) error {
 
 // SetMark keeps a single value under a name.
 func (t *Tx) SetMark(name, value string) error {
-	_, err := t.tx.ExecContext(t.ctx, `INSERT INTO marks (name, value) VALUES (?, ?)
+	_, err := t.exec(t.ctx, `INSERT INTO marks (name, value) VALUES (?, ?)
 		ON CONFLICT (name) DO UPDATE SET value = excluded.value`, name, value)
 	if err != nil {
 		return fmt.Errorf("store: mark %s: %w", name, err)
@@ -181,21 +184,16 @@ func (t *Tx) SetMark(name, value string) error {
 }
 
 // Mark gives the value kept under a name, "" where there is none.
-func (t *Tx) Mark(name string) (string, error) { return mark(t.ctx, t.tx, name) }
+func (t *Tx) Mark(name string) (string, error) { return mark(t.ctx, t.bound, name) }
 
 // Mark gives the value kept under a name, "" where there is none.
 func (s *Store) Mark(ctx context.Context, name string) (string, error) {
-	return mark(ctx, s.read, name)
+	return mark(ctx, s.look, name)
 }
 
-type querier interface {
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-}
-
-func mark(ctx context.Context, q querier, name string) (string, error) {
+func mark(ctx context.Context, on bound, name string) (string, error) {
 	var value string
-	err := q.QueryRowContext(ctx, `SELECT value FROM marks WHERE name = ?`, name).Scan(&value)
+	err := on.row(ctx, `SELECT value FROM marks WHERE name = ?`, name).Scan(&value)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("store: mark %s: %w", name, err)
 	}

@@ -230,7 +230,7 @@ func TestSubscriberWhoIsGoneIsDeactivatedAndPeopleOfTheConfigAreNot(t *testing.T
 		finish(t, s, notifier.Outcome{Delivery: d.ID, State: notifier.Dead, At: now, Problem: "blocked", Deactivate: true})
 	}
 	counts, err := s.Recipients(t.Context())
-	want := []store.RecipientCount{{"ops", "telegram", true, 1}, {"subscribers", "telegram", false, 1}}
+	want := []store.RecipientCount{{"ops", "telegram", notifier.Active, 1}, {"subscribers", "telegram", notifier.Refused, 1}}
 	if err != nil || !slices.Equal(counts, want) {
 		t.Errorf("got %+v (%v), want %+v", counts, err, want)
 	}

@@ -1,0 +1,224 @@
+package notifier
+
+import (
+	"strconv"
+	"time"
+
+	"shopwatch/rules"
+)
+
+// Event is what a notice tells.
+type Event string
+
+// The events.
+const (
+	EventDown      Event = "down"      // trouble began
+	EventJoined    Event = "joined"    // more joined the trouble that ops know of
+	EventProlonged Event = "prolonged" // told to an audience that first hears at a later tier
+	EventRecovered Event = "recovered" // trouble is over
+	EventReopened  Event = "reopened"  // it began again within the quiet time
+	EventEased     Event = "eased"     // it still runs, and is lighter than it was
+	EventUpdated   Event = "updated"   // people tell how it stands
+	EventConfirm   Event = "confirm"   // somebody asked to be told: is it you?
+	EventWelcome   Event = "welcome"   // a sign-up is confirmed
+	EventDigest    Event = "digest"    // what happened in a subscriber's quiet hours
+	EventCode      Event = "code"      // a way back to one's own subscription
+)
+
+// Lane orders what waits to be sent: what is in a lower one goes first.
+type Lane int
+
+// The lanes.
+const (
+	LaneOnCall       Lane = iota // ops and management
+	LanePublic                   // subscribers
+	LaneConfirmation             // of sign-ups
+)
+
+// Lanes lists every lane, the most urgent first.
+var Lanes = []Lane{LaneOnCall, LanePublic, LaneConfirmation}
+
+func (l Lane) String() string { return [...]string{"on_call", "public", "confirmation"}[l] }
+
+// Notice is one thing to be told to one audience, or to one recipient. One row;
+// dispatch expands it into one delivery a recipient.
+type Notice struct {
+	ID       int64
+	Incident string // incident ID; empty: of none
+	Audience rules.Audience
+	To       int64 // the one recipient; 0: the whole audience
+	Event    Event
+	At       time.Time // when it was decided
+	Facts    Facts
+}
+
+// Lane is that of the notice.
+func (n Notice) Lane() Lane {
+	switch {
+	case n.Event == EventConfirm || n.Event == EventWelcome || n.Event == EventCode:
+		return LaneConfirmation
+	case n.Audience == rules.Subscribers:
+		return LanePublic
+	}
+	return LaneOnCall
+}
+
+// Facts is all that the wording of a notice may use. Public notices are built
+// from Title, Service, Since and Over alone: the alert's Description may hold
+// hosts and SQL errors and goes to ops and management only.
+type Facts struct {
+	Title       rules.Text `json:"title"`
+	Service     Service    `json:"service"`
+	Impact      Impact     `json:"impact"`
+	Since       time.Time  `json:"since"`
+	Over        time.Time  `json:"over,omitzero"` // recovered only
+	Description rules.Text `json:"description"`
+	RunbookURL  string     `json:"runbook_url,omitempty"`
+	StatusURL   string     `json:"status_url,omitempty"` // public page
+	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
+
+	News         []rules.Text    `json:"news,omitempty"`        // joined only: what joined, for ops
+	NewsSince    time.Time       `json:"news_since,omitzero"`   // when the first of News began
+	Acknowledged Acknowledgement `json:"acknowledged,omitzero"` // never told to the public
+
+	Status     IncidentStatus `json:"status,omitempty"` // updated only
+	Update     rules.Text     `json:"update,omitzero"`  // updated only: what people say
+	By         string         `json:"by,omitempty"`     // updated only: who says so; never told to the public
+	Scope      rules.Text     `json:"scope,omitzero"`
+	ETA        ETA            `json:"eta,omitzero"`
+	Workaround rules.Text     `json:"workaround,omitzero"`
+}
+
+// Lasted is how long the trouble lasted, zero while it runs.
+func (f Facts) Lasted() time.Duration {
+	if f.Over.IsZero() {
+		return 0
+	}
+	return f.Over.Sub(f.Since)
+}
+
+// Language is "zh" or "en".
+type Language string
+
+// The languages of the house.
+const (
+	Chinese Language = "zh"
+	English Language = "en"
+)
+
+// RecipientState is whether somebody is told.
+type RecipientState string
+
+// The states of a recipient.
+const (
+	Pending  RecipientState = "pending"  // has signed up, and not yet confirmed
+	Active   RecipientState = "active"   // is told
+	Refused  RecipientState = "refused"  // the far side takes nothing for the address any more
+	Departed RecipientState = "departed" // left, or is no longer in the configuration file
+)
+
+// Recipient is somebody who is told: a person on call from the config file, or
+// a subscriber. Address is personal data: it is encrypted in the store and
+// never stands in a log, an error or a metric.
+type Recipient struct {
+	ID       int64
+	Audience rules.Audience
+	Channel  string // telegram, email, sms, webhook, dingtalk, wecom, feishu
+	Address  string // chat id, mail address, phone number in E.164, or the name of a configured webhook
+	Language Language
+	State    RecipientState
+	Wants    Wants
+	// Nonce makes the words by which a subscriber proves to be the one: a new one
+	// at each confirmation that is asked for, so that older words are void.
+	Nonce string
+}
+
+// Wants is what a subscriber wants to hear. The zero value is everything, at once.
+type Wants struct {
+	Services []string `json:"services,omitempty"` // keys; empty: all
+	Least    Impact   `json:"least,omitempty"`    // lighter incidents are left out; empty: none are
+	Quiet    Quiet    `json:"quiet,omitzero"`
+}
+
+// Quiet is when a subscriber wants to be left alone, in minutes of the day in
+// the page's zone; it may run over midnight. What happens meanwhile is told in
+// one digest at its end. From equal to To: never.
+type Quiet struct {
+	From int `json:"from"`
+	To   int `json:"to"`
+}
+
+// Delivery is one notice on its way to one recipient.
+type Delivery struct {
+	ID        int64
+	Attempts  int // tries before this one
+	Notice    Notice
+	Recipient Recipient
+	// First is set where the recipient hears of the incident for the first time:
+	// a recovery then tells the whole story.
+	First bool
+	// Digest holds the other notices that one message tells, oldest first: those
+	// of a subscriber's quiet hours. Notice is then of EventDigest.
+	Digest []Notice
+}
+
+// Identity is the same at every try, so that the far side can tell a doubled
+// message from two.
+func (d Delivery) Identity() string {
+	return "n" + strconv.FormatInt(d.Notice.ID, 10) + "-r" + strconv.FormatInt(d.Recipient.ID, 10)
+}
+
+// DeliveryState is where a delivery stands.
+type DeliveryState string
+
+// The states of a delivery.
+const (
+	Queued   DeliveryState = "queued"
+	Sent     DeliveryState = "sent"
+	Dead     DeliveryState = "dead"     // given up: refused for good, or for too long; can be sent again
+	Dropped  DeliveryState = "dropped"  // too old to be of use, or whom it was for has left
+	Replaced DeliveryState = "replaced" // by a later notice that tells the same and more
+)
+
+// Outcome is what became of one try.
+type Outcome struct {
+	Delivery   int64
+	State      DeliveryState
+	At         time.Time
+	Next       time.Time // Queued: when to try again
+	Problem    string    // why not sent; no address, no secret
+	Deactivate bool      // the recipient's address takes no more messages
+	Moved      string    // the recipient's new address; empty: as before
+}
+
+// Message is a notice in the words of one language and the form of one channel.
+type Message struct {
+	// ID is the delivery's identity, the same at every try: "n12-r34".
+	ID string
+	// Thread groups messages of one incident (e-mail threading).
+	Thread   string
+	Event    Event
+	Language Language
+	Subject  string // one line, e-mail only
+	Text     string // plain text: e-mail's text part, SMS as its reader sees it, Telegram's fallback
+	HTML     string // Telegram's HTML subset on telegram, a whole document on email
+	// Leave is the https address by which an e-mail's reader leaves with one click
+	// (RFC 8058); empty where there is none, as for people on call.
+	Leave string
+	// Buttons are rows of what can be pressed under the message, telegram only.
+	Buttons [][]Button
+	// Template and Params are what an SMS provider with registered templates
+	// takes instead of text. Values are at most 35 runes.
+	Template string
+	Params   []Param
+}
+
+// Param is a named variable of an SMS template, in the template's order.
+type Param struct{ Name, Value string }
+
+// Button is one thing to press: it opens URL, or hands Data to the bot.
+type Button struct {
+	Text string
+	URL  string
+	Data string // at most 64 bytes
+}
