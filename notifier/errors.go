@@ -10,6 +10,22 @@ import (
 // recipient blocked us, the address does not exist. Wrap it: fmt.Errorf("…: %w", ErrPermanent).
 var ErrPermanent = errors.New("permanent")
 
+// ErrUnsendable marks an error as one of this message, not of its address: the
+// template is not approved, the text is too long, the provider calls it spam. No
+// retry mends it, and the address stays.
+var ErrUnsendable = errors.New("unsendable")
+
+// MovedError says that a recipient has a new address, at which to try again.
+type MovedError struct {
+	To  string // personal data: it stands in no text
+	Err error
+}
+
+func (e *MovedError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *MovedError) Unwrap() error { return e.Err }
+
 // RetryAfterError is a channel's error that names when the far side will
 // listen again. Dispatch obeys it exactly.
 type RetryAfterError struct {

@@ -133,6 +133,27 @@ type Recipient struct {
 	Nonce string
 }
 
+// Subscriber is a recipient who signed up, with what only sign-up needs.
+type Subscriber struct {
+	Recipient
+	Created    time.Time
+	Confirmed  time.Time // zero: never
+	NonceUntil time.Time // until when words made with Nonce are good
+	NonceTries int       // wrong ones since Nonce was made
+	Problem    string    // why the far side refuses; no address
+}
+
+// AuditEntry is one human act, kept for good.
+type AuditEntry struct {
+	ID      int64
+	At      time.Time
+	By      string // as they call themselves; empty: they gave no name
+	Way     string // console, api, cli, telegram, page
+	Deed    string
+	Subject string // "incident k3…", "recipient 17"; no personal data
+	Detail  string
+}
+
 // Wants is what a subscriber wants to hear. The zero value is everything, at once.
 type Wants struct {
 	Services []string `json:"services,omitempty"` // keys; empty: all
