@@ -6,7 +6,7 @@
 // whoever keeps it can store the change and its notices in one transaction, and
 // so that the same alert told twice changes nothing the second time. incident.go
 // is what alerts do to an incident, ending.go when it is over, told.go who hears
-// of it, acknowledge.go what people do to it.
+// of it; acknowledge.go, update.go and publish.go are what people do to it.
 package incident
 
 import (
@@ -94,7 +94,7 @@ func (m *Machine) Alert(now time.Time, watchdog Watchdog, latest *notifier.Incid
 	case latest == nil && !alert.Firing:
 		return Result{} // the end of something we never heard of
 	case latest != nil && !latest.Open():
-		if !alert.Firing || m.late(now, *latest, alert) {
+		if !alert.Firing || m.late(now, *latest, alert) || calledOver(*latest, alert) {
 			return Result{Incident: *latest} // told again after it was over
 		}
 		latest = nil

@@ -153,5 +153,6 @@ func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Fact
 		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
 		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt,
 		Acknowledged: i.Acknowledged,
+		Scope:        either(i.Scope), ETA: i.ETA, Workaround: either(i.Workaround),
 	}
 }

@@ -1,0 +1,218 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// The most that a person may write of an incident, in characters: a text fits a
+// Telegram message beside its frame, a scope and a workaround a line of the page.
+const (
+	LongestText       = 1000
+	LongestScope      = 120
+	LongestWorkaround = 500
+)
+
+const (
+	farthestETA = 30 * 24 * time.Hour
+	mostUpdates = 200 // of one incident, which is read as a whole
+)
+
+// Draft is what a person wants to tell of an incident. What it leaves out stands
+// as before; of a text one language may be left out.
+type Draft struct {
+	By         string // as they call themselves; may be empty
+	Status     notifier.IncidentStatus
+	Text       rules.Text // plain, of several lines
+	Scope      rules.Text // who is affected, in one line
+	ETA        time.Time  // when it is expected to be over
+	Workaround rules.Text // what to do meanwhile, plain, of several lines
+	Silent     bool       // for the page alone: nobody is sent it
+}
+
+// Update tells how an incident stands: to all who know of it, the subscribers
+// among them where it is public. While it runs, its status is one of
+// investigating, identified and monitoring, in either direction: a remedy may
+// fail. Once it is over, all that can be told is a postmortem, which stands on
+// the page and is sent to nobody. A draft that won't do is [notifier.Invalid].
+func (m *Machine) Update(now time.Time, incident notifier.Incident, d Draft) (Result, error) {
+	d, err := checked(now, incident, d)
+	if err != nil {
+		return Result{Incident: incident}, err
+	}
+	r := Result{Incident: clone(incident), Changed: true}
+	i := &r.Incident
+	revised := !d.ETA.IsZero() && !d.ETA.Equal(i.ETA.At)
+	if revised {
+		if !i.ETA.At.IsZero() {
+			i.ETA.Earlier = append(slices.Clone(i.ETA.Earlier), i.ETA.At)
+		}
+		i.ETA.At = d.ETA
+	}
+	i.Status = d.Status
+	i.Scope, i.Workaround = instead(i.Scope, d.Scope), instead(i.Workaround, d.Workaround)
+	update := notifier.Update{At: now, Status: d.Status, Text: d.Text, By: d.By, Scope: d.Scope, Workaround: d.Workaround}
+	if revised {
+		update.ETA = d.ETA
+	}
+	i.Updates = append(i.Updates, update)
+	i.Acts = append(i.Acts, notifier.Act{At: now, By: d.By, Deed: notifier.DeedUpdate, Detail: detail(d)})
+	if d.Silent || !i.Open() {
+		return r, nil
+	}
+	for _, audience := range rules.Audiences {
+		if _, told := i.Told[audience]; !told || audience == rules.Subscribers && !i.Public {
+			continue
+		}
+		facts := m.facts(*i, notifier.Alert{StartsAt: now})
+		facts.Status, facts.Update, facts.By = d.Status, either(d.Text), d.By
+		if audience == rules.Subscribers { // who works on it stays in the house
+			facts.By, facts.Acknowledged = "", notifier.Acknowledgement{}
+		}
+		r.Notices = append(r.Notices, notifier.Notice{
+			Incident: i.ID, Audience: audience, Event: notifier.EventUpdated, At: now, Facts: facts,
+		})
+	}
+	return r, nil
+}
+
+// checked gives the draft with its texts trimmed and its status filled in, or
+// the first thing that won't do.
+func checked(now time.Time, i notifier.Incident, d Draft) (Draft, error) {
+	var err error
+	if d.By, err = nameOf(d.By); err != nil {
+		return d, err
+	}
+	for _, field := range []struct {
+		text    *rules.Text
+		name    string
+		most    int
+		oneLine bool
+	}{{&d.Text, "text", LongestText, false}, {&d.Scope, "scope", LongestScope, true}, {&d.Workaround, "workaround", LongestWorkaround, false}} {
+		for _, language := range []*string{&field.text.ZH, &field.text.EN} {
+			if *language, err = plain(*language, field.name, field.most, field.oneLine); err != nil {
+				return d, err
+			}
+		}
+	}
+	if len(i.Updates) >= mostUpdates {
+		return d, conflict("incident %s has %d updates, the most that one may have", i.ID, mostUpdates)
+	}
+	if d.Status == "" {
+		d.Status = i.Status
+	}
+	if err := standing(i, d); err != nil {
+		return d, err
+	}
+	if d.ETA, err = etaOf(now, d.ETA); err != nil {
+		return d, err
+	}
+	if d.Status == i.Status && d.Text == (rules.Text{}) && d.Scope == (rules.Text{}) && d.Workaround == (rules.Text{}) && d.ETA.IsZero() {
+		return d, invalid("an update tells something: a text, another status, a scope, an ETA or a workaround")
+	}
+	return d, nil
+}
+
+// standing checks the status that a draft gives the incident.
+func standing(i notifier.Incident, d Draft) error {
+	switch d.Status {
+	case notifier.Investigating, notifier.Identified, notifier.Monitoring:
+		if !i.Open() {
+			return conflict("incident %s is over; all that can be told of it is a postmortem", i.ID)
+		}
+	case notifier.Postmortem:
+		switch {
+		case i.Open():
+			return conflict("incident %s still runs; its postmortem comes once it is over", i.ID)
+		case d.Text == (rules.Text{}):
+			return invalid("a postmortem needs a text")
+		case !d.ETA.IsZero():
+			return invalid("a postmortem has no ETA: the incident is over")
+		}
+	case notifier.Resolved:
+		if i.Open() {
+			return invalid("an incident is called over by resolving it, not by an update")
+		}
+		return conflict("incident %s is over; all that can be told of it is a postmortem", i.ID)
+	default:
+		return invalid("status is one of investigating, identified and monitoring")
+	}
+	return nil
+}
+
+// etaOf checks an ETA and moves it up to the next full minute, as it is read.
+func etaOf(now, eta time.Time) (time.Time, error) {
+	switch {
+	case eta.IsZero():
+		return eta, nil
+	case !eta.After(now):
+		return eta, invalid("the ETA is past; give a moment to come")
+	case eta.Sub(now) > farthestETA:
+		return eta, invalid("the ETA is more than 30 days off")
+	}
+	if full := eta.Truncate(time.Minute); !full.Equal(eta) {
+		eta = full.Add(time.Minute)
+	}
+	return eta, nil
+}
+
+// plain checks what a person wrote: it will be read by the public, so nothing in
+// it may move what stands around it.
+func plain(text, name string, most int, oneLine bool) (string, error) {
+	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
+	lines := text
+	if !oneLine {
+		lines = strings.ReplaceAll(text, "\n", "")
+	}
+	switch {
+	case !utf8.ValidString(text):
+		return "", invalid("the " + name + " is not UTF-8")
+	case utf8.RuneCountInString(text) > most:
+		return "", invalid(fmt.Sprintf("the %s has %d characters, want at most %d", name, utf8.RuneCountInString(text), most))
+	case strings.ContainsFunc(lines, misleads):
+		if oneLine {
+			return "", invalid("the " + name + " is one line, without control characters")
+		}
+		return "", invalid("the " + name + " holds control characters, or such as turn the order of reading")
+	}
+	return text, nil
+}
+
+// instead is what stands once a draft says something or nothing.
+func instead(before, draft rules.Text) rules.Text {
+	if draft == (rules.Text{}) {
+		return before
+	}
+	return draft
+}
+
+// either fills a language that is left out with the other: better read with a
+// dictionary than not at all.
+func either(t rules.Text) rules.Text {
+	if t.ZH == "" {
+		t.ZH = t.EN
+	}
+	if t.EN == "" {
+		t.EN = t.ZH
+	}
+	return t
+}
+
+// detail is what the record says of an update beside its words.
+func detail(d Draft) string {
+	said := string(d.Status)
+	if d.Silent {
+		said += ", page only"
+	}
+	return said
+}
+
+func invalid(message string) error {
+	return &notifier.Error{Code: notifier.Invalid, Message: message}
+}
