@@ -76,6 +76,7 @@ type Facts struct {
 	RunbookURL  string     `json:"runbook_url,omitempty"`
 	StatusURL   string     `json:"status_url,omitempty"` // public page
 	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
+	Alert       string     `json:"alert,omitempty"`      // name of the alert that gives the title: orders that wait are told by their tier
 
 	News         []rules.Text    `json:"news,omitempty"`        // joined only: what joined, for ops
 	NewsSince    time.Time       `json:"news_since,omitzero"`   // when the first of News began

@@ -173,17 +173,24 @@ func (m *Machine) name(i *notifier.Incident) {
 	if len(i.Alerts) == 0 {
 		return
 	}
-	gravest := i.Alerts[0]
-	for _, a := range i.Alerts[1:] {
-		if gravity(a.Severity) > gravity(gravest.Severity) {
-			gravest = a
-		}
-	}
+	gravest := titular(i.Alerts)
 	alert := notifier.Alert{Labels: map[string]string{rules.LabelAlert: gravest.Name}}
 	if !i.Public {
 		alert.Annotations = map[string]string{rules.AnnotationSummary: gravest.Summary.EN, rules.AnnotationSummaryZH: gravest.Summary.ZH}
 	}
 	i.Title = m.cfg.Words.Title(alert, i.Service)
+}
+
+// titular is the alert that gives an incident its title: the gravest, the first
+// of several; zero of none.
+func titular(alerts []notifier.ActiveAlert) notifier.ActiveAlert {
+	var found notifier.ActiveAlert
+	for at, a := range alerts {
+		if at == 0 || gravity(a.Severity) > gravity(found.Severity) {
+			found = a
+		}
+	}
+	return found
 }
 
 func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {

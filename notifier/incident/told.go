@@ -151,7 +151,7 @@ func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Fact
 		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since,
 		Description: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
 		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
-		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt,
+		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt, Alert: titular(i.Alerts).Name,
 		Acknowledged: i.Acknowledged,
 		Scope:        either(i.Scope), ETA: i.ETA, Workaround: either(i.Workaround),
 	}
