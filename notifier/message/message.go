@@ -42,6 +42,8 @@ const maxNews = 10
 type Config struct {
 	Page rules.Text     // the name of the shop or page, signed under every notice
 	Zone *time.Location // in which times are told
+	// Links may be nil: nobody can subscribe then.
+	Links Links
 }
 
 // Writer composes messages.
@@ -55,6 +57,9 @@ type Writer struct {
 func New(cfg Config) (*Writer, error) {
 	if cfg.Zone == nil {
 		return nil, fmt.Errorf("message: a time zone is required")
+	}
+	if cfg.Links == nil {
+		cfg.Links = unlinked{}
 	}
 	plain, err := template.ParseFS(files, "templates/*.txt")
 	if err != nil {
