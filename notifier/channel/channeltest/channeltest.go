@@ -33,6 +33,8 @@ const (
 	Accepted      Outcome = "accepted"       // nil
 	Temporary     Outcome = "temporary"      // an error, and no word about when to come back
 	Permanent     Outcome = "permanent"      // wraps notifier.ErrPermanent
+	Unsendable    Outcome = "unsendable"     // wraps notifier.ErrUnsendable
+	Moved         Outcome = "moved"          // *notifier.MovedError
 	WaitRecipient Outcome = "wait recipient" // *notifier.RetryAfterError for this recipient
 	WaitChannel   Outcome = "wait channel"   // *notifier.RetryAfterError for the whole channel
 )
@@ -236,11 +238,16 @@ func (s Subject) expect(t *testing.T, err error, want Answer) {
 // RetryAfterError asks for.
 func Understand(err error) (Outcome, time.Duration) {
 	var later *notifier.RetryAfterError
+	var moved *notifier.MovedError
 	switch {
 	case err == nil:
 		return Accepted, 0
 	case errors.Is(err, notifier.ErrPermanent):
 		return Permanent, 0
+	case errors.Is(err, notifier.ErrUnsendable):
+		return Unsendable, 0
+	case errors.As(err, &moved):
+		return Moved, 0
 	case errors.As(err, &later) && later.Whole:
 		return WaitChannel, later.After
 	case errors.As(err, &later):

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -62,6 +63,10 @@ func (c *Channel) compose(address string, m notifier.Message) (*composed, error)
 	if c.cfg.ListID != "" {
 		letter.SetHeader("List-Id", "<"+c.cfg.ListID+">")
 	}
+	if leaves(m.Leave) {
+		letter.SetHeader("List-Unsubscribe", "<"+m.Leave+">")
+		letter.SetHeader("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
+	}
 	switch {
 	case m.HTML == "":
 		letter.SetBody("text/plain", crlf(m.Text))
@@ -80,6 +85,18 @@ func (c *Channel) compose(address string, m notifier.Message) (*composed, error)
 	}
 	return &composed{wire: wire.Bytes()}, nil
 }
+
+// leaves reports whether the address may stand in List-Unsubscribe: RFC 8058
+// allows one click over https alone, and a header takes no other signs.
+func leaves(address string) bool {
+	parsed, err := url.Parse(address)
+	return err == nil && parsed.Scheme == "https" && parsed.Host != "" && len(address) <= longestLink &&
+		!strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r > '~' || r == '<' || r == '>' })
+}
+
+// longestLink is what fits in one line of a header, which is at most 998 bytes
+// long (RFC 5322, 2.1.1).
+const longestLink = 900
 
 var notInID = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 

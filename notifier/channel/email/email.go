@@ -15,9 +15,6 @@ import (
 	"fmt"
 	"net"
 	"net/mail"
-	"net/textproto"
-	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -78,7 +75,13 @@ func New(cfg Config) (*Channel, error) {
 		refuse("port: got %d, want 1–65535", cfg.Port)
 	}
 	from, err := mail.ParseAddress(cfg.From)
-	if err != nil || !sendable(from.Address) || strings.ContainsFunc(from.Name, isControl) {
+	if err == nil {
+		var ok bool
+		if from.Address, ok = notifier.MailAddress(from.Address); !ok || !ascii(from.Address) {
+			err = errors.New("no address")
+		}
+	}
+	if err != nil || strings.ContainsFunc(from.Name, isControl) {
 		refuse("from: want a mail address, as in %q", "Ming's Cards <status@shop.example>")
 		from = &mail.Address{}
 	}
@@ -131,17 +134,19 @@ func (c *Channel) Name() string { return "email" }
 // messages with the same Thread are one conversation.
 //
 // Errors: wrapping notifier.ErrPermanent where the server will not take mail
-// for this address, *notifier.RetryAfterError where it refuses our login.
+// for this address, notifier.ErrUnsendable where it will not take this mail,
+// *notifier.RetryAfterError where it names a wait or refuses us altogether.
 func (c *Channel) Send(ctx context.Context, address string, m notifier.Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("email: %w", err)
 	}
-	if !sendable(address) {
+	address, ok := notifier.MailAddress(address)
+	if !ok {
 		return fmt.Errorf("email: the address is not a mail address: %w", notifier.ErrPermanent)
 	}
 	message, err := c.compose(address, m)
 	if err != nil {
-		return fmt.Errorf("email: %w", err)
+		return fmt.Errorf("email: %w: %w", err, notifier.ErrUnsendable)
 	}
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
@@ -205,16 +210,6 @@ func (c *Channel) keep(s *session) *session {
 	return s
 }
 
-// sendable reports whether SMTP could carry the bare address. Only ASCII
-// without blanks is taken: what else an address might hold is no subscriber's.
-func sendable(address string) bool {
-	if len(address) > 254 || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return false
-	}
-	parsed, err := mail.ParseAddress(address)
-	return err == nil && parsed.Address == address && parsed.Name == "" && !strings.ContainsAny(address, `<>"`)
-}
-
 func domainOf(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
 
 func isControl(r rune) bool { return r < ' ' || r == 0x7f }
@@ -224,63 +219,3 @@ func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
-
-// word words an error of a session for the caller: no address, no password.
-func (c *Channel) word(ctx context.Context, err error, address string) error {
-	if err == nil {
-		return nil
-	}
-	var failed *stepError
-	if !errors.As(err, &failed) {
-		failed = &stepError{step: "send", err: err}
-	}
-	if ended := ctx.Err(); ended != nil {
-		return fmt.Errorf("email: %s: %w", failed.step, ended)
-	}
-	if errors.Is(failed.err, os.ErrDeadlineExceeded) { // a dialer may see the deadline before the context does
-		return fmt.Errorf("email: %s: %w", failed.step, context.DeadlineExceeded)
-	}
-	words := failed.err.Error()
-	var refused *textproto.Error
-	if errors.As(failed.err, &refused) {
-		words = fmt.Sprintf("%d %s", refused.Code, refused.Msg)
-	}
-	said := fmt.Errorf("email: %s: %s", failed.step, c.redact(words, address))
-	if refused == nil {
-		if errors.Is(failed.err, errNoSecureLogin) {
-			return &notifier.RetryAfterError{After: loginRefused, Whole: true, Err: said}
-		}
-		return said
-	}
-	switch {
-	case failed.step == stepAuth && refused.Code >= 500:
-		return &notifier.RetryAfterError{After: loginRefused, Whole: true, Err: fmt.Errorf("%w: check username and password", said)}
-	case failed.step == stepRecipient && aboutAddress(refused):
-		return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
-	}
-	return said
-}
-
-// loginRefused is how long the whole channel rests after the server refused
-// our login. Only a person mends that, and a server may lock an account that
-// tries too often.
-const loginRefused = 5 * time.Minute
-
-// aboutAddress tells a recipient's fault from a server's or ours among the 5xx
-// answers to RCPT TO. The enhanced code (RFC 3463) decides where there is one:
-// x.1 is the address, x.2 the mailbox, of which x.2.2 is full and may be
-// emptied; x.3 is the system, x.7 a policy ("relaying denied"), x.4 the way,
-// of which Exchange uses x.4.1 for an address that doesn't exist.
-func aboutAddress(refused *textproto.Error) bool {
-	if refused.Code < 550 || refused.Code > 559 {
-		return false // 4xx passes; 50x and 530 are about our command or login
-	}
-	enhanced, _, _ := strings.Cut(refused.Msg, " ")
-	if enhancedCode.MatchString(enhanced) {
-		about := strings.HasPrefix(enhanced, "5.1.") || strings.HasPrefix(enhanced, "5.2.") || enhanced == "5.4.1"
-		return about && enhanced != "5.2.2"
-	}
-	return refused.Code != 552 && refused.Code != 554 // over quota; anything
-}
-
-var enhancedCode = regexp.MustCompile(`^5\.[0-9]{1,3}\.[0-9]{1,3}$`)

@@ -28,6 +28,8 @@ type server struct {
 	tls     *tls.Config // offers STARTTLS
 	tlsOnly bool        // speaks TLS from the first byte
 	auth    string      // the AUTH mechanisms that are offered
+	utf8    bool        // offers SMTPUTF8
+	each    int         // messages that one connection may carry; 0: as many as come
 
 	mu       sync.Mutex
 	messages []string
@@ -50,6 +52,7 @@ func (s *server) start(t *testing.T) string {
 
 func (s *server) talk(conn net.Conn) {
 	lines := bufio.NewReader(conn)
+	carried := 0
 	reply := func(verb, line, usual string) bool {
 		answer, told := s.replies[verb]
 		if !told {
@@ -84,6 +87,9 @@ func (s *server) talk(conn net.Conn) {
 			if s.auth != "" {
 				usual += "\r\n250-AUTH " + s.auth
 			}
+			if s.utf8 {
+				usual += "\r\n250-SMTPUTF8"
+			}
 			usual += "\r\n250 8BITMIME"
 		case "STARTTLS":
 			if !reply(verb, line, "220 2.0.0 go") {
@@ -102,6 +108,10 @@ func (s *server) talk(conn net.Conn) {
 				s.mu.Lock()
 				s.lines = append(s.lines, strings.TrimSpace(user), strings.TrimSpace(password))
 				s.mu.Unlock()
+			}
+		case "MAIL":
+			if carried++; s.each > 0 && carried > s.each {
+				usual = "450 MI:DMC too many mails in this connection"
 			}
 		case "DATA":
 			if s.replies["DATA"] == "" {

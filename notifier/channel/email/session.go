@@ -9,9 +9,11 @@ import (
 	"net"
 	"net/smtp"
 	"net/textproto"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"gopkg.in/gomail.v2"
 )
@@ -64,6 +66,7 @@ var (
 	errNoSecureLogin = errors.New("the server offers no TLS, so the password was not sent: use another port, or tls: implicit")
 	errNoLogin       = errors.New("the server offers no login that we know (PLAIN, LOGIN)")
 	errTooTalkative  = errors.New("the server says too much")
+	errNoUTF8        = errors.New("the address has letters that this server can't carry (it offers no SMTPUTF8)")
 )
 
 // session is one connection to the server, for one message at a time.
@@ -157,7 +160,7 @@ func (s *session) Send(from string, to []string, message io.WriterTo) error {
 	}
 	// A refused step leaves the conversation in order; anything else doesn't.
 	var refused *textproto.Error
-	if !errors.As(err, &refused) || refused.Code == 421 || s.client.Reset() != nil {
+	if !errors.Is(err, errNoUTF8) && !errors.As(err, &refused) || refused != nil && refused.Code == 421 || s.client.Reset() != nil {
 		s.broken = true
 	}
 	return err
@@ -166,12 +169,15 @@ func (s *session) Send(from string, to []string, message io.WriterTo) error {
 func (s *session) converse(from string, to []string, message io.WriterTo) error {
 	if err := s.client.Mail(from); err != nil {
 		var refused *textproto.Error
-		if s.used && (!errors.As(err, &refused) || refused.Code == 421) {
+		if s.used && (!errors.As(err, &refused) || refused.Code == 421 || connectionFull.MatchString(refused.Msg)) {
 			return fmt.Errorf("%w: %w", errStale, err)
 		}
 		return at(stepSender, err)
 	}
 	for _, address := range to {
+		if utf8, _ := s.client.Extension("SMTPUTF8"); !utf8 && !ascii(address) {
+			return at(stepRecipient, errNoUTF8)
+		}
 		if err := s.client.Rcpt(address); err != nil {
 			return at(stepRecipient, err)
 		}
@@ -185,6 +191,14 @@ func (s *session) converse(from string, to []string, message io.WriterTo) error 
 		return at(stepData, err)
 	}
 	return at(stepData, data.Close())
+}
+
+// connectionFull is how servers say that one connection has carried enough;
+// NetEase by its codes.
+var connectionFull = regexp.MustCompile(`(?i)MI:DMC|MI:CCL|(?:per|this|in one|in a) (?:connection|session)`)
+
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 // Close says goodbye and hangs up.
