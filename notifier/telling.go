@@ -182,6 +182,11 @@ type Delivery struct {
 	// Digest holds the other notices that one message tells, oldest first: those
 	// of a subscriber's quiet hours. Notice is then of EventDigest.
 	Digest []Notice
+	// Together are the IDs of the deliveries besides ID that this one message
+	// ends: those of Digest.
+	Together []int64
+	// At is the moment before which the far side must not hear of it.
+	At time.Time
 }
 
 // Identity is the same at every try, so that the far side can tell a doubled

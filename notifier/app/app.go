@@ -206,13 +206,13 @@ func (a *App) build(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lanes, err := channels(a.cfg.Notifier, a.cfg.Now, a.cfg.Logger)
+	lines, err := channels(a.cfg.Notifier, a.cfg.Now, a.cfg.Logger)
 	if err != nil {
 		return err
 	}
-	a.metrics.expect(lanes)
+	a.metrics.expect(lines)
 	a.dispatcher, err = dispatch.New(dispatch.Config{
-		Outbox: a.store, Lanes: lanes, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
+		Outbox: a.store, Lines: lines, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
 	if err != nil {
 		return err

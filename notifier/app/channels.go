@@ -8,8 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
+	"shopwatch/notifier"
 	"shopwatch/notifier/channel/email"
 	"shopwatch/notifier/channel/sms"
 	"shopwatch/notifier/channel/telegram"
@@ -25,16 +24,16 @@ const (
 	smsRate      = 5
 )
 
-// channels builds a lane for each channel of the configuration.
-func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]dispatch.Lane, error) {
-	var lanes []dispatch.Lane
+// channels builds a line for each channel of the configuration.
+func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]dispatch.Line, error) {
+	var lines []dispatch.Line
 	var problems []error
-	add := func(c dispatch.Channel, err error, pace rate.Limit, senders int) {
+	add := func(c dispatch.Channel, err error, perSecond int, senders int) {
 		if err != nil {
 			problems = append(problems, err)
 			return
 		}
-		lanes = append(lanes, dispatch.Lane{Channel: c, Rate: pace, Burst: 1, Senders: senders})
+		lines = append(lines, dispatch.Line{Channel: c, Pace: notifier.PerSecond(perSecond), Senders: senders})
 	}
 	if t := cfg.Telegram; t != nil {
 		c, err := telegram.New(telegram.Config{
@@ -43,7 +42,7 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 		add(c, err, telegramRate, 8)
 	}
 	if e := cfg.Email; e != nil {
-		const connections = 2
+		const connections = 3
 		c, err := email.New(email.Config{
 			Host: e.Host, Port: e.Port, Username: e.Username, Password: e.Password.Reveal(), From: e.From,
 			TLS: email.TLS(e.TLS), ListID: listID(cfg.Page.URL), Now: now, Connections: connections,
@@ -54,7 +53,7 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 		c, err := aliyun(s.Aliyun)
 		add(c, err, smsRate, 4)
 	}
-	return lanes, errors.Join(problems...)
+	return lines, errors.Join(problems...)
 }
 
 func aliyun(a *config.AliyunConfig) (*sms.Aliyun, error) {

@@ -47,13 +47,13 @@ func newMetrics(registerer prometheus.Registerer, version string) *metrics {
 	return m
 }
 
-// expect has the series of the lanes be there before anything happens on them:
+// expect has the series of the lines be there before anything happens on them:
 // what a counter begins with, Prometheus can't see it grow to.
-func (m *metrics) expect(lanes []dispatch.Lane) {
-	for _, lane := range lanes {
+func (m *metrics) expect(lines []dispatch.Line) {
+	for _, line := range lines {
 		for _, audience := range []rules.Audience{rules.Ops, rules.Management, rules.Subscribers} {
 			for _, result := range dispatch.Results {
-				m.notices.WithLabelValues(lane.Channel.Name(), string(audience), string(result))
+				m.notices.WithLabelValues(line.Channel.Name(), string(audience), string(result))
 			}
 		}
 	}

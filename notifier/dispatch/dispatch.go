@@ -11,7 +11,6 @@ package dispatch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -48,15 +47,17 @@ type Recorder interface {
 // Result is the value of label result.
 type Result string
 
-// The results of a try.
+// The results of a try, and of deliveries that end without one.
 const (
 	Accepted Result = "accepted"
 	Retried  Result = "retried"
 	GivenUp  Result = "given_up"
+	Dropped  Result = "dropped"  // too old to be of use, or whom it was for left
+	Replaced Result = "replaced" // by the recovery that tells all of it
 )
 
 // Results lists every result.
-var Results = []Result{Accepted, Retried, GivenUp}
+var Results = []Result{Accepted, Retried, GivenUp, Dropped, Replaced}
 
 // Limits of the outbox.
 const (
@@ -70,18 +71,10 @@ const (
 	idle         = time.Second      // between looks at an empty outbox that nobody woke
 )
 
-// Lane is a channel with its pace.
-type Lane struct {
-	Channel Channel
-	Rate    rate.Limit // messages a second
-	Burst   int
-	Senders int // at once
-}
-
 // Config is what a Dispatcher is built of. All fields are required.
 type Config struct {
 	Outbox   Outbox
-	Lanes    []Lane
+	Lines    []Line
 	Compose  func(notifier.Delivery) (notifier.Message, error)
 	Recorder Recorder
 	Now      func() time.Time
@@ -97,7 +90,7 @@ type Dispatcher struct {
 }
 
 type lane struct {
-	Lane
+	Line
 	limiter *rate.Limiter
 	wake    chan struct{}
 
@@ -114,11 +107,15 @@ func New(cfg Config) (*Dispatcher, error) {
 		cfg.Jitter = rand.Float64
 	}
 	d := &Dispatcher{cfg: cfg, wake: make(chan struct{}, 1)}
-	for _, l := range cfg.Lanes {
-		if l.Rate <= 0 || l.Burst < 1 || l.Senders < 1 {
-			return nil, fmt.Errorf("dispatch: channel %s: rate, burst and senders must be positive", l.Channel.Name())
+	for _, l := range cfg.Lines {
+		if err := l.check(); err != nil {
+			return nil, err
 		}
-		d.lanes = append(d.lanes, &lane{Lane: l, limiter: rate.NewLimiter(l.Rate, l.Burst), wake: make(chan struct{}, 1)})
+		pace := rate.Inf
+		if l.Pace.Limited() {
+			pace = rate.Every(l.Pace.Interval())
+		}
+		d.lanes = append(d.lanes, &lane{Line: l, limiter: rate.NewLimiter(pace, 1), wake: make(chan struct{}, 1)})
 	}
 	return d, nil
 }

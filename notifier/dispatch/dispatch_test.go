@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"shopwatch/notifier"
 	"shopwatch/notifier/dispatch"
 	"shopwatch/notifier/store"
@@ -117,7 +115,7 @@ func (b *bench) openStore() {
 func (b *bench) start() {
 	d, err := dispatch.New(dispatch.Config{
 		Outbox: b.store,
-		Lanes:  []dispatch.Lane{{Channel: b.far, Rate: rate.Inf, Burst: 1, Senders: 3}},
+		Lines:  []dispatch.Line{{Channel: b.far, Senders: 3}},
 		Compose: func(d notifier.Delivery) (notifier.Message, error) {
 			if d.Notice.Facts.Title.EN == "unwordable" {
 				return notifier.Message{}, errors.New("no words")
