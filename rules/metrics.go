@@ -24,6 +24,10 @@ var (
 	ServiceInfo = Metric{"shopwatch_service_info", Gauge,
 		[]string{LabelShop, LabelService, "role", "name_zh", "name_en", "group_zh", "group_en", "position", "critical", "public"},
 		"Names and place of a service; always 1."}
+	ServiceDependencyInfo = Metric{"shopwatch_service_dependency_info", Gauge, []string{LabelShop, LabelService, "depends_on"},
+		"A service of the same shop without which this one can't work; always 1."}
+	ShopInfo = Metric{"shopwatch_shop_info", Gauge, []string{LabelShop, "name_zh", "name_en"},
+		"Names of a shop; always 1."}
 	ServiceStatus = Metric{"shopwatch_service_status", Gauge, []string{LabelShop, LabelService, LabelStatus},
 		"1 for the status that the service has now, after hysteresis, 0 for the others."}
 	ServiceAffected = Metric{"shopwatch_service_affected", Gauge, []string{LabelShop, LabelService},
@@ -192,7 +196,7 @@ var (
 // ExporterMetrics lists what the exporter may give: nothing else of ours is on its /metrics.
 func ExporterMetrics() []Metric {
 	metrics := []Metric{
-		ServiceInfo, ServiceStatus, ServiceAffected, ServiceLastLook, ServiceLastSuccess, ServiceInterval, ServiceFailures,
+		ShopInfo, ServiceInfo, ServiceDependencyInfo, ServiceStatus, ServiceAffected, ServiceLastLook, ServiceLastSuccess, ServiceInterval, ServiceFailures,
 		OrdersWaiting, OrdersOldestWaiting, OrdersShortOfStock, Orders, OrdersLate, OrderItems,
 		OrderDelivery, OrderPayment, OrderRevenue, StockCards,
 		LedgerUp, LedgerLastSuccess, LedgerPollDuration, LedgerUnknownStatuses, LedgerInfo, LedgerFailures, LedgerReplicaLag,

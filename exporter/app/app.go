@@ -51,6 +51,7 @@ type App struct {
 	metrics  *metric.Gatherer
 	pages    atomic.Pointer[web.Web]
 	orders   atomic.Pointer[orders.Orders]
+	shops    atomic.Pointer[[]exporter.Shop] // in force
 
 	reloading sync.Mutex
 	exporter  config.Config // in force
@@ -92,7 +93,9 @@ func New(cfg Config) (*App, error) {
 		return nil, errors.Join(err, a.books.close())
 	}
 	a.orders.Store(answers)
+	a.shops.Store(&cfg.Exporter.Shops)
 	a.metrics = metric.New(metric.Config{
+		Shops:  func() []exporter.Shop { return *a.shops.Load() },
 		States: a.schedule.States, Books: a.books.list, Delivery: a.books.deliveryOf, Version: cfg.Version,
 	})
 	return a, errors.Join(cfg.Registerer.Register(durations), a.watchHost())
@@ -184,6 +187,7 @@ func (a *App) Reload(next config.Config) error {
 	a.pushes.Configure(services(next))
 	a.pages.Store(pages)
 	a.orders.Store(answers)
+	a.shops.Store(&next.Shops)
 	warn(a.config.Logger, next)
 	before := a.exporter
 	a.exporter = next

@@ -199,7 +199,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			Shop: "main", ID: rules.ServiceDelivery,
 			Name:  rules.Text{ZH: "发货", EN: "Automatic delivery"},
 			Group: rules.Text{ZH: "Buying", EN: "Buying"},
-			Role:  rules.RoleDelivery, Position: 2,
+			Role:  rules.RoleDelivery, Position: 2, DependsOn: []string{"database"},
 		}, "second": {
 			Shop: "second", ID: rules.ServiceDelivery,
 			Name:  rules.Text{ZH: "自动发货", EN: "Automatic delivery"},

@@ -12,21 +12,11 @@ import (
 // and that none leads back to where it began.
 func (b builder) dependencies(servicesPath string, services []exporter.Service) {
 	at := make(map[string]int)
-	var known []string
 	for i, service := range services {
 		if _, again := at[service.ID]; !again {
 			at[service.ID] = i
-			known = append(known, service.ID)
 		}
-	}
-	slices.Sort(known)
-	for i, service := range services {
-		path := configfile.Field(configfile.Item(servicesPath, i), "depends_on")
-		for j, id := range service.DependsOn {
-			if _, ok := at[id]; !ok {
-				b.problems.Add(configfile.Item(path, j), id, "a service of this shop: "+strings.Join(known, ", "))
-			}
-		}
+		b.known(configfile.Field(configfile.Item(servicesPath, i), "depends_on"), service.DependsOn, services)
 	}
 	for _, circle := range circles(services, at) {
 		var ids []string
@@ -35,6 +25,21 @@ func (b builder) dependencies(servicesPath string, services []exporter.Service) 
 		}
 		path := configfile.Field(configfile.Item(servicesPath, circle[0]), "depends_on")
 		b.problems.Add(path, configfile.Phrase("a circle: "+strings.Join(append(ids, ids[0]), " → ")), "none")
+	}
+}
+
+// known checks that every id of a depends_on names one of the shop's services.
+func (b builder) known(path string, ids []string, services []exporter.Service) {
+	var known []string
+	for _, service := range services {
+		known = append(known, service.ID)
+	}
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for i, id := range ids {
+		if !slices.Contains(known, id) {
+			b.problems.Add(configfile.Item(path, i), id, "a service of this shop: "+strings.Join(known, ", "))
+		}
 	}
 }
 

@@ -359,6 +359,9 @@ func TestTheReferenceNamesEveryMetricReasonAndDefault(t *testing.T) {
 
 // ofBooks reports whether a metric is of a shop's books.
 func ofBooks(name string) bool {
+	if name == rules.ShopInfo.Name { // also of a shop without books
+		return false
+	}
 	for _, prefix := range []string{"order", "stock", "ledger", "shop_"} {
 		if strings.HasPrefix(name, "shopwatch_"+prefix) {
 			return true

@@ -52,6 +52,8 @@ type deliveryFields struct {
 	Position *int // default: after the services
 	Critical bool
 	Public   bool
+
+	DependsOn []string `yaml:"depends_on"`
 }
 
 // SetDefaults is called before the file's values.

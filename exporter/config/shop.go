@@ -120,7 +120,10 @@ func (b builder) delivery(shopPath string, shop *exporter.Shop, given *deliveryF
 		Position: position,
 		Critical: fields.Critical,
 		Public:   fields.Public,
+
+		DependsOn: fields.DependsOn,
 	}
+	b.known(configfile.Field(path, "depends_on"), service.DependsOn, shop.Services)
 	b.name(path, "name", service.Name)
 	b.name(path, "group", service.Group)
 	return service

@@ -33,6 +33,8 @@ type Config struct {
 	States func() []exporter.State
 	// Books gives the books of every shop that has some; it must not wait.
 	Books func() []exporter.Books
+	// Shops gives the names of every shop.
+	Shops func() []exporter.Shop
 	// Delivery gives the names and place of the service rules.ServiceDelivery of
 	// a shop with books.
 	Delivery func(shop string) exporter.Service
@@ -46,6 +48,7 @@ type Config struct {
 type Gatherer struct {
 	states   func() []exporter.State
 	books    func() []exporter.Books
+	shops    func() []exporter.Shop
 	delivery func(shop string) exporter.Service
 	build    []string
 }
@@ -53,7 +56,7 @@ type Gatherer struct {
 // New makes a Gatherer.
 func New(config Config) *Gatherer {
 	g := &Gatherer{
-		states: config.States, books: config.Books, delivery: config.Delivery,
+		states: config.States, books: config.Books, shops: config.Shops, delivery: config.Delivery,
 		build: []string{
 			cmp.Or(config.Version, "unknown"), cmp.Or(config.Revision, buildRevision(), "unknown"), runtime.Version(),
 		},
@@ -63,6 +66,9 @@ func New(config Config) *Gatherer {
 	}
 	if g.states == nil {
 		g.states = func() []exporter.State { return nil }
+	}
+	if g.shops == nil {
+		g.shops = func() []exporter.Shop { return nil }
 	}
 	if g.books == nil {
 		g.books = func() []exporter.Books { return nil }
@@ -130,14 +136,24 @@ type moment struct {
 	build    []string
 	states   []exporter.State
 	books    []exporter.Books
+	shops    []exporter.Shop
 	delivery func(shop string) exporter.Service
 }
 
-func (g *Gatherer) moment() moment { return moment{g.build, g.states(), g.books(), g.delivery} }
+func (g *Gatherer) moment() moment {
+	return moment{g.build, g.states(), g.books(), g.shops(), g.delivery}
+}
 
 // fill makes the series of the families that are asked for.
 func (s *scrape) fill(now moment) {
 	s.emit(rules.BuildInfo, 1, now.build...)
+	named := make(map[string]bool, len(now.shops))
+	for _, shop := range now.shops {
+		if id := text(shop.ID); !named[id] {
+			named[id] = true
+			s.emit(rules.ShopInfo, 1, id, shop.Name.ZH, shop.Name.EN)
+		}
+	}
 	for _, state := range now.states {
 		s.service(state)
 	}
@@ -237,6 +253,11 @@ func (s *scrape) info(service exporter.Service) {
 	s.emit(rules.ServiceInfo, 1, service.Shop, service.ID, string(cmp.Or(service.Role, rules.RoleOther)),
 		service.Name.ZH, service.Name.EN, service.Group.ZH, service.Group.EN,
 		strconv.Itoa(service.Position), strconv.FormatBool(service.Critical), strconv.FormatBool(service.Public))
+	for i, id := range service.DependsOn {
+		if !slices.Contains(service.DependsOn[:i], id) {
+			s.emit(rules.ServiceDependencyInfo, 1, service.Shop, service.ID, id)
+		}
+	}
 }
 
 // status shows one 1 and the other measured statuses as 0; a word that isn't

@@ -28,13 +28,14 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 // last look was inconclusive, and one that nobody has looked at yet.
 func fullStates() []exporter.State {
 	web := exporter.Service{
-		Shop: "card", ID: "web", Role: rules.RoleStorefront, Position: 1, Critical: true, Public: true, Interval: 90 * time.Second,
+		Shop: "card", ID: "web", Role: rules.RoleStorefront, Position: 1, Critical: true, Public: true, Interval: 90 * time.Second, DependsOn: []string{"cache", "cache"},
 		Name: rules.Text{ZH: "商城首页", EN: "Storefront"}, Group: rules.Text{ZH: "商城", EN: "Shop"}, Module: exporter.HTTPModule(nil),
 	}
 	cache := exporter.Service{
 		Shop: "card", ID: "cache", Position: 2, Name: rules.Text{ZH: "缓存", EN: "Cache"}, Module: exporter.TCPModule(nil),
 	}
 	blind, fresh := cache, web
+	fresh.DependsOn = nil
 	blind.ID, blind.Position = "blind", 3
 	fresh.ID, fresh.Position = "fresh", 4
 	return []exporter.State{
@@ -109,6 +110,9 @@ var lag = 1500 * time.Millisecond
 
 func fullGatherer() *metric.Gatherer {
 	return metric.New(metric.Config{
+		Shops: func() []exporter.Shop {
+			return []exporter.Shop{{ID: "card", Name: rules.Text{ZH: "卡铺", EN: "Cards"}}, {ID: "card", Name: rules.Text{ZH: "重复", EN: "again"}}}
+		},
 		States: fullStates, Books: fullBooks, Version: "1.2.3", Revision: "abc123",
 		Delivery: func(shop string) exporter.Service {
 			return map[string]exporter.Service{"card": {

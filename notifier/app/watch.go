@@ -104,7 +104,11 @@ func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.In
 	snapshot.Interrupted = silent && certain
 	for _, s := range sight.Services {
 		if !slices.ContainsFunc(snapshot.Shops, func(shop statuspage.Shop) bool { return shop.ID == s.Shop }) {
-			snapshot.Shops = append(snapshot.Shops, statuspage.Shop{ID: s.Shop, Name: rules.Text{ZH: s.Shop, EN: s.Shop}})
+			name, known := sight.Shops[s.Shop]
+			if !known {
+				name = rules.Text{ZH: s.Shop, EN: s.Shop}
+			}
+			snapshot.Shops = append(snapshot.Shops, statuspage.Shop{ID: s.Shop, Name: name})
 		}
 		component := statuspage.Component{Service: s.Service, Latency: s.Latency}
 		if s.Status == rules.Outage { // a slow look is a success, so a degraded one began at no known moment

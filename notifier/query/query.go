@@ -61,6 +61,7 @@ type Sight struct {
 	At       time.Time // of the newest sample; zero if there is none
 	Services []Service
 	Orders   []Orders
+	Shops    map[string]rules.Text // their names by id; a shop of which nobody tells is absent
 }
 
 // Service is a service with what is measured of it now.
@@ -82,7 +83,7 @@ type Orders struct {
 
 // Look asks for the present. Services are in the order of the page.
 func (q *Querier) Look(ctx context.Context, now time.Time) (Sight, error) {
-	var sight Sight
+	sight := Sight{Shops: map[string]rules.Text{}}
 	services := map[string]*Service{}
 	orders := map[string]*Orders{}
 	ask := []struct {
@@ -93,6 +94,15 @@ func (q *Querier) Look(ctx context.Context, now time.Time) (Sight, error) {
 		{rules.ServiceInfo.Name, func(l model.Metric, _ float64) {
 			s := serviceOf(l)
 			services[s.Key()] = &Service{Service: s}
+		}},
+		{"max by (shop, service, depends_on) (" + rules.ServiceDependencyInfo.Name + ")", func(l model.Metric, _ float64) {
+			cause := string(l[rules.LabelShop]) + "/" + string(l["depends_on"])
+			if s := services[keyOf(l)]; s != nil && cause != s.Key() {
+				s.DependsOn = append(s.DependsOn, cause)
+			}
+		}},
+		{"max by (shop, name_zh, name_en) (" + rules.ShopInfo.Name + ")", func(l model.Metric, _ float64) {
+			sight.Shops[string(l[rules.LabelShop])] = rules.Text{ZH: string(l["name_zh"]), EN: string(l["name_en"])}
 		}},
 		{"max by (shop, service, status) (" + rules.ServiceStatus.Name + ") == 1", func(l model.Metric, _ float64) {
 			if s := services[keyOf(l)]; s != nil {
@@ -139,6 +149,7 @@ func (q *Querier) Look(ctx context.Context, now time.Time) (Sight, error) {
 		if s.Status == "" {
 			s.Status = rules.Unknown
 		}
+		slices.Sort(s.DependsOn) // in one order at every look
 		sight.Services = append(sight.Services, *s)
 	}
 	slices.SortFunc(sight.Services, func(a, b Service) int {

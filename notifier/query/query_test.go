@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,6 +61,8 @@ func TestSightHoldsWhatPrometheusKnowsAndGuessesNothing(t *testing.T) {
 	q := server(t, map[string][]map[string]any{
 		"max(timestamp(":                                      {sample(at - 3)},
 		"shopwatch_service_info":                              {info("late", "2", "false"), info("alipay", "1", "true"), info("silent", "3", "true")},
+		"max by (shop, service, depends_on)":                  {sample(1, "shop", "main", "service", "alipay", "depends_on", "late"), sample(1, "shop", "main", "service", "alipay", "depends_on", "db"), sample(1, "shop", "main", "service", "late", "depends_on", "late")},
+		"max by (shop, name_zh, name_en)":                     {sample(1, "shop", "main", "name_zh", "主店", "name_en", "Main")},
 		"max by (shop, service, status)":                      {sample(1, "shop", "main", "service", "alipay", "status", "outage"), sample(1, "shop", "main", "service", "alipay", "status", "operational"), sample(1, "shop", "main", "service", "late", "status", "degraded")},
 		"max by (shop, service) (shopwatch_service_last_succ": {sample(at-60, "shop", "main", "service", "late")},
 		"avg by (shop, service)":                              {sample(0.25, "shop", "main", "service", "alipay")},
@@ -76,6 +79,12 @@ func TestSightHoldsWhatPrometheusKnowsAndGuessesNothing(t *testing.T) {
 		t.Fatalf("services, in the order of the page: %+v", sight.Services)
 	}
 	alipay, late, silent := sight.Services[0], sight.Services[1], sight.Services[2]
+	if !slices.Equal(alipay.DependsOn, []string{"main/db", "main/late"}) || len(late.DependsOn) > 0 {
+		t.Errorf("alipay depends on %v, late on %v", alipay.DependsOn, late.DependsOn)
+	}
+	if got := sight.Shops["main"]; got != (rules.Text{ZH: "主店", EN: "Main"}) || len(sight.Shops) != 1 {
+		t.Errorf("shops are called %v", sight.Shops)
+	}
 	if alipay.Status != rules.Operational {
 		t.Errorf("two exporters disagree and %s is told, want the one that sees it work", alipay.Status)
 	}
