@@ -17,32 +17,33 @@ import (
 
 const (
 	// botRefused is how long the whole bot rests after Telegram refused its
-	// token. Only a person mends that.
-	botRefused = 5 * time.Minute
+	// token. Only a person mends that; the next try reads the token anew, so it
+	// is short for the person who waits, and nothing to Telegram.
+	botRefused = 15 * time.Second
 	// unnamedWait is how long to wait after a 429 that doesn't say how long.
 	unnamedWait = 30 * time.Second
+	// longestWait bounds what a broken answer may ask for.
+	longestWait = 24 * time.Hour
 )
 
-// errUnreadable marks Telegram's refusal to parse a message's HTML.
-var errUnreadable = errors.New("telegram cannot parse the message's HTML")
+// ErrConflict marks Telegram's refusal to give updates to us, because another
+// program takes them, or a webhook does.
+var ErrConflict = errors.New("another program takes the bot's updates")
 
-// MovedError says that a group became a supergroup and has a new number. The
-// old one is gone for ever, so the error wraps notifier.ErrPermanent; a caller
-// that keeps addresses may take the new one.
-type MovedError struct {
-	to int64
+// What one try in another form mends.
+var (
+	errUnreadable = errors.New("telegram cannot parse the message's HTML")
+	errKeyboard   = errors.New("telegram does not take the message's buttons")
+	errRefused    = errors.New("telegram does not take the message")
+)
+
+// unsendable says of a refusal that no other form mended that it is for good.
+func unsendable(err error) error {
+	if errors.Is(err, errUnreadable) || errors.Is(err, errKeyboard) || errors.Is(err, errRefused) {
+		return fmt.Errorf("%w: %w", err, notifier.ErrUnsendable)
+	}
+	return err
 }
-
-func (e *MovedError) Error() string {
-	return "telegram: the group became a supergroup and has a new chat id: permanent"
-}
-
-// Unwrap is notifier.ErrPermanent.
-func (e *MovedError) Unwrap() error { return notifier.ErrPermanent }
-
-// NewAddress is the address that the chat has now. It is personal data, so
-// Error does not say it.
-func (e *MovedError) NewAddress() string { return strconv.FormatInt(e.to, 10) }
 
 // stopped words an error that stops the whole bot.
 func stopped(format string, args ...any) error {
@@ -51,10 +52,7 @@ func stopped(format string, args ...any) error {
 
 // read words what the library returned for one request, and keeps nothing of
 // the library's own errors: they hold the request's URL.
-func (c *call) read(err error, token, chat string) error {
-	if err == nil {
-		return nil
-	}
+func (c *call) read(err error) error {
 	if ended := c.ctx.Err(); ended != nil {
 		return fmt.Errorf("telegram: %w", ended)
 	}
@@ -62,7 +60,7 @@ func (c *call) read(err error, token, chat string) error {
 	if !errors.As(err, &refused) {
 		switch {
 		case c.status == 0:
-			return fmt.Errorf("telegram: no answer from the Bot API: %s", redact(reason(err), token, chat))
+			return fmt.Errorf("telegram: no answer from the Bot API: %s", c.redact(reason(err)))
 		case c.status == http.StatusNotFound || c.status == http.StatusUnauthorized:
 			return stopped("HTTP %d from the Bot API: check the bot token and the api url", c.status)
 		case c.status == http.StatusTooManyRequests:
@@ -70,42 +68,61 @@ func (c *call) read(err error, token, chat string) error {
 		}
 		return fmt.Errorf("telegram: HTTP %d from the Bot API, and no answer that can be read", c.status)
 	}
-	return understand(refused, c.status, redact(refused.Message, token, chat), chat)
+	return c.understand(refused)
 }
 
 // understand maps an answer of the Bot API to what the caller must do.
 // The words are those that core.telegram.org/bots/api and the server's source use.
-func understand(refused *tgbotapi.Error, status int, words, chat string) error {
+func (c *call) understand(refused *tgbotapi.Error) error {
 	code := refused.Code
 	if code == 0 {
-		code = status
+		code = c.status
 	}
-	said := fmt.Errorf("telegram: %d %s", code, words)
+	said := fmt.Errorf("telegram: %d %s", code, c.redact(refused.Message))
 	lower := strings.ToLower(refused.Message)
 	switch {
 	case refused.MigrateToChatID != 0:
-		return &MovedError{to: refused.MigrateToChatID}
-	case code == http.StatusTooManyRequests || refused.RetryAfter > 0:
-		after := time.Duration(refused.RetryAfter) * time.Second
-		if after <= 0 {
-			after = unnamedWait
+		return &notifier.MovedError{
+			To:  strconv.FormatInt(refused.MigrateToChatID, 10),
+			Err: errors.New("telegram: the group became a supergroup and has a new chat id"),
 		}
-		// Telegram doesn't say whose limit was met. A group's own (20 a
-		// minute) is met long before the bot's (30 a second); a private
-		// chat's is not met by one notice at a time, so there it is the bot's.
-		group := strings.HasPrefix(chat, "-") || strings.HasPrefix(chat, "@")
-		return &notifier.RetryAfterError{After: after, Whole: !group, Err: said}
+	case code == http.StatusTooManyRequests || refused.RetryAfter > 0:
+		return &notifier.RetryAfterError{After: c.wait(refused.RetryAfter), Whole: !c.group(), Err: said}
 	case code == http.StatusUnauthorized || code == http.StatusNotFound:
 		return &notifier.RetryAfterError{After: botRefused, Whole: true, Err: fmt.Errorf("%w: check the bot token", said)}
 	case code == http.StatusForbidden:
 		return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
-	case code == http.StatusBadRequest && strings.Contains(lower, "can't parse entities"):
+	case code == http.StatusConflict:
+		return fmt.Errorf("%w: %w", said, ErrConflict)
+	case code != http.StatusBadRequest:
+		return said
+	case strings.Contains(lower, "can't parse entities"):
 		return fmt.Errorf("%w: %w", said, errUnreadable)
-	case code == http.StatusBadRequest && names(lower, goneChats):
+	case names(lower, badKeyboards):
+		return fmt.Errorf("%w: %w", said, errKeyboard)
+	case names(lower, goneChats):
 		return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
 	}
-	return said
+	return fmt.Errorf("%w: %w", said, errRefused) // the same request would be as bad a second time
 }
+
+// wait is how long a 429 asks for.
+func (c *call) wait(seconds int) time.Duration {
+	if seconds <= 0 {
+		return unnamedWait
+	}
+	return min(time.Duration(min(seconds, 1<<30))*time.Second, longestWait)
+}
+
+// group reports whether a limit is the chat's own. Telegram doesn't say whose
+// limit was met. A group's own (20 a minute) is met long before the bot's (30 a
+// second); a private chat's is not met by one notice at a time, so there it is
+// the bot's.
+func (c *call) group() bool { return strings.HasPrefix(c.chat, "-") || strings.HasPrefix(c.chat, "@") }
+
+// badKeyboards are the 400s that another message without its buttons avoids: a
+// page on this machine alone is no address for Telegram.
+var badKeyboards = []string{"button", "reply markup", "reply_markup", "inline keyboard", "wrong http url"}
 
 // goneChats are the 400s that say that this chat will not take a message of
 // ours however often it is tried.
@@ -148,9 +165,15 @@ var longDigits = regexp.MustCompile(`-?[0-9]{5,}`)
 
 // redact makes a stranger's words fit for a log: no token, no chat, no user's
 // number, one line, not long.
-func redact(words, token, chat string) string {
-	_, secret, _ := strings.Cut(token, ":")
-	words = strings.NewReplacer(token, "[token]", secret, "[token]", chat, "[chat]").Replace(words)
+func (c *call) redact(words string) string {
+	for _, private := range c.private {
+		if private != "" {
+			words = strings.ReplaceAll(words, private, "[secret]")
+		}
+	}
+	if c.chat != "" {
+		words = strings.ReplaceAll(words, c.chat, "[chat]")
+	}
 	words = longDigits.ReplaceAllString(words, "[number]")
 	words = strings.Join(strings.Fields(strings.ToValidUTF8(words, "?")), " ")
 	if runes := []rune(words); len(runes) > 200 {

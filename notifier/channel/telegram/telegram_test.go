@@ -92,9 +92,9 @@ func TestChannel(t *testing.T) {
 			{Name: "the topic is gone", Serve: refusal(400, "Bad Request: message thread not found"), Want: channeltest.Permanent},
 			{Name: "the group does not let the bot write", Serve: refusal(400, "Bad Request: not enough rights to send text messages to the chat"), Want: channeltest.Permanent},
 			{Name: "another mistake in the request is for a person", Serve: refusal(400, "Bad Request: message is too long"), Want: channeltest.Temporary, Says: "message is too long"},
-			{Name: "the token was revoked", Serve: refusal(401, "Unauthorized"), Want: channeltest.WaitChannel, After: 5 * time.Minute, Says: "token"},
-			{Name: "the token is of no bot", Serve: refusal(404, "Not Found"), Want: channeltest.WaitChannel, After: 5 * time.Minute, Says: "token"},
-			{Name: "the api url leads to another server", Serve: answering(404, "<html>404 REQUEST</html>"), Want: channeltest.WaitChannel, After: 5 * time.Minute, Says: "api url"},
+			{Name: "the token was revoked", Serve: refusal(401, "Unauthorized"), Want: channeltest.WaitChannel, After: 15 * time.Second, Says: "token"},
+			{Name: "the token is of no bot", Serve: refusal(404, "Not Found"), Want: channeltest.WaitChannel, After: 15 * time.Second, Says: "token"},
+			{Name: "the api url leads to another server", Serve: answering(404, "<html>404 REQUEST</html>"), Want: channeltest.WaitChannel, After: 15 * time.Second, Says: "api url"},
 			{
 				Name: "a group's limit is met", Want: channeltest.WaitRecipient, After: 17 * time.Second,
 				Serve: answering(429, `{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 17","parameters":{"retry_after":17}}`),
@@ -102,7 +102,7 @@ func TestChannel(t *testing.T) {
 			{Name: "a limit is met and nobody says for how long", Serve: refusal(429, "Too Many Requests"), Want: channeltest.WaitRecipient, After: 30 * time.Second},
 			{Name: "a proxy on the way limits us", Serve: answering(429, "slow down"), Want: channeltest.WaitChannel, After: 30 * time.Second},
 			{
-				Name: "the group became a supergroup", Want: channeltest.Permanent, Says: "supergroup",
+				Name: "the group became a supergroup", Want: channeltest.Temporary, Says: "supergroup",
 				Serve: answering(400, `{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}`),
 			},
 			{Name: "Telegram is broken", Serve: refusal(500, "Internal Server Error"), Want: channeltest.Temporary, Says: "500"},
@@ -132,15 +132,18 @@ func TestAMovedGroupTellsItsNewNumberOnlyToWhoAsks(t *testing.T) {
 	t.Parallel()
 	hostport := answering(400, `{"ok":false,"error_code":400,"description":"upgraded","parameters":{"migrate_to_chat_id":-1009876543210}}`)(t)
 	err := connect(t, telegram.Config{APIURL: "http://" + hostport}).Send(t.Context(), chat, message)
-	var moved *telegram.MovedError
+	var moved *notifier.MovedError
 	if !errors.As(err, &moved) {
-		t.Fatalf("error %v, want a *telegram.MovedError", err)
+		t.Fatalf("error %v, want a *notifier.MovedError", err)
 	}
-	if moved.NewAddress() != "-1009876543210" {
-		t.Errorf("NewAddress() = %q, want the new chat id", moved.NewAddress())
+	if moved.To != "-1009876543210" {
+		t.Errorf("To = %q, want the new chat id", moved.To)
 	}
 	if strings.Contains(err.Error(), "9876543210") {
 		t.Errorf("the error says the new chat id: %v", err)
+	}
+	if errors.Is(err, notifier.ErrPermanent) {
+		t.Error("the reader is called gone")
 	}
 }
 
@@ -222,8 +225,8 @@ func TestUnreadablePlainTextIsNotSentForEver(t *testing.T) {
 	t.Parallel()
 	far := recording{refuse: func(url.Values) string { return "Bad Request: can't parse entities: why ever" }}
 	err := connect(t, telegram.Config{APIURL: "http://" + far.start(t)}).Send(t.Context(), chat, message)
-	if got, _ := channeltest.Understand(err); got != channeltest.Temporary {
-		t.Errorf("understood as %q, want %q", got, channeltest.Temporary)
+	if !errors.Is(err, notifier.ErrUnsendable) || errors.Is(err, notifier.ErrPermanent) {
+		t.Errorf("error %v, want one of the message and not of the chat", err)
 	}
 	if len(far.forms) != 2 {
 		t.Errorf("%d requests, want 2", len(far.forms))
@@ -234,8 +237,8 @@ func TestAMessageWithoutTextIsAnError(t *testing.T) {
 	t.Parallel()
 	var far recording
 	err := connect(t, telegram.Config{APIURL: "http://" + far.start(t)}).Send(t.Context(), chat, notifier.Message{ID: "n1-r1", HTML: "<b> </b>", Text: " \n"})
-	if err == nil || len(far.forms) != 0 {
-		t.Errorf("error %v after %d requests, want an error and none", err, len(far.forms))
+	if !errors.Is(err, notifier.ErrUnsendable) || len(far.forms) != 0 {
+		t.Errorf("error %v after %d requests, want one of the message and none", err, len(far.forms))
 	}
 }
 
