@@ -15,22 +15,6 @@ import (
 	"shopwatch/notifier"
 )
 
-// tokenForm matches bot tokens: they stand in the path of a URL.
-var tokenForm = regexp.MustCompile(`^[A-Za-z0-9:_-]{1,200}$`)
-
-func (b builder) telegram(path string, fields *telegramFields) *TelegramConfig {
-	if fields == nil {
-		return nil
-	}
-	switch {
-	case !fields.Token.IsSet():
-		b.add(path, "token", fields.Token, "the bot's token from @BotFather, or its file in token_file")
-	case !tokenForm.MatchString(fields.Token.Reveal()):
-		b.add(path, "token", configfile.Phrase("no bot token"), "one as @BotFather gives it: 123456789:AA…")
-	}
-	return &TelegramConfig{Token: fields.Token, APIURL: b.url(path, "api_url", fields.APIURL)}
-}
-
 var hostForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,253}$`)
 
 var tlsWays = []TLS{TLSStartTLS, TLSImplicit, TLSOptional, TLSNone}

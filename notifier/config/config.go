@@ -83,12 +83,6 @@ type PageConfig struct {
 	Zone  *time.Location // in which the page and notices tell times
 }
 
-// TelegramConfig is one bot.
-type TelegramConfig struct {
-	Token  configfile.Secret
-	APIURL string // Bot API server, without a slash at its end
-}
-
 // TLS says how a mail server is spoken to.
 type TLS string
 
@@ -177,7 +171,7 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	}
 	config.WebhookToken = build.webhook(path("webhook"), fields.Webhook)
 	config.Page = build.page(path("page"), fields.Page)
-	config.Telegram = build.telegram(path("telegram"), fields.Telegram)
+	config.Telegram = build.telegram(path("telegram"), fields.Telegram, config.Page.URL)
 	config.Email = build.email(path("email"), fields.Email)
 	config.SMS = build.sms(path("sms"), fields.SMS)
 	config.Audiences = build.audiences(path("audiences"), fields)

@@ -123,6 +123,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		{"alertmanager", got.Alertmanagers[1].BearerToken.Reveal(), "hunter2"},
 		{"webhook", got.WebhookToken.Reveal(), "hunter2"},
 		{"telegram", got.Telegram.Token.Reveal(), "123456:hunter2"},
+		{"telegram proxy", got.Telegram.Proxy.Reveal(), "socks5://shop:hunter2@127.0.0.1:1080"},
 		{"email", got.Email.Password.Reveal(), "hunter2"},
 		{"heartbeat", got.Heartbeat.URL.Reveal(), "https://hc-ping.com/hunter2"},
 		{"sms", got.SMS.Aliyun.AccessKeySecret.Reveal(), "hunter2"},
@@ -133,6 +134,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 	}
 	// Secrets hold functions, which nothing compares.
 	got.Prometheus.Password, got.WebhookToken, got.Telegram.Token = configfile.Secret{}, configfile.Secret{}, configfile.Secret{}
+	got.Telegram.Proxy = configfile.Secret{}
 	for i := range got.Alertmanagers {
 		got.Alertmanagers[i].Password, got.Alertmanagers[i].BearerToken = configfile.Secret{}, configfile.Secret{}
 	}
@@ -144,7 +146,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		},
 		Alertmanagers: []config.ServerConfig{{URL: "http://127.0.0.1:9093"}, {URL: "https://am.example.com"}},
 		Page:          config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
-		Telegram:      &config.TelegramConfig{APIURL: "http://127.0.0.1:8081"},
+		Telegram:      &config.TelegramConfig{APIURL: "http://127.0.0.1:8081", Updates: config.UpdatesWebhook, Operators: []int64{4242}},
 		Email: &config.EmailConfig{
 			Host: "smtp.example.com", Port: 465, Username: "alerts@example.com",
 			From: "小店 <alerts@example.com>", TLS: config.TLSImplicit,

@@ -49,14 +49,6 @@ type pageFields struct {
 	Timezone string
 }
 
-type telegramFields struct {
-	Token  configfile.Secret
-	APIURL string `yaml:"api_url"`
-}
-
-// SetDefaults is called before the file's values.
-func (f *telegramFields) SetDefaults() { f.APIURL = "https://api.telegram.org" }
-
 type emailFields struct {
 	Host     string
 	Port     *int // default: by tls
