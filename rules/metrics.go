@@ -193,6 +193,10 @@ var (
 		"When the far side last took a heartbeat; absent where none is configured, or none was taken since the start."}
 )
 
+// ChannelUp says whether a channel's far side knew us when it was last asked.
+var ChannelUp = Metric{"shopwatch_channel_up", Gauge, []string{"channel"},
+	"Whether the channel's far side knew us when it was last asked without sending anything, which is every 10 min: 0 is a token that was revoked, or a far side that can't be reached."}
+
 // ExporterMetrics lists what the exporter may give: nothing else of ours is on its /metrics.
 func ExporterMetrics() []Metric {
 	metrics := []Metric{
@@ -215,5 +219,5 @@ func ProcessMetrics() []Metric { return []Metric{Time, ConfigReloadSuccess, Conf
 
 // NotifierMetrics lists what the notifier may give.
 func NotifierMetrics() []Metric {
-	return []Metric{IncidentsOpen, SubscribersCount, Notices, NoticeDelay, OutboxNotices, OutboxOldest, WatchdogLast, HeartbeatLast, BuildInfo}
+	return []Metric{IncidentsOpen, SubscribersCount, Notices, NoticeDelay, OutboxNotices, OutboxOldest, WatchdogLast, HeartbeatLast, ChannelUp, BuildInfo}
 }

@@ -78,6 +78,7 @@ type App struct {
 	store      *store.Store
 	machine    *incident.Machine
 	dispatcher *dispatch.Dispatcher
+	probes     *probes
 	querier    *query.Querier
 	reconciler *intake.Reconciler // nil: there is no Alertmanager to ask
 	heart      *heartbeat.Heart   // nil: nobody takes heartbeats
@@ -211,6 +212,7 @@ func (a *App) build(ctx context.Context) error {
 		return err
 	}
 	a.metrics.expect(lines)
+	a.probes = newProbes(probedOf(lines), a.cfg.Registerer, probeEvery, a.cfg.Logger)
 	a.dispatcher, err = dispatch.New(dispatch.Config{
 		Outbox: a.store, Lines: lines, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
@@ -300,6 +302,7 @@ func (a *App) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { a.dispatcher.Run(ctx) })
 	running.Go(func() { a.watch(ctx) })
+	running.Go(func() { a.probes.run(ctx) })
 	if a.heart != nil {
 		running.Go(func() { a.heart.Run(ctx) })
 	}

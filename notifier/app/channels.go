@@ -36,9 +36,7 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 		lines = append(lines, dispatch.Line{Channel: c, Pace: notifier.PerSecond(perSecond), Senders: senders})
 	}
 	if t := cfg.Telegram; t != nil {
-		c, err := telegram.New(telegram.Config{
-			Token: t.Token.Read, APIURL: t.APIURL, Logger: logger,
-		})
+		c, err := telegram.New(telegramConfig(t, logger))
 		add(c, err, telegramRate, 8)
 	}
 	if e := cfg.Email; e != nil {
