@@ -19,7 +19,7 @@ import (
 
 	"shopwatch/exporter/ledger/dujiaoka/dujiaokatest"
 	"shopwatch/exporter/ledger/ledgertest"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 	"shopwatch/notifier/sandbox"
 )
 

@@ -10,7 +10,7 @@ import (
 	"shopwatch/exporter/ledger/dujiaoka"
 	"shopwatch/exporter/ledger/dujiaoka/dujiaokatest"
 	"shopwatch/exporter/ledger/ledgertest"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 )
 
 func change(t *testing.T, shop *dujiaokatest.Shop, statements ...string) {

@@ -15,7 +15,7 @@ import (
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger"
 	"shopwatch/exporter/ledger/dujiaoka"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the database/sql driver "pgx"
 
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 )
 
 // PostgresServer is a private PostgreSQL server whose zone is UTC, wherever the

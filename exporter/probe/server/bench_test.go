@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"shopwatch/exporter"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 )
 
 // BenchmarkLook is the cost of one look, that of a real server included.

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"shopwatch/exporter"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 

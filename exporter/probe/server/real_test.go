@@ -21,7 +21,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/ledger/ledgertest"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/prometheus/common/config"
 
 	"shopwatch/exporter"
-	"shopwatch/exporter/probe/server/servertest"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 

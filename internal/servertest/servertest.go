@@ -104,12 +104,18 @@ func (p *process) Stop() {
 // the user that the server runs as.
 func directory(t testing.TB, uid, gid int) string {
 	t.Helper()
+	dir := temporary(t)
+	own(t, dir, uid, gid)
+	return dir
+}
+
+func temporary(t testing.TB) string {
+	t.Helper()
 	dir, err := os.MkdirTemp("", "servertest")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	own(t, dir, uid, gid)
 	return dir
 }
 

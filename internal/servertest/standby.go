@@ -27,7 +27,7 @@ func (s *PostgresServer) Standby(t testing.TB) *PostgresServer {
 	port := FreePort(t)
 	standby := &PostgresServer{Addr: fmt.Sprintf("127.0.0.1:%d", port), User: s.User, Password: s.Password, Database: s.Database, Authority: s.Authority}
 	standby.process = start(t, as(uid, gid, dir, daemon, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
-		"-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=30", // no fewer than its primary's
+		"-c", "fsync=off", "-c", "shared_buffers=16MB", "-c", "max_connections=200", // no fewer than its primary's
 		"-c", "max_standby_streaming_delay=0", "-c", "wal_retrieve_retry_interval=100ms"), syscall.SIGQUIT)
 	standby.ready(t)
 	return standby

@@ -53,7 +53,7 @@ func Postgres(t testing.TB) *PostgresServer {
 	s.Addr = fmt.Sprintf("127.0.0.1:%d", port)
 	s.process = start(t, as(uid, gid, dir, daemon, "-D", data, "-h", "127.0.0.1", "-p", strconv.Itoa(port), "-k", dir,
 		"-c", "fsync=off", "-c", "ssl=on", "-c", "ssl_cert_file="+filepath.Join(dir, "cert.pem"),
-		"-c", "ssl_key_file="+filepath.Join(dir, "key.pem"), "-c", "shared_buffers=16MB", "-c", "max_connections=30"),
+		"-c", "ssl_key_file="+filepath.Join(dir, "key.pem"), "-c", "shared_buffers=16MB", "-c", "max_connections=200"),
 		syscall.SIGQUIT)
 	s.ready(t)
 	return s
