@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // engine is the database behind the store. All statements are written once, with
@@ -44,6 +45,39 @@ func (e engine) later(a, b string) string {
 	return "greatest(" + a + ", " + b + ")"
 }
 
+// locking ends a SELECT whose row the transaction is about to change.
+func (e engine) locking() string {
+	if e == sqlite {
+		return ""
+	}
+	return " FOR UPDATE"
+}
+
+// explain adds to an error of the database what a person can do about it.
+func (e engine) explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	if e == sqlite {
+		return explainSQLite(err)
+	}
+	return explainPostgres(err)
+}
+
+// values gives what a statement is asked with. PostgreSQL takes no text that
+// isn't UTF-8 or has a zero byte, and either may come from outside.
+func (e engine) values(args []any) []any {
+	if e == sqlite {
+		return args
+	}
+	for i, arg := range args {
+		if text, ok := arg.(string); ok && (!utf8.ValidString(text) || strings.ContainsRune(text, 0)) {
+			args[i] = strings.ReplaceAll(strings.ToValidUTF8(text, "\ufffd"), "\x00", "\ufffd")
+		}
+	}
+	return args
+}
+
 // conn is what a pool of connections and a transaction have in common.
 type conn interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
@@ -58,15 +92,15 @@ type bound struct {
 }
 
 func (b bound) exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	return b.conn.ExecContext(ctx, b.engine.bind(query), args...)
+	return b.conn.ExecContext(ctx, b.engine.bind(query), b.engine.values(args)...)
 }
 
 func (b bound) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	return b.conn.QueryContext(ctx, b.engine.bind(query), args...)
+	return b.conn.QueryContext(ctx, b.engine.bind(query), b.engine.values(args)...)
 }
 
 func (b bound) row(ctx context.Context, query string, args ...any) *sql.Row {
-	return b.conn.QueryRowContext(ctx, b.engine.bind(query), args...)
+	return b.conn.QueryRowContext(ctx, b.engine.bind(query), b.engine.values(args)...)
 }
 
 // flag keeps a bool as a number: the engines agree on those alone.

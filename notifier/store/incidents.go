@@ -11,8 +11,17 @@ import (
 	"shopwatch/notifier"
 )
 
-// Latest gives the newest incident with the key, open or closed, nil if there never was one.
+// lockIncidents is the name under which one replica at a time changes incidents.
+// They are few, and a change of one looks at others (its parent, its children).
+const lockIncidents = "incidents"
+
+// Latest gives the newest incident with the key, open or closed, nil if there
+// never was one. From then on no other replica changes any, until the
+// transaction ends.
 func (t *Tx) Latest(key string) (*notifier.Incident, error) {
+	if err := t.lock(lockIncidents); err != nil {
+		return nil, err
+	}
 	var body string
 	err := t.row(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, seq DESC LIMIT 1`, key).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -25,8 +34,12 @@ func (t *Tx) Latest(key string) (*notifier.Incident, error) {
 	return &incident, err
 }
 
-// Incident gives one by its id, nil where there is none.
+// Incident gives one by its id, nil where there is none. It keeps other replicas
+// out as Latest does.
 func (t *Tx) Incident(id string) (*notifier.Incident, error) {
+	if err := t.lock(lockIncidents); err != nil {
+		return nil, err
+	}
 	var body string
 	err := t.row(t.ctx, `SELECT body FROM incidents WHERE id = ?`, id).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -41,6 +54,9 @@ func (t *Tx) Incident(id string) (*notifier.Incident, error) {
 
 // Save keeps an incident and the notices that its change causes.
 func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
+	if err := t.lock(lockIncidents); err != nil {
+		return err
+	}
 	body, err := json.Marshal(i)
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
@@ -52,15 +68,23 @@ func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
 	for _, n := range notices {
-		facts, err := json.Marshal(n.Facts)
-		if err != nil {
-			return fmt.Errorf("store: notice of %s: %w", i.ID, err)
+		if err := t.Notify(n); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// Notify keeps a notice, of an incident or of none, to an audience or to one
+// recipient of it. It is sent once the transaction is committed. Its ID is not asked for.
+func (t *Tx) Notify(n notifier.Notice) error {
+	facts, err := json.Marshal(n.Facts)
+	if err == nil {
 		_, err = t.exec(t.ctx, `INSERT INTO notices (incident_id, audience, recipient_id, event, lane, at, facts) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			n.Incident, string(n.Audience), n.To, string(n.Event), int(n.Lane()), millis(n.At), string(facts))
-		if err != nil {
-			return fmt.Errorf("store: notice of %s: %w", i.ID, err)
-		}
+	}
+	if err != nil {
+		return fmt.Errorf("store: notice %s of incident %q: %w", n.Event, n.Incident, err)
 	}
 	return nil
 }

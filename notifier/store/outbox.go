@@ -39,7 +39,7 @@ func (s *Store) Expand(ctx context.Context, now time.Time, limit int) (more bool
 			ORDER BY r.id LIMIT ?`
 		var last sql.NullInt64
 		var found int
-		if err := tx.row(ctx, `SELECT max(id), count(*) FROM (`+whoever+`)`, audience, from, event, incident, limit).Scan(&last, &found); err != nil {
+		if err := tx.row(ctx, `SELECT max(id), count(*) FROM (`+whoever+`) found`, audience, from, event, incident, limit).Scan(&last, &found); err != nil {
 			return err
 		}
 		_, err := tx.exec(ctx, `INSERT INTO deliveries (notice_id, recipient_id, incident_id, channel, lane, state, created_at, next_at)
@@ -96,7 +96,7 @@ func (s *Store) Claim(ctx context.Context, channel string, now time.Time, lease 
 
 func (t *Tx) deliveries(ids []any) ([]notifier.Delivery, error) {
 	rows, err := t.query(t.ctx, `SELECT d.id, d.attempts, n.id, n.incident_id, n.audience, n.event, n.at, n.facts,
-		r.id, r.audience, r.channel, r.language, r.state, r.address
+		r.id, r.audience, r.channel, r.language, r.state, r.address, r.address_key
 		FROM deliveries d JOIN notices n ON n.id = d.notice_id JOIN recipients r ON r.id = d.recipient_id
 		WHERE d.id IN (`+marksOf(len(ids))+`) ORDER BY d.lane, d.next_at, d.id`, ids...)
 	if err != nil {
@@ -107,17 +107,17 @@ func (t *Tx) deliveries(ids []any) ([]notifier.Delivery, error) {
 	for rows.Next() {
 		var d notifier.Delivery
 		var at int64
-		var facts string
+		var facts, keyID string
 		var sealed []byte
 		if err := rows.Scan(&d.ID, &d.Attempts, &d.Notice.ID, &d.Notice.Incident, &d.Notice.Audience, &d.Notice.Event, &at, &facts,
-			&d.Recipient.ID, &d.Recipient.Audience, &d.Recipient.Channel, &d.Recipient.Language, &d.Recipient.State, &sealed); err != nil {
+			&d.Recipient.ID, &d.Recipient.Audience, &d.Recipient.Channel, &d.Recipient.Language, &d.Recipient.State, &sealed, &keyID); err != nil {
 			return nil, err
 		}
 		d.Notice.At = fromMillis(at)
 		if err := json.Unmarshal([]byte(facts), &d.Notice.Facts); err != nil {
 			return nil, fmt.Errorf("notice %d: %w", d.Notice.ID, err)
 		}
-		if d.Recipient.Address, err = t.seal.open(d.Recipient.ID, sealed); err != nil {
+		if d.Recipient.Address, err = t.seal.open(d.Recipient.ID, keyID, sealed); err != nil {
 			return nil, err
 		}
 		list = append(list, d)

@@ -2,9 +2,13 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"fmt"
 
 	"shopwatch/notifier"
+	"shopwatch/rules"
 )
 
 // Where a recipient comes from.
@@ -13,42 +17,152 @@ const (
 	fromSubscription = "subscription"
 )
 
+// recipientFields are a recipient's columns as row.scan reads them.
+const recipientFields = `id, audience, channel, language, origin, state, address, address_key, wants,
+	nonce, nonce_until, nonce_tries, created_at, confirmed_at, problem`
+
+// recipientRow is one row of recipients.
+type recipientRow struct {
+	notifier.Subscriber
+	origin string
+}
+
+// scanner is a row, or rows at one of them.
+type scanner interface{ Scan(into ...any) error }
+
+func (r *recipientRow) scan(from scanner, seal *seal) error {
+	var sealed []byte
+	var keyID, wants string
+	var until, created, confirmed int64
+	if err := from.Scan(&r.ID, &r.Audience, &r.Channel, &r.Language, &r.origin, &r.State, &sealed, &keyID, &wants,
+		&r.Nonce, &until, &r.NonceTries, &created, &confirmed, &r.Problem); err != nil {
+		return err
+	}
+	r.NonceUntil, r.Created, r.Confirmed = fromMillis(until), fromMillis(created), fromMillis(confirmed)
+	if err := json.Unmarshal([]byte(wants), &r.Wants); err != nil {
+		return fmt.Errorf("recipient %d: wants: %w", r.ID, err)
+	}
+	var err error
+	r.Address, err = seal.open(r.ID, keyID, sealed)
+	return err
+}
+
+// recipientRows runs a SELECT of recipientFields.
+func recipientRows(ctx context.Context, on bound, seal *seal, query string, args ...any) ([]recipientRow, error) {
+	rows, err := on.query(ctx, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var list []recipientRow
+	for rows.Next() {
+		var r recipientRow
+		if err := r.scan(rows, seal); err != nil {
+			return nil, err
+		}
+		list = append(list, r)
+	}
+	return list, rows.Err()
+}
+
+// recipient finds one by its address, nil where there is none. The row is the
+// transaction's own until it ends.
+func (t *Tx) recipient(audience rules.Audience, channel, address string) (*recipientRow, error) {
+	digests := t.seal.digests(channel, address)
+	var r recipientRow
+	err := r.scan(t.row(t.ctx, `SELECT `+recipientFields+` FROM recipients WHERE audience = ? AND channel = ? AND address_hash IN (`+marksOf(len(digests))+`)`+
+		t.engine.locking(), append([]any{string(audience), channel}, digests...)...), t.seal)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return &r, err
+}
+
+// insertRecipient keeps a new one and sets its ID.
+func (t *Tx) insertRecipient(r *recipientRow) error {
+	wants, err := json.Marshal(r.Wants)
+	if err != nil {
+		return err
+	}
+	err = t.row(t.ctx, `INSERT INTO recipients (audience, channel, language, origin, state, address, address_key, address_hash, wants,
+		nonce, nonce_until, nonce_tries, created_at, confirmed_at, problem) VALUES (?, ?, ?, ?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (audience, channel, address_hash) DO NOTHING RETURNING id`,
+		string(r.Audience), r.Channel, string(r.Language), r.origin, string(r.State), []byte{}, t.seal.digest(r.Channel, r.Address), string(wants),
+		r.Nonce, millis(r.NonceUntil), r.NonceTries, millis(r.Created), millis(r.Confirmed), r.Problem).Scan(&r.ID)
+	if errors.Is(err, sql.ErrNoRows) {
+		return errTaken
+	}
+	if err != nil {
+		return err
+	}
+	return t.readdress(r.Recipient) // sealed to its row, whose number is known only now
+}
+
+// updateRecipient keeps what may change of one, its address apart.
+func (t *Tx) updateRecipient(r *recipientRow) error {
+	wants, err := json.Marshal(r.Wants)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(t.ctx, `UPDATE recipients SET language = ?, origin = ?, state = ?, wants = ?, nonce = ?, nonce_until = ?, nonce_tries = ?,
+		created_at = ?, confirmed_at = ?, problem = ?, departed_at = 0 WHERE id = ?`,
+		string(r.Language), r.origin, string(r.State), string(wants), r.Nonce, millis(r.NonceUntil), r.NonceTries,
+		millis(r.Created), millis(r.Confirmed), r.Problem, r.ID)
+	return err
+}
+
 // SyncPeople makes the recipients of the config file exactly these: those who
-// are no longer in it are told no more.
+// are no longer in it have departed and are told no more. A subscriber who signed
+// up keeps the subscription as it is, also where the file names the address.
+// Only what changed is written.
 func (s *Store) SyncPeople(ctx context.Context, people []notifier.Recipient) error {
-	return s.Change(ctx, func(tx *Tx) error {
-		if _, err := tx.exec(ctx, `UPDATE recipients SET state = ? WHERE origin = ?`, string(notifier.Departed), fromConfig); err != nil {
-			return fmt.Errorf("store: people: %w", err)
+	return wrap("people", s.Change(ctx, func(tx *Tx) error {
+		if err := tx.lock("people"); err != nil {
+			return err
+		}
+		had, err := recipientRows(ctx, tx.bound, tx.seal, `SELECT `+recipientFields+` FROM recipients WHERE origin = ?`, fromConfig)
+		if err != nil {
+			return err
+		}
+		gone := map[int64]recipientRow{}
+		for _, r := range had {
+			gone[r.ID] = r
 		}
 		for _, person := range people {
-			if err := tx.keepRecipient(person, fromConfig); err != nil {
+			id, err := tx.syncPerson(person)
+			if err != nil {
+				return err
+			}
+			delete(gone, id)
+		}
+		for _, r := range gone {
+			if r.State == notifier.Departed {
+				continue
+			}
+			r.State = notifier.Departed
+			if err := tx.updateRecipient(&r); err != nil {
 				return err
 			}
 		}
 		return nil
-	})
+	}))
 }
 
-// Subscribe adds a subscriber, or activates one who is known by this address.
-func (s *Store) Subscribe(ctx context.Context, r notifier.Recipient) error {
-	return s.Change(ctx, func(tx *Tx) error { return tx.keepRecipient(r, fromSubscription) })
-}
-
-func (t *Tx) keepRecipient(r notifier.Recipient, origin string) error {
-	var id int64
-	err := t.row(t.ctx, `INSERT INTO recipients (audience, channel, language, origin, state, address, address_key, address_hash)
-		VALUES (?, ?, ?, ?, ?, ?, '', ?)
-		ON CONFLICT (audience, channel, address_hash) DO UPDATE SET language = excluded.language, origin = excluded.origin, state = excluded.state
-		RETURNING id`,
-		string(r.Audience), r.Channel, string(r.Language), origin, string(notifier.Active), []byte{}, t.seal.digest(r.Channel, r.Address)).Scan(&id)
-	if err == nil {
-		// Sealed to its row, whose number is known only now.
-		_, err = t.exec(t.ctx, `UPDATE recipients SET address = ? WHERE id = ?`, t.seal.seal(id, r.Address), id)
-	}
+func (t *Tx) syncPerson(person notifier.Recipient) (id int64, err error) {
+	known, err := t.recipient(person.Audience, person.Channel, person.Address)
 	if err != nil {
-		return fmt.Errorf("store: recipient of %s on %s: %w", r.Audience, r.Channel, err)
+		return 0, err
 	}
-	return nil
+	if known == nil {
+		person.State = notifier.Active
+		r := recipientRow{Subscriber: notifier.Subscriber{Recipient: person}, origin: fromConfig}
+		return 0, t.insertRecipient(&r)
+	}
+	if known.origin != fromConfig || known.State == notifier.Active && known.Language == person.Language {
+		return known.ID, nil
+	}
+	known.State, known.Language = notifier.Active, person.Language
+	return known.ID, t.updateRecipient(known)
 }
 
 // RecipientCount is how many recipients a channel has in a state.

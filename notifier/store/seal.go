@@ -7,114 +7,148 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
-	"errors"
+	"encoding/hex"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/net/idna"
+	"golang.org/x/text/cases"
+
+	"shopwatch/notifier"
 )
 
 // seal keeps addresses (mail, phone, chat id) unreadable without the key file:
 // AES-256-GCM with the recipient's row as additional data, so that a sealed
-// address can't be moved to another row, and an HMAC for looking one up. Both
-// keys come from the file's 32 bytes by HKDF-SHA256, one per purpose.
+// address can't be moved to another row, and an HMAC for looking one up.
 type seal struct {
-	aead cipher.AEAD
-	hash []byte
+	keys []key // the current one first, then those that it replaces
+	root []byte
 }
 
-func openSeal(path string) (*seal, error) {
-	master, err := readKey(path)
+// key is one key file's. All that is used comes from its 32 bytes by HKDF-SHA256,
+// one key per purpose.
+type key struct {
+	id    string // tells keys apart, and tells nothing about the key
+	file  string
+	proof string // the check value
+	aead  cipher.AEAD
+	hash  []byte
+}
+
+func newKey(file string, master []byte) (key, error) {
+	block, err := aes.NewCipher(derive(master, "address"))
 	if err != nil {
-		return nil, err
-	}
-	sealing, err := hkdf.Key(sha256.New, master, nil, "shopwatch address", 32)
-	if err != nil {
-		return nil, err
-	}
-	hash, err := hkdf.Key(sha256.New, master, nil, "shopwatch address lookup", 32)
-	if err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(sealing)
-	if err != nil {
-		return nil, err
+		return key{}, err
 	}
 	aead, err := cipher.NewGCM(block)
-	return &seal{aead: aead, hash: hash}, err
+	return key{
+		id: hex.EncodeToString(derive(master, "key id")[:6]), file: file, proof: hex.EncodeToString(derive(master, "key check")),
+		aead: aead, hash: derive(master, "address lookup"),
+	}, err
 }
 
-// readKey reads 32 bytes in base64, and makes them where there is no file.
-func readKey(path string) ([]byte, error) {
-	content, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key := make([]byte, 32)
-		rand.Read(key)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, fmt.Errorf("contact key: %w", err)
-		}
-		return key, os.WriteFile(path, []byte(base64.StdEncoding.EncodeToString(key)+"\n"), 0o600)
+func derive(secret []byte, purpose string) []byte {
+	derived, err := hkdf.Key(sha256.New, secret, nil, "shopwatch "+purpose, 32)
+	if err != nil { // only of too many bytes asked for
+		panic(err)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("contact key: %w", err)
-	}
-	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(content)))
-	if err != nil || len(key) != 32 {
-		return nil, fmt.Errorf("contact key %q: want 32 bytes in base64", path)
-	}
-	return key, nil
+	return derived
 }
 
-// check makes another key than the one that sealed this database a clear error.
-func (s *seal) check(tx *Tx) error {
-	const name = "contact_key_check"
-	want := base64.StdEncoding.EncodeToString(s.digest("check", "shopwatch"))
-	have, err := tx.Mark(name)
-	switch {
-	case err != nil:
-		return err
-	case have == "":
-		return tx.SetMark(name, want)
-	case !hmac.Equal([]byte(have), []byte(want)):
-		return errors.New("the contact key is not the one that this database was sealed with: bring back the old key file")
+// Derive gives the 32 bytes of a purpose, such as the signing of links. They come
+// by HKDF from a secret that is kept sealed with the contact key, so that they
+// stay when that key is replaced, and are the same in every replica.
+func (s *Store) Derive(purpose string) []byte { return derive(s.seal.root, "derived "+purpose) }
+
+// digest finds an address again, as the current key hashes it.
+func (s *seal) digest(channel, address string) []byte { return s.keys[0].digest(channel, address) }
+
+// digests are those of every key: a row may not have been sealed anew yet.
+func (s *seal) digests(channel, address string) []any {
+	list := make([]any, len(s.keys))
+	for i, k := range s.keys {
+		list[i] = k.digest(channel, address)
 	}
-	return nil
+	return list
 }
 
-func (s *seal) digest(channel, address string) []byte {
-	mac := hmac.New(sha256.New, s.hash)
+func (k key) digest(channel, address string) []byte {
+	mac := hmac.New(sha256.New, k.hash)
 	mac.Write([]byte(channel + "\x00" + normal(channel, address)))
 	return mac.Sum(nil)
 }
 
-// normal makes two spellings of one address equal: mail addresses ignore case.
+// normal makes two spellings of one address equal: mail addresses ignore case
+// and write their domain in two ways, phone numbers are grouped at will.
 func normal(channel, address string) string {
 	address = strings.TrimSpace(address)
-	if channel == "email" {
-		return strings.ToLower(address)
+	switch channel {
+	case "email":
+		at := strings.LastIndex(address, "@")
+		domain := address[at+1:]
+		if ascii, err := idna.Lookup.ToASCII(domain); err == nil {
+			domain = ascii
+		}
+		return cases.Fold().String(address[:at+1] + domain)
+	case "sms":
+		number := strings.Map(func(r rune) rune {
+			if strings.ContainsRune(" \t-.()", r) {
+				return -1
+			}
+			return r
+		}, address)
+		if international, ok := strings.CutPrefix(number, "00"); ok {
+			return "+" + international
+		}
+		return number
 	}
 	return address
 }
 
-func (s *seal) seal(row int64, address string) []byte {
-	nonce := make([]byte, s.aead.NonceSize())
+// seal gives an address as it is kept in a recipient's row, and the key's id.
+func (s *seal) seal(row int64, address string) (keyID string, sealed []byte) {
+	return s.keys[0].id, s.keys[0].lock(rowData(row), address)
+}
+
+// open gives the address of a recipient's row.
+func (s *seal) open(row int64, keyID string, sealed []byte) (string, error) {
+	for _, k := range s.keys {
+		if k.id == keyID {
+			address, err := k.unlock(rowData(row), sealed)
+			if err != nil {
+				return "", fmt.Errorf("recipient %d: %w", row, err)
+			}
+			return address, nil
+		}
+	}
+	return "", fmt.Errorf("recipient %d: the address is sealed with key %s, and no file of it is configured", row, keyID)
+}
+
+func (k key) lock(where, text string) []byte {
+	nonce := make([]byte, k.aead.NonceSize())
 	rand.Read(nonce)
-	return s.aead.Seal(nonce, nonce, []byte(address), rowData(row))
+	return k.aead.Seal(nonce, nonce, []byte(text), []byte(where))
 }
 
-func (s *seal) open(row int64, sealed []byte) (string, error) {
-	if len(sealed) < s.aead.NonceSize() {
-		return "", fmt.Errorf("recipient %d: the sealed address is cut short", row)
+func (k key) unlock(where string, sealed []byte) (string, error) {
+	if len(sealed) < k.aead.NonceSize() {
+		return "", fmt.Errorf("what is sealed is cut short")
 	}
-	nonce, text := sealed[:s.aead.NonceSize()], sealed[s.aead.NonceSize():]
-	address, err := s.aead.Open(nil, nonce, text, rowData(row))
+	nonce, text := sealed[:k.aead.NonceSize()], sealed[k.aead.NonceSize():]
+	opened, err := k.aead.Open(nil, nonce, text, []byte(where))
 	if err != nil {
-		return "", fmt.Errorf("recipient %d: the address can't be opened with this key", row)
+		return "", fmt.Errorf("what is sealed can't be opened with key %s: it was changed, or moved here from elsewhere", k.id)
 	}
-	return string(address), nil
+	return string(opened), nil
 }
 
-func rowData(row int64) []byte { return []byte("recipient " + strconv.FormatInt(row, 10)) }
+func rowData(row int64) string { return "recipient " + strconv.FormatInt(row, 10) }
+
+// readdress gives a recipient another address.
+func (t *Tx) readdress(r notifier.Recipient) error {
+	keyID, sealed := t.seal.seal(r.ID, r.Address)
+	_, err := t.exec(t.ctx, `UPDATE recipients SET address = ?, address_key = ?, address_hash = ? WHERE id = ?`,
+		sealed, keyID, t.seal.digest(r.Channel, r.Address), r.ID)
+	return err
+}

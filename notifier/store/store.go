@@ -1,45 +1,45 @@
 // Package store keeps what the telling half must not forget: incidents, the
 // notices they cause, who is told, and what became of each delivery.
 //
-// It is the only SQL of ours. An incident's change and its notices are one
-// transaction (Change), synced to disk before it returns; so whoever answers
-// after Change has lost nothing if the process dies. Addresses are sealed
-// (seal.go). The room decides nothing and sends nothing; only an app imports it.
+// It is the only SQL of ours, for SQLite (one process) and PostgreSQL (several
+// replicas) alike. An incident's change and its notices are one transaction
+// (Change), synced to disk before it returns; so whoever answers after Change has
+// lost nothing if the process dies. Addresses are sealed (seal.go). The room
+// decides nothing and sends nothing; only an app imports it.
 package store
 
 import (
 	"context"
 	"database/sql"
-	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-	"path/filepath"
+	"math/rand/v2"
 	"strings"
 	"time"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite": pure Go, so a binary needs no C library
+	"shopwatch/notifier"
 )
 
-//go:embed migrations/*/*.sql
-var migrations embed.FS
-
-// Config says where the store is.
+// Config says where the store is. Path or PostgresDSN is required, and KeyFile.
 type Config struct {
-	Path    string // of the SQLite file
-	KeyFile string // of the key that seals addresses; made where there is none
+	Path        string // of the SQLite file; of no use with PostgresDSN
+	PostgresDSN string // URL or keyword=value form of a PostgreSQL database that is ours alone
+	// KeyFile holds the key that seals addresses: 32 bytes in base64. It is made
+	// where there is none and nothing was sealed with a key that is missing.
+	KeyFile string
+	// PreviousKeyFiles are keys that KeyFile replaces: still read, and needed
+	// until Reseal has nothing left to do.
+	PreviousKeyFiles []string
 }
 
 // Store is the notifier's database, safe for concurrent use.
 type Store struct {
 	engine engine
-	write  *sql.DB // one connection: SQLite has one writer
+	write  *sql.DB // of SQLite one connection: it has one writer
 	read   *sql.DB
-	look   bound   // read, for statements outside a transaction
-	alone  *sql.DB // holds the lock of the one process that uses the database
+	look   bound     // read, for statements outside a transaction
+	alone  *sql.DB   // SQLite: holds the lock of the one process that uses the database
+	dial   *dialling // PostgreSQL
 	seal   *seal
 }
 
@@ -47,97 +47,10 @@ type Store struct {
 // database that a newer shopwatch wrote, a damaged one, or one of another key
 // is an error and is left as it was.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
+	if cfg.PostgresDSN != "" {
+		return openPostgres(ctx, cfg)
 	}
-	// SQLite gives its other files the mode of this one.
-	file, err := os.OpenFile(cfg.Path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	if err := errors.Join(file.Chmod(0o600), file.Close()); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
-	write, err := open(cfg.Path, "_txlock=immediate")
-	if err != nil {
-		return nil, fmt.Errorf("open store %q: %w", cfg.Path, err)
-	}
-	write.SetMaxOpenConns(1)
-	read, err := open(cfg.Path, "_pragma=query_only(1)")
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), write.Close())
-	}
-	read.SetMaxOpenConns(4)
-	s := &Store{engine: sqlite, write: write, read: read, look: bound{sqlite, read}}
-	if s.alone, err = hold(ctx, cfg.Path+".lock"); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
-	}
-	if err := s.prepare(ctx, cfg); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
-	}
-	return s, nil
-}
-
-func open(path, more string) (*sql.DB, error) {
-	// FULL: a commit is on the disk when it returns, WAL or not.
-	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&" + more
-	return sql.Open("sqlite", dsn)
-}
-
-// hold takes a lock that ends with the process, however it ends. It is a
-// database of SQLite's own, whose locks work on every system that we run on.
-func hold(ctx context.Context, path string) (*sql.DB, error) {
-	db, err := sql.Open("sqlite", "file:"+(&url.URL{Path: path}).EscapedPath()+"?_pragma=locking_mode(EXCLUSIVE)")
-	if err != nil {
-		return nil, err
-	}
-	db.SetMaxOpenConns(1)
-	if _, err := db.ExecContext(ctx, `PRAGMA user_version = 1`); err != nil { // a write, which takes the lock; EXCLUSIVE keeps it
-		return nil, errors.Join(fmt.Errorf("another shopwatch uses this folder (%w): stop it, or name another with --data.dir", err), db.Close())
-	}
-	return db, nil
-}
-
-func (s *Store) prepare(ctx context.Context, cfg Config) error {
-	var verdict string
-	if err := s.write.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&verdict); err != nil {
-		return err
-	}
-	if verdict != "ok" {
-		return fmt.Errorf("the file is damaged (%s): restore a backup, or move it aside to start anew", verdict)
-	}
-	if err := migrate(ctx, s.write); err != nil {
-		return err
-	}
-	seal, err := openSeal(cfg.KeyFile)
-	if err != nil {
-		return err
-	}
-	s.seal = seal
-	return s.Change(ctx, func(tx *Tx) error { return seal.check(tx) })
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations/sqlite")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files)
-	if err != nil {
-		return err
-	}
-	have, want, err := provider.GetVersions(ctx)
-	if err != nil {
-		return err
-	}
-	if have > want {
-		return fmt.Errorf("a newer shopwatch wrote it (schema %d, this one knows %d): start that version again", have, want)
-	}
-	if _, err := provider.Up(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+	return openSQLite(ctx, cfg)
 }
 
 // Close closes the database. What Change returned for is kept.
@@ -153,12 +66,37 @@ func (s *Store) Close() error {
 type Tx struct {
 	bound
 
-	ctx  context.Context
-	seal *seal
+	ctx    context.Context
+	seal   *seal
+	locked map[string]bool // the names that this transaction has for itself
 }
 
+// tries is how often a transaction is begun that the database broke off; the
+// pauses between them add up to about 2 s.
+const tries = 6
+
 // Change runs one transaction: all that do did, durably, or nothing of it.
+//
+// With PostgreSQL do may run again, in a transaction of its own, where another
+// replica was in its way or the connection broke before the end: it must keep
+// nothing of a run that failed. An error of the commit itself is never tried
+// again, since it may have happened; who asks again must be able to bear that.
 func (s *Store) Change(ctx context.Context, do func(*Tx) error) error {
+	for try := 1; ; try++ {
+		err := s.change(ctx, do)
+		if err == nil || try == tries || !s.engine.again(err) {
+			return s.engine.explain(err)
+		}
+		pause := 30 * time.Millisecond << try
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("store: %w", ctx.Err())
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		}
+	}
+}
+
+func (s *Store) change(ctx context.Context, do func(*Tx) error) error {
 	tx, err := s.write.BeginTx(ctx, nil)
 	if err != nil {
 		return fmt.Errorf("store: %w", err)
@@ -168,10 +106,22 @@ func (s *Store) Change(ctx context.Context, do func(*Tx) error) error {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("store: commit: %w", err)
+		return &commitError{err}
 	}
 	return nil
 }
+
+// commitError is one after which nobody knows whether the transaction happened,
+// unless the database itself says that it didn't.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "store: commit: " + e.err.Error() }
+
+// Unwrap gives the cause.
+func (e *commitError) Unwrap() error { return e.err }
+
+// errTaken says that another transaction has just kept the same address.
+var errTaken = &notifier.Error{Code: notifier.Conflict, Message: "somebody has just signed up with the same address"}
 
 // SetMark keeps a single value under a name.
 func (t *Tx) SetMark(name, value string) error {

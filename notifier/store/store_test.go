@@ -1,33 +1,23 @@
 package store_test
 
 import (
-	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/notifier"
 	"shopwatch/notifier/store"
+	"shopwatch/notifier/store/storetest"
 	"shopwatch/rules"
 )
 
 var now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
-func open(t *testing.T, dir string) *store.Store {
-	t.Helper()
-	s, err := store.Open(t.Context(), store.Config{Path: filepath.Join(dir, "notifier.db"), KeyFile: filepath.Join(dir, "contact.key")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
+func TestMain(m *testing.M) { os.Exit(servertest.Main(m)) }
 
 func incident(id string) notifier.Incident {
 	return notifier.Incident{
@@ -87,331 +77,289 @@ func people(addresses ...string) []notifier.Recipient {
 
 func TestIncidentAndItsNoticesAreKeptTogetherOrNotAtAll(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := open(t, dir)
-	if err := s.SyncPeople(t.Context(), people("1")); err != nil {
-		t.Fatal(err)
-	}
-	broken := errors.New("power cut")
-	err := s.Change(t.Context(), func(tx *store.Tx) error {
-		return errors.Join(tx.Save(incident("i1"), []notifier.Notice{notice(incident("i1"), rules.Ops, notifier.EventDown)}), broken)
-	})
-	if !errors.Is(err, broken) {
-		t.Fatalf("got %v", err)
-	}
-	expand(t, s)
-	if list := claim(t, s, "telegram", now); len(list) != 0 {
-		t.Fatalf("a notice of an undone change is due: %+v", list)
-	}
-	want := incident("i1")
-	save(t, s, want, notice(want, rules.Ops, notifier.EventDown))
-	s.Close()
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+			t.Fatal(err)
+		}
+		broken := errors.New("power cut")
+		err := s.Change(t.Context(), func(tx *store.Tx) error {
+			return errors.Join(tx.Save(incident("i1"), []notifier.Notice{notice(incident("i1"), rules.Ops, notifier.EventDown)}), broken)
+		})
+		if !errors.Is(err, broken) {
+			t.Fatalf("got %v", err)
+		}
+		expand(t, s)
+		if list := claim(t, s, "telegram", now); len(list) != 0 {
+			t.Fatalf("a notice of an undone change is due: %+v", list)
+		}
+		want := incident("i1")
+		save(t, s, want, notice(want, rules.Ops, notifier.EventDown))
+		s.Close()
 
-	s = open(t, dir)
-	running, err := s.OpenIncidents(t.Context())
-	if err != nil || len(running) != 1 || running[0].Title != want.Title || !running[0].Since.Equal(now) || !running[0].Told[rules.Ops].Equal(now) {
-		t.Fatalf("after reopening: %+v, %v", running, err)
-	}
-	expand(t, s)
-	list := claim(t, s, "telegram", now)
-	if len(list) != 1 || list[0].Recipient.Address != "1" || list[0].Notice.Facts.Title != want.Title {
-		t.Fatalf("after reopening, due: %+v", list)
-	}
+		s = place.Open(t)
+		running, err := s.OpenIncidents(t.Context())
+		if err != nil || len(running) != 1 || running[0].Title != want.Title || !running[0].Since.Equal(now) || !running[0].Told[rules.Ops].Equal(now) {
+			t.Fatalf("after reopening: %+v, %v", running, err)
+		}
+		expand(t, s)
+		list := claim(t, s, "telegram", now)
+		if len(list) != 1 || list[0].Recipient.Address != "1" || list[0].Notice.Facts.Title != want.Title {
+			t.Fatalf("after reopening, due: %+v", list)
+		}
+	})
 }
 
 func TestEveryActiveRecipientOfTheAudienceGetsOneDelivery(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	if err := s.SyncPeople(t.Context(), people("1", "2", "3", "4", "5")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.SyncPeople(t.Context(), people("1", "2", "3", "5")); err != nil { // 4 left
-		t.Fatal(err)
-	}
-	for _, address := range []string{"a@x.example", "A@X.example "} { // one person
-		if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "email", Address: address, Language: notifier.English}); err != nil {
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "4", "5")); err != nil {
 			t.Fatal(err)
 		}
-	}
-	i := incident("i1")
-	save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
-	expand(t, s)
-	expand(t, s)
-	var addresses []string
-	for _, d := range claim(t, s, "telegram", now) {
-		addresses = append(addresses, d.Recipient.Address)
-	}
-	if want := []string{"1", "2", "3", "5"}; !slices.Equal(addresses, want) {
-		t.Errorf("ops: %v, want %v", addresses, want)
-	}
-	if mail := claim(t, s, "email", now); len(mail) != 1 {
-		t.Errorf("subscribers: %+v, want one", mail)
-	}
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "5")); err != nil { // 4 left
+			t.Fatal(err)
+		}
+		for _, address := range []string{"a@x.example", "A@X.example "} { // one person
+			if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "email", Address: address, Language: notifier.English}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		i := incident("i1")
+		save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
+		expand(t, s)
+		expand(t, s)
+		var addresses []string
+		for _, d := range claim(t, s, "telegram", now) {
+			addresses = append(addresses, d.Recipient.Address)
+		}
+		if want := []string{"1", "2", "3", "5"}; !slices.Equal(addresses, want) {
+			t.Errorf("ops: %v, want %v", addresses, want)
+		}
+		if mail := claim(t, s, "email", now); len(mail) != 1 {
+			t.Errorf("subscribers: %+v, want one", mail)
+		}
+	})
 }
 
 func TestClaimedDeliveryIsNobodyElsesUntilTheLeaseEnds(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	if err := s.SyncPeople(t.Context(), people("1")); err != nil {
-		t.Fatal(err)
-	}
-	i := incident("i1")
-	save(t, s, i, notice(i, rules.Ops, notifier.EventDown))
-	expand(t, s)
-	first := claim(t, s, "telegram", now)
-	if len(first) != 1 || len(claim(t, s, "telegram", now.Add(59*time.Second))) != 0 {
-		t.Fatal("the lease doesn't hold")
-	}
-	again := claim(t, s, "telegram", now.Add(time.Minute))
-	if len(again) != 1 || again[0].Identity() != first[0].Identity() {
-		t.Fatalf("after the lease: %+v, want the same identity as %+v", again, first)
-	}
-	finish(t, s, notifier.Outcome{Delivery: again[0].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour), Problem: "busy"})
-	if due, err := s.NextDue(t.Context(), "telegram"); err != nil || !due.Equal(now.Add(time.Hour)) {
-		t.Errorf("next due %s (%v), want in an hour", due, err)
-	}
-	retry := claim(t, s, "telegram", now.Add(time.Hour))
-	if len(retry) != 1 || retry[0].Attempts != 1 {
-		t.Fatalf("retry: %+v", retry)
-	}
-	if err := s.ReleaseLeases(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if len(claim(t, s, "telegram", now.Add(time.Hour))) != 1 {
-		t.Error("a released lease still holds")
-	}
-	finish(t, s, notifier.Outcome{Delivery: retry[0].ID, State: notifier.Sent, At: now})
-	if len(claim(t, s, "telegram", now.Add(48*time.Hour))) != 0 {
-		t.Error("a sent delivery is due again")
-	}
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+			t.Fatal(err)
+		}
+		i := incident("i1")
+		save(t, s, i, notice(i, rules.Ops, notifier.EventDown))
+		expand(t, s)
+		first := claim(t, s, "telegram", now)
+		if len(first) != 1 || len(claim(t, s, "telegram", now.Add(59*time.Second))) != 0 {
+			t.Fatal("the lease doesn't hold")
+		}
+		again := claim(t, s, "telegram", now.Add(time.Minute))
+		if len(again) != 1 || again[0].Identity() != first[0].Identity() {
+			t.Fatalf("after the lease: %+v, want the same identity as %+v", again, first)
+		}
+		finish(t, s, notifier.Outcome{Delivery: again[0].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour), Problem: "busy"})
+		if due, err := s.NextDue(t.Context(), "telegram"); err != nil || !due.Equal(now.Add(time.Hour)) {
+			t.Errorf("next due %s (%v), want in an hour", due, err)
+		}
+		retry := claim(t, s, "telegram", now.Add(time.Hour))
+		if len(retry) != 1 || retry[0].Attempts != 1 {
+			t.Fatalf("retry: %+v", retry)
+		}
+		if err := s.ReleaseLeases(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if len(claim(t, s, "telegram", now.Add(time.Hour))) != 1 {
+			t.Error("a released lease still holds")
+		}
+		finish(t, s, notifier.Outcome{Delivery: retry[0].ID, State: notifier.Sent, At: now})
+		if len(claim(t, s, "telegram", now.Add(48*time.Hour))) != 0 {
+			t.Error("a sent delivery is due again")
+		}
+	})
 }
 
 func TestRecoveryFollowsTheTroubleAndReachesWhoeverWasTold(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
-		t.Fatal(err)
-	}
-	i := incident("i1")
-	save(t, s, i, notice(i, rules.Ops, notifier.EventDown))
-	expand(t, s)
-	if err := s.SyncPeople(t.Context(), people("1", "2", "3")); err != nil { // 3 joined amid the outage
-		t.Fatal(err)
-	}
-	trouble := claim(t, s, "telegram", now)
-	i.Closed = now.Add(time.Minute)
-	save(t, s, i, notice(i, rules.Ops, notifier.EventRecovered))
-	expand(t, s)
-	if early := claim(t, s, "telegram", now); len(early) != 0 {
-		t.Fatalf("recovery overtakes trouble: %+v", early)
-	}
-	finish(t, s,
-		notifier.Outcome{Delivery: trouble[0].ID, State: notifier.Sent, At: now},
-		notifier.Outcome{Delivery: trouble[1].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour)})
-	recovered := claim(t, s, "telegram", now)
-	if len(recovered) != 1 || recovered[0].Recipient.Address != "1" || recovered[0].Notice.Event != notifier.EventRecovered {
-		t.Fatalf("due: %+v, want the recovery to 1 alone", recovered)
-	}
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
+			t.Fatal(err)
+		}
+		i := incident("i1")
+		save(t, s, i, notice(i, rules.Ops, notifier.EventDown))
+		expand(t, s)
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3")); err != nil { // 3 joined amid the outage
+			t.Fatal(err)
+		}
+		trouble := claim(t, s, "telegram", now)
+		i.Closed = now.Add(time.Minute)
+		save(t, s, i, notice(i, rules.Ops, notifier.EventRecovered))
+		expand(t, s)
+		if early := claim(t, s, "telegram", now); len(early) != 0 {
+			t.Fatalf("recovery overtakes trouble: %+v", early)
+		}
+		finish(t, s,
+			notifier.Outcome{Delivery: trouble[0].ID, State: notifier.Sent, At: now},
+			notifier.Outcome{Delivery: trouble[1].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour)})
+		recovered := claim(t, s, "telegram", now)
+		if len(recovered) != 1 || recovered[0].Recipient.Address != "1" || recovered[0].Notice.Event != notifier.EventRecovered {
+			t.Fatalf("due: %+v, want the recovery to 1 alone", recovered)
+		}
+	})
 }
 
 func TestSubscriberWhoIsGoneIsDeactivatedAndPeopleOfTheConfigAreNot(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	if err := s.SyncPeople(t.Context(), people("1")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {
-		t.Fatal(err)
-	}
-	i := incident("i1")
-	save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
-	expand(t, s)
-	for _, d := range claim(t, s, "telegram", now) {
-		finish(t, s, notifier.Outcome{Delivery: d.ID, State: notifier.Dead, At: now, Problem: "blocked", Deactivate: true})
-	}
-	counts, err := s.Recipients(t.Context())
-	want := []store.RecipientCount{{"ops", "telegram", notifier.Active, 1}, {"subscribers", "telegram", notifier.Refused, 1}}
-	if err != nil || !slices.Equal(counts, want) {
-		t.Errorf("got %+v (%v), want %+v", counts, err, want)
-	}
-	outbox, err := s.Outbox(t.Context())
-	if err != nil || outbox.Dead != 2 || outbox.Queued != 0 || outbox.Open[notifier.ImpactMajor] != 1 {
-		t.Errorf("outbox %+v, %v", outbox, err)
-	}
-	told, err := s.Told(t.Context(), "i1")
-	if err != nil || told[rules.Ops][notifier.Dead] != 1 {
-		t.Errorf("told %v, %v", told, err)
-	}
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {
+			t.Fatal(err)
+		}
+		i := incident("i1")
+		save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
+		expand(t, s)
+		for _, d := range claim(t, s, "telegram", now) {
+			finish(t, s, notifier.Outcome{Delivery: d.ID, State: notifier.Dead, At: now, Problem: "blocked", Deactivate: true})
+		}
+		counts, err := s.Recipients(t.Context())
+		want := []store.RecipientCount{{"ops", "telegram", notifier.Active, 1}, {"subscribers", "telegram", notifier.Refused, 1}}
+		if err != nil || !slices.Equal(counts, want) {
+			t.Errorf("got %+v (%v), want %+v", counts, err, want)
+		}
+		outbox, err := s.Outbox(t.Context())
+		if err != nil || outbox.Dead != 2 || outbox.Queued != 0 || outbox.Open[notifier.ImpactMajor] != 1 {
+			t.Errorf("outbox %+v, %v", outbox, err)
+		}
+		told, err := s.Told(t.Context(), "i1")
+		if err != nil || told[rules.Ops][notifier.Dead] != 1 {
+			t.Errorf("told %v, %v", told, err)
+		}
+	})
 }
 
 func TestASubscriberWhoseServerRefusesIsNoOutboxThatStandsStill(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	if err := s.SyncPeople(t.Context(), people("1")); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {
-		t.Fatal(err)
-	}
-	i := incident("i1")
-	save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
-	expand(t, s)
-	oldest := func() time.Time {
-		outbox, err := s.Outbox(t.Context())
-		if err != nil {
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
 			t.Fatal(err)
 		}
-		return outbox.Oldest
-	}
-	if !oldest().Equal(now) {
-		t.Errorf("before any try the oldest is of %v", oldest())
-	}
-	var ops notifier.Delivery
-	for _, d := range claim(t, s, "telegram", now) {
-		finish(t, s, notifier.Outcome{Delivery: d.ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour)})
-		if d.Recipient.Audience == rules.Ops {
-			ops = d
-		}
-	}
-	if !oldest().Equal(now) {
-		t.Error("a notice to operations that was refused no longer waits")
-	}
-	finish(t, s, notifier.Outcome{Delivery: ops.ID, State: notifier.Sent, At: now})
-	if !oldest().IsZero() {
-		t.Errorf("with one subscriber's server refusing, the oldest is of %v", oldest())
-	}
-}
-
-func TestAddressesAreUnreadableInTheFileAndWithAnotherKey(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	s := open(t, dir)
-	if err := s.SyncPeople(t.Context(), people("-100555444333")); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	files, err := filepath.Glob(filepath.Join(dir, "notifier.db*"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range files {
-		content, err := os.ReadFile(path)
-		if err != nil {
+		if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {
 			t.Fatal(err)
 		}
-		if bytes.Contains(content, []byte("100555444333")) {
-			t.Errorf("%s holds an address in the clear", path)
+		i := incident("i1")
+		save(t, s, i, notice(i, rules.Ops, notifier.EventDown), notice(i, rules.Subscribers, notifier.EventDown))
+		expand(t, s)
+		oldest := func() time.Time {
+			outbox, err := s.Outbox(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return outbox.Oldest
 		}
-	}
-	if err := os.Remove(filepath.Join(dir, "contact.key")); err != nil {
-		t.Fatal(err)
-	}
-	_, err = store.Open(context.Background(), store.Config{Path: filepath.Join(dir, "notifier.db"), KeyFile: filepath.Join(dir, "contact.key")})
-	if err == nil || !strings.Contains(err.Error(), "bring back the old key file") {
-		t.Errorf("with another key: %v", err)
-	}
+		if !oldest().Equal(now) {
+			t.Errorf("before any try the oldest is of %v", oldest())
+		}
+		var ops notifier.Delivery
+		for _, d := range claim(t, s, "telegram", now) {
+			finish(t, s, notifier.Outcome{Delivery: d.ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour)})
+			if d.Recipient.Audience == rules.Ops {
+				ops = d
+			}
+		}
+		if !oldest().Equal(now) {
+			t.Error("a notice to operations that was refused no longer waits")
+		}
+		finish(t, s, notifier.Outcome{Delivery: ops.ID, State: notifier.Sent, At: now})
+		if !oldest().IsZero() {
+			t.Errorf("with one subscriber's server refusing, the oldest is of %v", oldest())
+		}
+	})
 }
 
 func TestLatestIncidentOfAKeyIsTheOneOpenedLast(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	first, second := incident("i1"), incident("i2")
-	first.Closed = now.Add(time.Minute)
-	second.Opened = now.Add(time.Hour)
-	save(t, s, first)
-	save(t, s, second)
-	err := s.Change(t.Context(), func(tx *store.Tx) error {
-		latest, err := tx.Latest("demo/alipay")
-		if err != nil || latest == nil || latest.ID != "i2" {
-			t.Errorf("latest: %+v, %v", latest, err)
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		first, second := incident("i1"), incident("i2")
+		first.Closed = now.Add(time.Minute)
+		second.Opened = now.Add(time.Hour)
+		save(t, s, first)
+		save(t, s, second)
+		err := s.Change(t.Context(), func(tx *store.Tx) error {
+			latest, err := tx.Latest("demo/alipay")
+			if err != nil || latest == nil || latest.ID != "i2" {
+				t.Errorf("latest: %+v, %v", latest, err)
+			}
+			none, err := tx.Latest("demo/wechat")
+			if err != nil || none != nil {
+				t.Errorf("of an unknown key: %+v, %v", none, err)
+			}
+			return tx.SetMark("watchdog", "1")
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		none, err := tx.Latest("demo/wechat")
-		if err != nil || none != nil {
-			t.Errorf("of an unknown key: %+v, %v", none, err)
+		if value, err := s.Mark(t.Context(), "watchdog"); err != nil || value != "1" {
+			t.Errorf("mark %q, %v", value, err)
 		}
-		return tx.SetMark("watchdog", "1")
+		recent, err := s.RecentIncidents(t.Context(), now.Add(-time.Hour), 10)
+		if err != nil || len(recent) != 2 || recent[0].ID != "i2" {
+			t.Errorf("recent: %+v, %v", recent, err)
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if value, err := s.Mark(t.Context(), "watchdog"); err != nil || value != "1" {
-		t.Errorf("mark %q, %v", value, err)
-	}
-	recent, err := s.RecentIncidents(t.Context(), now.Add(-time.Hour), 10)
-	if err != nil || len(recent) != 2 || recent[0].ID != "i2" {
-		t.Errorf("recent: %+v, %v", recent, err)
-	}
 }
 
 func TestPublicIncidentStaysListedHoweverManyPrivateOnesAreOpenedAfterIt(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	public := incident("public")
-	public.Public = true
-	save(t, s, public)
-	for i := range 5 {
-		private := incident(fmt.Sprint("private", i))
-		private.Opened = now.Add(time.Duration(i+1) * time.Hour)
-		private.Closed = private.Opened.Add(time.Minute)
-		save(t, s, private)
-	}
-	if list, err := s.PublicIncidents(t.Context(), now.Add(24*time.Hour), 3); err != nil || len(list) != 1 || list[0].ID != "public" {
-		t.Errorf("public: %+v, %v", list, err)
-	}
-	if list, err := s.RecentIncidents(t.Context(), now, 3); err != nil || len(list) != 3 || list[0].ID != "public" {
-		t.Errorf("recent, open first: %+v, %v", list, err)
-	}
-}
-
-func TestSecondProcessOnTheSameFolderIsRefused(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	first := open(t, dir)
-	config := store.Config{Path: filepath.Join(dir, "notifier.db"), KeyFile: filepath.Join(dir, "contact.key")}
-	if _, err := store.Open(t.Context(), config); err == nil || !strings.Contains(err.Error(), "another shopwatch uses this folder") {
-		t.Errorf("got %v", err)
-	}
-	save(t, first, incident("i1")) // undisturbed
-	first.Close()
-	open(t, dir)
-}
-
-func TestDamagedDatabaseIsAClearErrorAndIsLeftAsItWas(t *testing.T) {
-	t.Parallel()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "notifier.db")
-	rubbish := bytes.Repeat([]byte("not a database "), 1000)
-	if err := os.WriteFile(path, rubbish, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := store.Open(t.Context(), store.Config{Path: path, KeyFile: filepath.Join(dir, "contact.key")}); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %v, want an error that names the file", err)
-	}
-	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(after, rubbish) {
-		t.Error("the damaged file was changed")
-	}
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		public := incident("public")
+		public.Public = true
+		save(t, s, public)
+		for i := range 5 {
+			private := incident(fmt.Sprint("private", i))
+			private.Opened = now.Add(time.Duration(i+1) * time.Hour)
+			private.Closed = private.Opened.Add(time.Minute)
+			save(t, s, private)
+		}
+		if list, err := s.PublicIncidents(t.Context(), now.Add(24*time.Hour), 3); err != nil || len(list) != 1 || list[0].ID != "public" {
+			t.Errorf("public: %+v, %v", list, err)
+		}
+		if list, err := s.RecentIncidents(t.Context(), now, 3); err != nil || len(list) != 3 || list[0].ID != "public" {
+			t.Errorf("recent, open first: %+v, %v", list, err)
+		}
+	})
 }
 
 func TestIncidentIsFoundByItsIDWithAllThatPeopleDidToIt(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
-	i := incident("i1")
-	i.Acknowledged = notifier.Acknowledgement{By: "小王", At: now}
-	i.Acts = []notifier.Act{{At: now, By: "小王", Deed: notifier.DeedAcknowledge}}
-	i.Held = &notifier.Facts{Title: i.Title}
-	save(t, s, i)
-	err := s.Change(t.Context(), func(tx *store.Tx) error {
-		got, err := tx.Incident("i1")
-		if err != nil || got == nil || got.Acknowledged.By != "小王" || !got.Acknowledged.At.Equal(now) || len(got.Acts) != 1 || got.Held == nil {
-			t.Errorf("got %+v, %v", got, err)
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		i := incident("i1")
+		i.Acknowledged = notifier.Acknowledgement{By: "小王", At: now}
+		i.Acts = []notifier.Act{{At: now, By: "小王", Deed: notifier.DeedAcknowledge}}
+		i.Held = &notifier.Facts{Title: i.Title}
+		save(t, s, i)
+		err := s.Change(t.Context(), func(tx *store.Tx) error {
+			got, err := tx.Incident("i1")
+			if err != nil || got == nil || got.Acknowledged.By != "小王" || !got.Acknowledged.At.Equal(now) || len(got.Acts) != 1 || got.Held == nil {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			none, err := tx.Incident("i2")
+			if err != nil || none != nil {
+				t.Errorf("an unknown id: %+v, %v", none, err)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		none, err := tx.Incident("i2")
-		if err != nil || none != nil {
-			t.Errorf("an unknown id: %+v, %v", none, err)
-		}
-		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -32,6 +32,7 @@ CREATE TABLE recipients (
   nonce_tries  INTEGER NOT NULL DEFAULT 0, -- wrong answers to it
   created_at   INTEGER NOT NULL DEFAULT 0,
   confirmed_at INTEGER NOT NULL DEFAULT 0,
+  departed_at  INTEGER NOT NULL DEFAULT 0, -- since when nobody is told; seen by the next tidying
   problem      TEXT NOT NULL DEFAULT '', -- why it is refused
   UNIQUE (audience, channel, address_hash)
 ) STRICT;
@@ -58,7 +59,7 @@ CREATE INDEX notices_of_incident ON notices (incident_id);
 CREATE TABLE deliveries (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   notice_id    INTEGER NOT NULL REFERENCES notices (id),
-  recipient_id INTEGER NOT NULL REFERENCES recipients (id),
+  recipient_id INTEGER NOT NULL, -- of a row that stays as long as this one; checked by no index, which every delivery would pay for
   incident_id  TEXT NOT NULL,
   channel      TEXT NOT NULL,
   lane         INTEGER NOT NULL,
@@ -97,6 +98,15 @@ CREATE TABLE audit (
   detail  TEXT NOT NULL DEFAULT ''
 ) STRICT;
 CREATE INDEX audit_by_subject ON audit (subject, id);
+
+-- +goose StatementBegin
+CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+-- +goose StatementEnd
+-- +goose StatementBegin
+CREATE TRIGGER audit_never_shrinks BEFORE DELETE ON audit
+BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
+-- +goose StatementEnd
 
 -- The keys that seal addresses: the check value makes a wrong one a clear error.
 CREATE TABLE seal_keys (
