@@ -68,7 +68,7 @@ func TestOperatorIsKnownByTokenOrByTheSessionThatItOpened(t *testing.T) {
 	}
 	logIn := func(secret string) []*http.Cookie {
 		w := httptest.NewRecorder()
-		if !operator.LogIn(w, secret) {
+		if !operator.LogIn(w, httptest.NewRequest("POST", "/", nil), secret) {
 			return nil
 		}
 		return w.Result().Cookies()
@@ -98,6 +98,48 @@ func TestOperatorIsKnownByTokenOrByTheSessionThatItOpened(t *testing.T) {
 	now = now.Add(13 * time.Hour)
 	if got := knock(session); got != 401 {
 		t.Errorf("an expired session was answered %d", got)
+	}
+}
+
+func TestTwoShopwatchesOnOneMachineDontLogEachOtherOut(t *testing.T) {
+	t.Parallel()
+	jar := map[string]*http.Cookie{} // cookies know no ports
+	operators := map[string]*guard.Operator{}
+	for _, host := range []string{"127.0.0.1:9816", "127.0.0.1:9817", "monitor.example"} {
+		operators[host] = guard.NewOperator("token", time.Now)
+		r, w := httptest.NewRequest("POST", "/", nil), httptest.NewRecorder()
+		r.Host = host
+		if !operators[host].LogIn(w, r, "token") {
+			t.Fatal("the token opened no session")
+		}
+		for _, c := range w.Result().Cookies() {
+			jar[c.Name] = c
+		}
+	}
+	known := func(host string) bool {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Host = host
+		for _, c := range jar {
+			r.AddCookie(c)
+		}
+		return operators[host].Known(r)
+	}
+	for host := range operators {
+		if !known(host) {
+			t.Errorf("%s doesn't know its operator any more", host)
+		}
+	}
+	r, w := httptest.NewRequest("POST", "/", nil), httptest.NewRecorder()
+	r.Host = "127.0.0.1:9817"
+	for _, c := range jar {
+		r.AddCookie(c)
+	}
+	operators[r.Host].LogOut(w, r)
+	if cookies := w.Result().Cookies(); len(cookies) != 1 || cookies[0].MaxAge >= 0 {
+		t.Errorf("logging out leaves the browser %v", cookies)
+	}
+	if known("127.0.0.1:9817") || !known("127.0.0.1:9816") {
+		t.Error("logging out ended another session than its own")
 	}
 }
 

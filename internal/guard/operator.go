@@ -3,17 +3,31 @@ package guard
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 )
 
-// sessionLife is how long a browser stays logged in; sessionCookie is its name.
+// sessionLife is how long a browser stays logged in; sessionCookie begins its
+// cookie's name.
 const (
 	sessionLife   = 12 * time.Hour
 	sessionCookie = "shopwatch_session"
 	maxSessions   = 64
 )
+
+// cookieName ends with the port that the browser asked: cookies know no ports, so
+// that of two shopwatches on one machine each would else log the other's operator out.
+func cookieName(r *http.Request) string {
+	if _, port, err := net.SplitHostPort(r.Host); err == nil {
+		if n, err := strconv.ParseUint(port, 10, 16); err == nil {
+			return sessionCookie + "_" + strconv.FormatUint(n, 10)
+		}
+	}
+	return sessionCookie
+}
 
 // Operator knows the operator: by bearer token (command line, scripts) or by
 // the session that the token or a one-time code opened (browser).
@@ -43,7 +57,7 @@ func (o *Operator) Code() string {
 }
 
 // LogIn opens a session if secret is the operator's token or an unused code.
-func (o *Operator) LogIn(w http.ResponseWriter, secret string) bool {
+func (o *Operator) LogIn(w http.ResponseWriter, r *http.Request, secret string) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	digest := sha256.Sum256([]byte(secret))
@@ -59,10 +73,23 @@ func (o *Operator) LogIn(w http.ResponseWriter, secret string) bool {
 	value := base64.RawURLEncoding.EncodeToString(randomBytes(24))
 	o.sessions[sha256.Sum256([]byte(value))] = o.now().Add(sessionLife)
 	http.SetCookie(w, &http.Cookie{
-		Name: sessionCookie, Value: value, Path: "/", MaxAge: int(sessionLife.Seconds()),
-		HttpOnly: true, SameSite: http.SameSiteStrictMode,
+		Name: cookieName(r), Value: value, Path: "/", MaxAge: int(sessionLife.Seconds()),
+		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
 	})
 	return true
+}
+
+// LogOut ends the request's session, if it has one.
+func (o *Operator) LogOut(w http.ResponseWriter, r *http.Request) {
+	if cookie, err := r.Cookie(cookieName(r)); err == nil {
+		o.mu.Lock()
+		delete(o.sessions, sha256.Sum256([]byte(cookie.Value)))
+		o.mu.Unlock()
+	}
+	http.SetCookie(w, &http.Cookie{
+		Name: cookieName(r), Path: "/", MaxAge: -1,
+		HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode,
+	})
 }
 
 // forget drops expired sessions, and the oldest where there are too many.
@@ -87,7 +114,7 @@ func (o *Operator) Known(r *http.Request) bool {
 	if Bearer(r, o.token) {
 		return true
 	}
-	cookie, err := r.Cookie(sessionCookie)
+	cookie, err := r.Cookie(cookieName(r))
 	if err != nil {
 		return false
 	}
