@@ -65,7 +65,7 @@ func mayImport(from, to string) bool {
 		return to == "internal/configfile" || to == half
 	case from == "rules/engine":
 		return to == "internal/configfile"
-	case from == "notifier/intake" || from == "notifier/console" || from == "exporter/demo":
+	case from == "notifier/intake" || from == "notifier/console" || from == "exporter/demo" || from == "exporter/orders":
 		return to == "internal/guard" || to == half
 	case half == "exporter" || half == "notifier":
 		return to == half
