@@ -52,6 +52,15 @@ func (t *Tx) Incident(id string) (*notifier.Incident, error) {
 	return &incident, err
 }
 
+// Incident gives one by its id as it stands, nil where there is none.
+func (s *Store) Incident(ctx context.Context, id string) (*notifier.Incident, error) {
+	list, err := s.incidents(ctx, `SELECT body FROM incidents WHERE id = ?`, id)
+	if err != nil || len(list) == 0 {
+		return nil, err
+	}
+	return &list[0], nil
+}
+
 // Save keeps an incident and the notices that its change causes.
 func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 	if err := t.lock(lockIncidents); err != nil {

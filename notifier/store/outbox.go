@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"shopwatch/notifier"
-	"shopwatch/rules"
 )
 
 // Expand makes deliveries, one a recipient, of the most urgent notice that
@@ -216,30 +215,6 @@ func (s *Store) Untold(ctx context.Context, before time.Time) (time.Time, error)
 			AND NOT EXISTS (SELECT 1 FROM deliveries d JOIN notices later ON later.id = d.notice_id
 				WHERE later.id > n.id AND later.audience = n.audience AND d.state = 'sent'))`, millis(before)).Scan(&at)
 	return fromMillis(at.Int64), wrap("untold", err)
-}
-
-// Told counts an incident's deliveries by audience and state, for the console.
-func (s *Store) Told(ctx context.Context, incident string) (map[rules.Audience]map[notifier.DeliveryState]int, error) {
-	rows, err := s.look.query(ctx, `SELECT n.audience, d.state, count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
-		WHERE d.incident_id = ? GROUP BY 1, 2`, incident)
-	if err != nil {
-		return nil, wrap("told", err)
-	}
-	defer rows.Close()
-	told := map[rules.Audience]map[notifier.DeliveryState]int{}
-	for rows.Next() {
-		var audience rules.Audience
-		var state notifier.DeliveryState
-		var n int
-		if err := rows.Scan(&audience, &state, &n); err != nil {
-			return nil, wrap("told", err)
-		}
-		if told[audience] == nil {
-			told[audience] = map[notifier.DeliveryState]int{}
-		}
-		told[audience][state] = n
-	}
-	return told, wrap("told", rows.Err())
 }
 
 func wrap(what string, err error) error {

@@ -237,8 +237,18 @@ func TestSubscriberWhoIsGoneIsDeactivatedAndPeopleOfTheConfigAreNot(t *testing.T
 			t.Errorf("outbox %+v, %v", outbox, err)
 		}
 		told, err := s.Told(t.Context(), "i1")
-		if err != nil || told[rules.Ops][notifier.Dead] != 1 {
+		each := []store.DeliveryCount{{rules.Ops, "telegram", notifier.Dead, 1}, {rules.Subscribers, "telegram", notifier.Dead, 1}}
+		if err != nil || !slices.Equal(told, each) {
 			t.Errorf("told %v, %v", told, err)
+		}
+		if unsent, err := s.Unsent(t.Context()); err != nil || !slices.Equal(unsent, each) {
+			t.Errorf("unsent %v, %v", unsent, err)
+		}
+		if found, err := s.Incident(t.Context(), "i1"); err != nil || found == nil || found.ID != "i1" {
+			t.Errorf("found %v, %v", found, err)
+		}
+		if found, err := s.Incident(t.Context(), "nosuch"); err != nil || found != nil {
+			t.Errorf("found %v, %v", found, err)
 		}
 	})
 }
