@@ -258,10 +258,9 @@ func (a *App) newPrivate() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", webhook)
-	mux.Handle(console.Root, pages)
-	mux.Handle(console.Runbooks, pages)
-	mux.Handle(console.API, pages)
-	mux.Handle(console.API+"/", pages)
+	for _, path := range console.Paths {
+		mux.Handle(path, pages)
+	}
 	return mux, nil
 }
 

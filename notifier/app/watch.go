@@ -2,13 +2,11 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/console"
-	"shopwatch/notifier/incident"
 	"shopwatch/notifier/query"
 	"shopwatch/notifier/statuspage"
 	"shopwatch/notifier/store"
@@ -139,17 +137,17 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 		return o, err
 	}
 	for _, i := range incidents {
-		told, err := a.store.Told(ctx, i.ID)
+		told, err := a.toldOf(ctx, i.ID)
 		if err != nil {
 			return o, err
 		}
 		shown := console.Incident{Incident: i}
-		for _, audience := range rules.Audiences {
-			if n, ok := told[audience]; ok {
-				shown.Told = append(shown.Told, console.Told{
-					Audience: audience, Sent: n[notifier.Sent], Queued: n[notifier.Queued], Dead: n[notifier.Dead],
-				})
+		for _, t := range told {
+			if n := len(shown.Told); n == 0 || shown.Told[n-1].Audience != t.Audience {
+				shown.Told = append(shown.Told, console.Told{Audience: t.Audience})
 			}
+			last := &shown.Told[len(shown.Told)-1]
+			last.Sent, last.Queued, last.Dead = last.Sent+t.Sent, last.Queued+t.Queued, last.Dead+t.Dead
 		}
 		o.Incidents = append(o.Incidents, shown)
 	}
@@ -174,39 +172,6 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 // Incidents tells the console what runs.
 func (a *App) Incidents(ctx context.Context) ([]notifier.Incident, error) {
 	return a.store.OpenIncidents(ctx)
-}
-
-// Acknowledge notes who has an incident in hand.
-func (a *App) Acknowledge(ctx context.Context, id, by string) (notifier.Incident, error) {
-	return a.act(ctx, id, by, a.machine.Acknowledge)
-}
-
-// Withdraw takes an acknowledgement back.
-func (a *App) Withdraw(ctx context.Context, id, by string) (notifier.Incident, error) {
-	return a.act(ctx, id, by, a.machine.Withdraw)
-}
-
-// act does what a person wants to an incident, as it is inside the transaction.
-func (a *App) act(ctx context.Context, id, by string, do func(time.Time, notifier.Incident, string) (incident.Result, error)) (notifier.Incident, error) {
-	var result incident.Result
-	err := a.store.Change(ctx, func(tx *store.Tx) error {
-		found, err := tx.Incident(id)
-		if err != nil {
-			return err
-		}
-		if found == nil {
-			return &notifier.Error{Code: notifier.NotFound, Message: fmt.Sprintf("there is no incident %.40q: `shopwatch incident list` shows those that run", id)}
-		}
-		if result, err = do(a.cfg.Now(), *found, by); err != nil {
-			return err
-		}
-		return save(tx, result)
-	})
-	if err == nil && result.Changed {
-		a.cfg.Logger.Info("incident in hand", "incident", id, "by", result.Incident.Acknowledged.By, "acknowledged", result.Incident.Acknowledged.Given())
-		a.told()
-	}
-	return result.Incident, err
 }
 
 func people(counts []store.RecipientCount) []console.People {

@@ -1,39 +1,110 @@
 package console
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
+	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/rules"
 )
 
-// Running is an incident that runs, as the API and the command line tell it.
+// maxBody bounds what a program sends: the longest update, each of its
+// characters written as an escape, fits twice.
+const maxBody = 64 << 10
+
+// Running is an incident as the API and the command line tell it.
 type Running struct {
 	ID           string                    `json:"id"`
 	Key          string                    `json:"key"`
 	Title        rules.Text                `json:"title"`
 	Service      rules.Text                `json:"service"`
+	Status       notifier.IncidentStatus   `json:"status"`
 	Impact       notifier.Impact           `json:"impact"`
 	Public       bool                      `json:"public"`
+	Publication  notifier.Publication      `json:"publication,omitzero"` // how it becomes public, where it isn't
+	Parent       string                    `json:"parent,omitempty"`     // the incident that is its root cause
 	Since        time.Time                 `json:"since"`
 	Opened       time.Time                 `json:"opened"`
+	Over         *time.Time                `json:"over,omitempty"`
+	Closed       *time.Time                `json:"closed,omitempty"`
 	Alerts       []string                  `json:"alerts"` // that fire, by name
+	Scope        rules.Text                `json:"scope,omitzero"`
+	ETA          notifier.ETA              `json:"eta,omitzero"`
+	Workaround   rules.Text                `json:"workaround,omitzero"`
 	Acknowledged *notifier.Acknowledgement `json:"acknowledged"`
 	Acts         []notifier.Act            `json:"acts"`
+}
+
+// Account is an incident with its timeline, and what became of its notices.
+type Account struct {
+	Running
+
+	Updates []Entry `json:"updates"` // oldest first
+	Told    []Told  `json:"told"`
+}
+
+// Entry is one entry of the timeline.
+type Entry struct {
+	At         time.Time               `json:"at"`
+	Status     notifier.IncidentStatus `json:"status"`
+	Text       rules.Text              `json:"text"`
+	By         string                  `json:"by,omitempty"` // never shown to the public
+	Scope      rules.Text              `json:"scope,omitzero"`
+	ETA        time.Time               `json:"eta,omitzero"`
+	Workaround rules.Text              `json:"workaround,omitzero"`
+}
+
+// Wish is what the operator wants of an incident beside the deed itself. Each
+// deed takes of it what it needs, and leaves the rest.
+type Wish struct {
+	By  string `json:"by,omitempty"`  // as they call themselves
+	Way string `json:"way,omitempty"` // one of the Way constants
+
+	// Of an update, and of a publication; the text also of a resolution.
+	Status     notifier.IncidentStatus `json:"status,omitempty"`
+	Text       rules.Text              `json:"text,omitzero"`
+	Scope      rules.Text              `json:"scope,omitzero"`
+	ETA        time.Time               `json:"eta,omitzero"`
+	Workaround rules.Text              `json:"workaround,omitzero"`
+	Silent     bool                    `json:"silent,omitempty"` // for the page alone
+
+	Force bool `json:"force,omitempty"` // resolve, though its alerts fire
+	For   Span `json:"for,omitempty"`   // silence: for how long
+}
+
+// Tells reports whether the wish says anything that an update would tell.
+func (w Wish) Tells() bool {
+	return w.Status != "" || w.Text != (rules.Text{}) || w.Scope != (rules.Text{}) || w.Workaround != (rules.Text{}) || !w.ETA.IsZero()
+}
+
+// The ways by which an operator does something.
+const (
+	WayConsole = "console"
+	WayAPI     = "api"
+	WayCLI     = "cli"
+)
+
+// Span is a length of time, in JSON as "1h30m".
+type Span time.Duration
+
+// MarshalText writes it as Go does.
+func (s Span) MarshalText() ([]byte, error) { return []byte(time.Duration(s).String()), nil }
+
+// UnmarshalText reads it as Go does.
+func (s *Span) UnmarshalText(text []byte) error {
+	d, err := time.ParseDuration(string(text))
+	*s = Span(d)
+	return err
 }
 
 // list is the answer to GET /api/incidents.
 type list struct {
 	Incidents []Running `json:"incidents"`
-}
-
-// who is what POST /api/incidents/{id}/acknowledge and …/withdraw take.
-type who struct {
-	By string `json:"by"`
 }
 
 // trouble is every answer that isn't what was asked for.
@@ -43,8 +114,12 @@ type trouble struct {
 
 func running(i notifier.Incident) Running {
 	r := Running{
-		ID: i.ID, Key: i.Key, Title: i.Title, Service: i.Service.Name, Impact: i.Impact, Public: i.Public,
-		Since: i.Since.UTC(), Opened: i.Opened.UTC(), Alerts: []string{}, Acts: append([]notifier.Act{}, i.Acts...),
+		ID: i.ID, Key: i.Key, Title: i.Title, Service: i.Service.Name, Status: i.Status, Impact: i.Impact, Public: i.Public,
+		Parent: i.Parent, Since: i.Since.UTC(), Opened: i.Opened.UTC(), Over: optional(i.Over), Closed: optional(i.Closed),
+		Alerts: []string{}, Scope: i.Scope, ETA: i.ETA, Workaround: i.Workaround, Acts: append([]notifier.Act{}, i.Acts...),
+	}
+	if !i.Public {
+		r.Publication = i.Publication
 	}
 	for _, a := range i.Alerts {
 		if a.Ended.IsZero() {
@@ -57,56 +132,129 @@ func running(i notifier.Incident) Running {
 	return r
 }
 
-// list answers GET /api/incidents: those that run.
-func (c *console) list(w http.ResponseWriter, r *http.Request) {
-	incidents, err := c.cfg.Source.Incidents(r.Context())
-	if err != nil {
-		c.refuse(w, err)
-		return
+func account(i Incident) Account {
+	a := Account{Running: running(i.Incident), Updates: []Entry{}, Told: append([]Told{}, i.Told...)}
+	for _, u := range i.Updates {
+		u.At = u.At.UTC()
+		a.Updates = append(a.Updates, Entry(u))
 	}
-	answer := list{Incidents: []Running{}}
-	for _, i := range incidents {
-		answer.Incidents = append(answer.Incidents, running(i))
-	}
-	reply(w, http.StatusOK, answer)
+	return a
 }
 
-// act answers POST /api/incidents/{id}/{deed}; a body is optional.
-func (c *console) act(w http.ResponseWriter, r *http.Request) {
-	var body who
-	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 4096)).Decode(&body)
-	if err != nil && !errors.Is(err, io.EOF) {
-		c.refuse(w, &notifier.Error{Code: notifier.Invalid, Message: `the body is not {"by": "who you are"}`})
-		return
+func optional(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
 	}
-	i, err := c.do(r, body.By)
-	if err != nil {
-		c.refuse(w, err)
-		return
-	}
-	reply(w, http.StatusOK, running(i))
+	t = t.UTC()
+	return &t
 }
 
-// form answers the overview's buttons. A mistake of a button is that the page
-// was old: the page it leads back to is not.
-func (c *console) form(w http.ResponseWriter, r *http.Request) {
-	_, err := c.do(r, "")
-	if mistake, ok := errors.AsType[*notifier.Error](err); err != nil && (!ok || mistake.Code == notifier.NotFound) {
-		c.refuse(w, err)
-		return
+// routeAPI mounts what programs ask, who send the operator's token.
+func (c *console) routeAPI(mux *http.ServeMux) {
+	answer := func(pattern string, compose func(*http.Request) (any, error)) {
+		mux.Handle(pattern, c.cfg.Operator.Only(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			said, err := compose(r)
+			if err != nil {
+				c.refuse(w, err)
+				return
+			}
+			reply(w, http.StatusOK, said)
+		}), ""))
 	}
-	http.Redirect(w, r, Root, http.StatusSeeOther)
+	answer("GET "+API, func(r *http.Request) (any, error) {
+		incidents, err := c.cfg.Source.Incidents(r.Context())
+		said := list{Incidents: []Running{}}
+		for _, i := range incidents {
+			said.Incidents = append(said.Incidents, running(i))
+		}
+		return said, err
+	})
+	answer("GET "+API+"/{id}", func(r *http.Request) (any, error) {
+		i, err := c.cfg.Source.Incident(r.Context(), r.PathValue("id"))
+		return account(i), err
+	})
+	answer("POST "+API+"/{id}/{deed}", func(r *http.Request) (any, error) {
+		deed, err := deedOf(r.PathValue("deed"))
+		if err != nil {
+			return nil, err
+		}
+		var wish Wish
+		if err := decode(r, &wish, `{"by": "who you are"}`); err != nil {
+			return nil, err
+		}
+		wish.Way = programs(wish.Way)
+		i, err := c.cfg.Source.Do(r.Context(), r.PathValue("id"), deed, wish)
+		return running(i), err
+	})
+	c.routeOutboxAPI(answer)
 }
 
-// do does the deed of the path.
-func (c *console) do(r *http.Request, by string) (notifier.Incident, error) {
-	switch notifier.Deed(r.PathValue("deed")) {
-	case notifier.DeedAcknowledge:
-		return c.cfg.Source.Acknowledge(r.Context(), r.PathValue("id"), by)
-	case notifier.DeedWithdraw:
-		return c.cfg.Source.Withdraw(r.Context(), r.PathValue("id"), by)
+// decode reads a body of JSON, which may be absent. A field that nobody knows is
+// a mistake: what was meant by it would not be told.
+func decode(r *http.Request, into any, example string) error {
+	var content bytes.Buffer
+	if _, err := content.ReadFrom(r.Body); err != nil {
+		return &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("the body is longer than %d KiB, or broke off", maxBody>>10)}
 	}
-	return notifier.Incident{}, &notifier.Error{Code: notifier.NotFound, Message: "an incident can be acknowledged, and an acknowledgement withdrawn; nothing else"}
+	if len(bytes.TrimSpace(content.Bytes())) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(&content)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil || d.More() {
+		return &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("the body is not JSON as %s with the fields that this deed knows: %.200v", example, err)}
+	}
+	return nil
+}
+
+// programs is the way of a program: the command line says so, all else is the API.
+func programs(way string) string {
+	if way == WayCLI {
+		return WayCLI
+	}
+	return WayAPI
+}
+
+// deeds are the last parts of the paths that do something to an incident.
+var deeds = []struct {
+	word string
+	deed notifier.Deed
+}{
+	{"acknowledge", notifier.DeedAcknowledge}, {"withdraw", notifier.DeedWithdraw}, {"updates", notifier.DeedUpdate},
+	{"publish", notifier.DeedPublish}, {"hold", notifier.DeedHold}, {"resolve", notifier.DeedResolve},
+}
+
+// wordOf is a deed in a path.
+func wordOf(deed notifier.Deed) string {
+	for _, d := range deeds {
+		if d.deed == deed {
+			return d.word
+		}
+	}
+	return string(deed)
+}
+
+func deedOf(word string) (notifier.Deed, error) {
+	for _, d := range deeds {
+		if d.word == word {
+			return d.deed, nil
+		}
+	}
+	return "", &notifier.Error{Code: notifier.NotFound, Message: "an incident can be acknowledged, withdrawn, updated (updates), published (publish), held (hold) and resolved (resolve); nothing else"}
+}
+
+// before reads from where on a list goes on; 0 is its beginning.
+func before(r *http.Request) (int64, error) {
+	value := r.URL.Query().Get("before")
+	if value == "" {
+		return 0, nil
+	}
+	id, err := strconv.ParseInt(value, 10, 64)
+	if err != nil || id < 0 {
+		return 0, &notifier.Error{Code: notifier.Invalid, Message: "before is the number of the last one seen"}
+	}
+	return id, nil
 }
 
 // statuses are what a mistake is in HTTP.
@@ -120,7 +268,7 @@ func (c *console) refuse(w http.ResponseWriter, err error) {
 		reply(w, statuses[mistake.Code], trouble{mistake.Message})
 		return
 	}
-	c.cfg.Logger.Error("console incidents", "err", err)
+	c.cfg.Logger.Error("console api", "err", err)
 	reply(w, http.StatusInternalServerError, trouble{"something went wrong; the log says what"})
 }
 

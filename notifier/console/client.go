@@ -1,16 +1,15 @@
 package console
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 
+	"shopwatch/internal/guard"
 	"shopwatch/notifier"
 )
 
@@ -18,10 +17,10 @@ import (
 const maxAnswer = 16 << 20
 
 // ErrNoNotifier marks the error of an address at which no notifier answers.
-var ErrNoNotifier = errors.New("no notifier answers")
+var ErrNoNotifier = guard.ErrAway
 
-// Client asks a running notifier about incidents, for its owner. Its errors are
-// sentences that say what to do.
+// Client asks a running notifier about incidents and the outbox, for its owner.
+// Its errors are sentences that say what to do.
 type Client struct {
 	URL   string // scheme://host:port of the private address
 	Token string // the operator's
@@ -35,61 +34,70 @@ func (c Client) Incidents(ctx context.Context) ([]Running, error) {
 	return answer.Incidents, err
 }
 
-// Do does a deed to an incident and gives it as it then is. By is who does it;
-// it may be empty.
-func (c Client) Do(ctx context.Context, deed notifier.Deed, id, by string) (r Running, err error) {
-	if strings.Trim(id, ".") == "" { // a path that leads elsewhere
-		return r, fmt.Errorf("there is no incident %q: `shopwatch incident list` shows those that run", id)
+// Incident gives one with its timeline, and who was told of it.
+func (c Client) Incident(ctx context.Context, id string) (a Account, err error) {
+	path, err := incidentPath(id)
+	if err != nil {
+		return a, err
 	}
-	body, err := json.Marshal(who{by})
+	err = c.ask(ctx, http.MethodGet, path, nil, &a)
+	return a, err
+}
+
+// Do does a deed to an incident and gives it as it then is.
+func (c Client) Do(ctx context.Context, deed notifier.Deed, id string, w Wish) (r Running, err error) {
+	path, err := incidentPath(id)
 	if err != nil {
 		return r, err
 	}
-	return r, c.ask(ctx, http.MethodPost, API+"/"+url.PathEscape(id)+"/"+string(deed), body, &r)
+	w.Way = WayCLI
+	err = c.ask(ctx, http.MethodPost, path+"/"+wordOf(deed), w, &r)
+	return r, err
 }
 
-func (c Client) ask(ctx context.Context, method, path string, body []byte, into any) error {
-	r, err := http.NewRequestWithContext(ctx, method, c.URL+path, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("private address %s: %w", c.URL, err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+c.Token)
-	response, err := c.HTTP.Do(r)
-	if err != nil {
-		if wrapped, ok := errors.AsType[*url.Error](err); ok {
-			err = wrapped.Err // it repeats the URL
-		}
-		return fmt.Errorf("%w at %s (start it, or name its address with --private.listen-address): %w", ErrNoNotifier, c.URL, err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return fmt.Errorf("the notifier at %s broke off its answer: %w", c.URL, err)
-	}
-	if response.StatusCode != http.StatusOK {
-		return c.refused(response, content)
-	}
-	if json.Unmarshal(content, into) != nil {
-		return fmt.Errorf("the program at %s answers something else than incidents: is it shopwatch's notifier, of this version?", c.URL)
-	}
-	return nil
+// Outbox tells what waits and what was given up.
+func (c Client) Outbox(ctx context.Context) (o Outbox, err error) {
+	err = c.ask(ctx, http.MethodGet, APIOutbox, nil, &o)
+	return o, err
 }
 
-// refused says what an answer means that is none.
-func (c Client) refused(response *http.Response, content []byte) error {
-	var told trouble
-	if json.Unmarshal(content, &told) == nil && told.Error != "" {
-		return errors.New(told.Error)
+// DeadLetters gives what was given up, the newest first, before a delivery; 0: the newest.
+func (c Client) DeadLetters(ctx context.Context, before int64) (l Letters, err error) {
+	err = c.ask(ctx, http.MethodGet, APIOutbox+"/dead?before="+strconv.FormatInt(before, 10), nil, &l)
+	return l, err
+}
+
+// Resend sends dead letters again and tells how many.
+func (c Client) Resend(ctx context.Context, r Resending) (int, error) {
+	var sent resent
+	r.Way = WayCLI
+	err := c.ask(ctx, http.MethodPost, APIOutbox+"/resend", r, &sent)
+	return sent.Resent, err
+}
+
+// Audit gives what people did, the newest first: to a subject, or to all if it is empty.
+func (c Client) Audit(ctx context.Context, subject string, before int64) (r Record, err error) {
+	query := url.Values{"subject": {subject}, "before": {strconv.FormatInt(before, 10)}}
+	err = c.ask(ctx, http.MethodGet, APIAudit+"?"+query.Encode(), nil, &r)
+	return r, err
+}
+
+// incidentPath refuses an id that makes a path which leads elsewhere.
+func incidentPath(id string) (string, error) {
+	if strings.Trim(id, ".") == "" {
+		return "", fmt.Errorf("there is no incident %q: `shopwatch incident list` shows those that run", id)
 	}
-	switch response.StatusCode {
-	case http.StatusUnauthorized:
-		if strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic") {
-			return fmt.Errorf("the private address %s asks for a login of its --web.config.file, which this command can't give", c.URL)
+	return API + "/" + url.PathEscape(id), nil
+}
+
+func (c Client) ask(ctx context.Context, method, path string, send, into any) error {
+	var body []byte
+	if send != nil {
+		var err error
+		if body, err = json.Marshal(send); err != nil {
+			return err
 		}
-		return fmt.Errorf("the notifier at %s doesn't know this operator token: name the folder it runs with by --data.dir", c.URL)
-	case http.StatusNotFound, http.StatusMethodNotAllowed:
-		return fmt.Errorf("%w at %s: the program there knows no incidents; name the notifier's address with --private.listen-address", ErrNoNotifier, c.URL)
 	}
-	return fmt.Errorf("the notifier at %s answered %s: %.200s", c.URL, response.Status, bytes.TrimSpace(content))
+	asking := guard.Client{URL: c.URL, Token: c.Token, HTTP: c.HTTP, Half: "notifier", About: "incidents", Most: maxAnswer}
+	return asking.Ask(ctx, method, path, body, into)
 }

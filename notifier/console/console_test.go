@@ -3,6 +3,7 @@ package console_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -25,34 +26,71 @@ var now = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 type source struct {
 	overview console.Overview
 	running  []notifier.Incident
+	outbox   console.Outbox
+	letters  []console.DeadLetter
+	record   []notifier.AuditEntry
+	asked    []string // of the record: its subject, and before what
 	deeds    []string
+	wishes   []console.Wish
+	resent   []console.Resending
+	refusal  error // of every deed
 	err      error
 }
 
+func (s *source) Overview(context.Context) (console.Overview, error)     { return s.overview, s.err }
 func (s *source) Incidents(context.Context) ([]notifier.Incident, error) { return s.running, s.err }
+func (s *source) Outbox(context.Context) (console.Outbox, error)         { return s.outbox, s.err }
 
-func (s *source) Acknowledge(_ context.Context, id, by string) (notifier.Incident, error) {
-	return s.do("acknowledge", id, by)
+func (s *source) Incident(_ context.Context, id string) (console.Incident, error) {
+	if s.err != nil {
+		return console.Incident{}, s.err
+	}
+	for _, i := range s.overview.Incidents {
+		if i.ID == id {
+			return i, nil
+		}
+	}
+	return console.Incident{}, &notifier.Error{Code: notifier.NotFound, Message: "there is no incident " + id}
 }
 
-func (s *source) Withdraw(_ context.Context, id, by string) (notifier.Incident, error) {
-	return s.do("withdraw", id, by)
-}
-
-func (s *source) do(deed, id, by string) (notifier.Incident, error) {
+func (s *source) Do(_ context.Context, id string, deed notifier.Deed, w console.Wish) (notifier.Incident, error) {
 	switch {
 	case s.err != nil:
 		return notifier.Incident{}, s.err
 	case id != "i1":
 		return notifier.Incident{}, &notifier.Error{Code: notifier.NotFound, Message: "there is no incident " + id}
-	case by == "nobody":
+	case s.refusal != nil:
+		return notifier.Incident{}, s.refusal
+	case w.By == "nobody":
 		return notifier.Incident{}, &notifier.Error{Code: notifier.Conflict, Message: "incident i1 is over"}
 	}
-	s.deeds = append(s.deeds, deed+" by "+by)
-	return notifier.Incident{ID: id, Acknowledged: notifier.Acknowledgement{By: by, At: now}}, nil
+	s.deeds = append(s.deeds, string(deed)+" by "+w.By)
+	s.wishes = append(s.wishes, w)
+	return notifier.Incident{ID: id, Acknowledged: notifier.Acknowledgement{By: w.By, At: now}}, nil
 }
 
-func (s *source) Overview(context.Context) (console.Overview, error) { return s.overview, s.err }
+func (s *source) DeadLetters(_ context.Context, before int64, limit int) ([]console.DeadLetter, error) {
+	var list []console.DeadLetter
+	for _, l := range s.letters {
+		if (before == 0 || l.Delivery < before) && len(list) < limit {
+			list = append(list, l)
+		}
+	}
+	return list, s.err
+}
+
+func (s *source) Resend(_ context.Context, r console.Resending) (int, error) {
+	if s.err != nil {
+		return 0, s.err
+	}
+	s.resent = append(s.resent, r)
+	return max(len(r.Deliveries), 1), nil
+}
+
+func (s *source) Audit(_ context.Context, subject string, before int64, limit int) ([]notifier.AuditEntry, error) {
+	s.asked = append(s.asked, fmt.Sprintf("%s before %d", subject, before))
+	return s.record[:min(limit, len(s.record))], s.err
+}
 
 type bench struct {
 	t        *testing.T

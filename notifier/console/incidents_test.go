@@ -18,7 +18,7 @@ import (
 // outage is an incident that runs.
 func outage() notifier.Incident {
 	return notifier.Incident{
-		ID: "i1", Key: "main/alipay", Title: rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}, Impact: notifier.ImpactMajor,
+		ID: "i1", Key: "main/alipay", Title: rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}, Status: notifier.Investigating, Impact: notifier.ImpactMajor,
 		Since: now.Add(-6 * time.Minute), Opened: now.Add(-time.Minute),
 		Alerts: []notifier.ActiveAlert{
 			{Name: rules.AlertServiceDown, Severity: rules.SeverityCritical, Summary: rules.Text{ZH: "支付宝坏了", EN: "Alipay is down"}},
@@ -45,7 +45,7 @@ func TestOperatorsButtonAcknowledgesAndWithdraws(t *testing.T) {
 	if _, _, page := b.get("/console/", "en"); !strings.Contains(page, `action="/console/incidents/i1/acknowledge"`) || !strings.Contains(page, "Alipay is down") {
 		t.Errorf("the overview has no button, or doesn't list what fires:\n%s", page)
 	}
-	if status, path, _ := press("i1/acknowledge"); status != http.StatusOK || path != "/console/" {
+	if status, path, _ := press("i1/acknowledge"); status != http.StatusOK || path != "/console/incidents/i1" {
 		t.Errorf("the button led to %s, %d", path, status)
 	}
 	mine := outage()
@@ -65,7 +65,7 @@ func TestOperatorsButtonAcknowledgesAndWithdraws(t *testing.T) {
 	}
 	mine.Closed = now
 	b.source.overview.Incidents[0].Incident = mine
-	if _, _, page := b.get("/console/", "en"); strings.Contains(page, "/console/incidents/") {
+	if _, _, page := b.get("/console/", "en"); strings.Contains(page, `action="/console/incidents/`) {
 		t.Error("an incident that is over has a button")
 	}
 	for path, want := range map[string]int{"i2/acknowledge": 404, "i1/delete": 404} {
@@ -84,11 +84,11 @@ func TestProgramsAcknowledgeByTheOperatorsToken(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].ID != "i1" || !slices.Equal(list[0].Alerts, []string{rules.AlertServiceDown}) || list[0].Acknowledged != nil {
 		t.Errorf("listed %+v, %v", list, err)
 	}
-	done, err := c.Do(t.Context(), notifier.DeedAcknowledge, "i1", "小王")
+	done, err := c.Do(t.Context(), notifier.DeedAcknowledge, "i1", console.Wish{By: "小王"})
 	if err != nil || done.Acknowledged == nil || done.Acknowledged.By != "小王" || !done.Acknowledged.At.Equal(now) {
 		t.Errorf("acknowledged %+v, %v", done, err)
 	}
-	if _, err := c.Do(t.Context(), notifier.DeedWithdraw, "i1", ""); err != nil {
+	if _, err := c.Do(t.Context(), notifier.DeedWithdraw, "i1", console.Wish{By: ""}); err != nil {
 		t.Error(err)
 	}
 	if want := []string{"acknowledge by 小王", "withdraw by "}; !slices.Equal(b.source.deeds, want) {
@@ -172,7 +172,7 @@ func TestClientSaysWhatToDo(t *testing.T) {
 			t.Errorf("%s: got %v, want %q in it", name, err, c.want)
 		}
 	}
-	if _, err := b.client("the-token").Do(t.Context(), notifier.DeedAcknowledge, "i9", ""); err == nil || err.Error() != "there is no incident i9" {
+	if _, err := b.client("the-token").Do(t.Context(), notifier.DeedAcknowledge, "i9", console.Wish{}); err == nil || err.Error() != "there is no incident i9" {
 		t.Errorf("an unknown id: %v", err)
 	}
 }
@@ -181,7 +181,7 @@ func TestIDThatIsNoneIsNotTakenForAMissingNotifier(t *testing.T) {
 	t.Parallel()
 	c := newBench(t).client("the-token")
 	for _, id := range []string{"", ".", ".."} {
-		if _, err := c.Do(t.Context(), notifier.DeedAcknowledge, id, ""); err == nil || errors.Is(err, console.ErrNoNotifier) || !strings.Contains(err.Error(), "there is no incident") {
+		if _, err := c.Do(t.Context(), notifier.DeedAcknowledge, id, console.Wish{By: ""}); err == nil || errors.Is(err, console.ErrNoNotifier) || !strings.Contains(err.Error(), "there is no incident") {
 			t.Errorf("the id %q: %v", id, err)
 		}
 	}
@@ -195,12 +195,12 @@ func TestAStrangersTitleMovesNoCursor(t *testing.T) {
 	} {
 		var out strings.Builder
 		r := console.Running{ID: "i1", Title: rules.Text{EN: "\x1b[2Jgone"}, Acknowledged: &notifier.Acknowledgement{By: by, At: now}}
-		if err := console.WriteHand(&out, r, time.UTC); err != nil || out.String() != want {
+		if err := console.WriteDeed(&out, notifier.DeedAcknowledge, r, time.UTC); err != nil || out.String() != want {
 			t.Errorf("got %q (%v), want %q", out.String(), err, want)
 		}
 	}
 	var out strings.Builder
-	if err := console.WriteHand(&out, console.Running{ID: "i1"}, time.UTC); err != nil || out.String() != "incident i1 (): in nobody's hand\n" {
+	if err := console.WriteDeed(&out, notifier.DeedWithdraw, console.Running{ID: "i1"}, time.UTC); err != nil || out.String() != "incident i1 (): in nobody's hand\n" {
 		t.Errorf("withdrawn: %q (%v)", out.String(), err)
 	}
 }
@@ -217,7 +217,7 @@ func TestIncidentsArePrintedForPeopleAndPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for format, wants := range map[string][]string{
-		"table": {"ID  SINCE", "i1  2026-11-22 02:54:00  major   main/?[31malipay  Alipay payments are failing  ServiceDown  小王, 2026-11-22 03:00:00"},
+		"table": {"ID  SINCE", "i1  2026-11-22 02:54:00  investigating  major   no      main/?[31malipay  Alipay payments are failing  ServiceDown  小王, 2026-11-22 03:00:00"},
 		"json":  {`"id": "i1"`, `"by": "小王"`, `"zh": "支付宝暂时无法支付"`},
 	} {
 		var out strings.Builder

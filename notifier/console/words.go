@@ -1,6 +1,11 @@
 package console
 
-import "fmt"
+import (
+	"fmt"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
 
 // words are what an operator who reads Chinese is told instead of the words of
 // the treaty, which stand in the English page as they are.
@@ -10,7 +15,22 @@ var words = map[string]string{
 	"none": "无影响", "minor": "轻微", "major": "较大", "critical": "严重",
 	"warning": "警告", "info": "提示",
 	"ops": "运维", "management": "管理层", "subscribers": "订阅者",
-	"telegram": "Telegram", "email": "邮件", "sms": "短信",
+	"telegram": "Telegram", "email": "邮件", "sms": "短信", "webhook": "Webhook", "dingtalk": "钉钉", "wecom": "企业微信", "feishu": "飞书",
+	"down": "故障", "joined": "新增告警", "prolonged": "持续故障", "recovered": "恢复", "reopened": "再次故障", "eased": "减轻", "updated": "进展",
+	"confirm": "确认订阅", "welcome": "订阅成功", "digest": "汇总", "code": "验证码",
+	"console": "控制台", "api": "接口", "cli": "命令行", "page": "状态页",
+	"acknowledge": "接手处理", "withdraw": "撤回接手", "publish": "公开", "hold": "暂不公开", "update": "更新进展", "silence": "静默告警", "resolve": "宣布恢复", "resend": "重新发送",
+}
+
+// deedWords tell what somebody did, after who did it.
+var deedWords = map[notifier.Deed]rules.Text{
+	notifier.DeedAcknowledge: {ZH: "接手处理", EN: "acknowledged it"},
+	notifier.DeedWithdraw:    {ZH: "撤回接手", EN: "withdrew it"},
+	notifier.DeedPublish:     {ZH: "公开了事件", EN: "published it"},
+	notifier.DeedHold:        {ZH: "决定暂不公开", EN: "held it back from the public"},
+	notifier.DeedUpdate:      {ZH: "更新了进展", EN: "told how it stands"},
+	notifier.DeedSilence:     {ZH: "静默了告警", EN: "silenced its alerts"},
+	notifier.DeedResolve:     {ZH: "宣布恢复", EN: "called it over"},
 }
 
 // Word gives a status, an impact, a severity, an audience or a channel in the

@@ -1,0 +1,74 @@
+package console
+
+import (
+	"bytes"
+	"html/template"
+	"net/http"
+	"time"
+
+	"github.com/yuin/goldmark"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// Overview is all that the first page shows.
+type Overview struct {
+	Incidents []Incident // open ones first, then the newest
+	Services  []notifier.Service
+	Watchdog  time.Time // evaluation time of the last one, zero if none came
+	Queued    int
+	Dead      int
+	Oldest    time.Time // of the queued, zero if none
+	People    []People
+}
+
+// People counts recipients.
+type People struct {
+	Audience, Channel string
+	Active, Inactive  int
+}
+
+type overviewPage struct {
+	page
+	Overview
+
+	WatchdogLate bool
+	Now          time.Time
+}
+
+func (c *console) overview(w http.ResponseWriter, r *http.Request) {
+	overview, err := c.cfg.Source.Overview(r.Context())
+	if err != nil {
+		c.broken(w, err)
+		return
+	}
+	p := overviewPage{page: c.base(r), Overview: overview, Now: c.cfg.Now()}
+	p.Refresh = 5
+	p.WatchdogLate = p.Now.Sub(overview.Watchdog) > c.cfg.Fresh
+	c.show(w, http.StatusOK, "overview.html", p)
+}
+
+type runbookPage struct {
+	page
+
+	Alert string
+	Text  template.HTML
+}
+
+// runbook shows what an alert means and what to do first.
+func (c *console) runbook(w http.ResponseWriter, r *http.Request) {
+	p := runbookPage{page: c.base(r), Alert: r.PathValue("alert")}
+	text, ok := rules.Runbook(p.Alert, p.Language)
+	if !ok {
+		http.Error(w, "there is no runbook of that name", http.StatusNotFound)
+		return
+	}
+	var shown bytes.Buffer
+	if err := goldmark.Convert(text, &shown); err != nil { // leaves out HTML, of which ours have none
+		c.broken(w, err)
+		return
+	}
+	p.Text = template.HTML(shown.String())
+	c.show(w, http.StatusOK, "runbook.html", p)
+}
