@@ -92,7 +92,7 @@ func counted(messages func() ([]sandbox.Message, error), down, recovered int, gr
 
 var (
 	lasted = regexp.MustCompile(`(?:持续：|历时|Lasted: )(.*)`)
-	length = regexp.MustCompile(`(\d+) (小时|分钟|分|秒|h|min|s)`)
+	length = regexp.MustCompile(`(\d+) ?(小时|分钟|分|秒|h|min|s)`)
 	units  = map[string]time.Duration{
 		"小时": time.Hour, "h": time.Hour, "分钟": time.Minute, "分": time.Minute, "min": time.Minute, "秒": time.Second, "s": time.Second,
 	}

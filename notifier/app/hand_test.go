@@ -60,7 +60,7 @@ func TestManagementHearsWhoHasItInHand(t *testing.T) {
 	}
 	b.tell(rules.Ops, "resolved", begin)
 	b.prolong(begin, "resolved")
-	b.arrives("boss@x.example", "Over: Alipay")
+	b.arrives("boss@x.example", "Resolved: Alipay")
 	if status, body := b.ask(http.MethodPost, "/api/incidents/"+id+"/acknowledge", ""); status != http.StatusConflict {
 		t.Errorf("what is over was answered %d %s", status, body)
 	}

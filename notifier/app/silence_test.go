@@ -73,7 +73,7 @@ func TestSilentWatchdogIsToldShownAndItsEndSaysHowLongWeWereBlind(t *testing.T) 
 		t.Errorf("the console says %s", console)
 	}
 	b.silent.Store(false)
-	b.arrives("100", "Over: Nobody is judging", "Lasted: 10 min")
+	b.arrives("100", "Resolved: Nobody is judging", "Lasted: 10 min")
 	b.eventually("the page no longer says so", func() bool { return !strings.Contains(b.page("/"), interrupted) })
 	for _, m := range b.world.Messages() {
 		if m.To != "100" {
@@ -133,7 +133,7 @@ func TestPrometheusThatNeverSpokeIsToldInItsOwnWords(t *testing.T) {
 	b.advance(10 * time.Second)
 	b.arrives("100", "Nobody is judging yet: no Watchdog of Prometheus has ever arrived", "webhook's address and token")
 	b.silent.Store(false)
-	b.arrives("100", "Over: Nobody is judging yet")
+	b.arrives("100", "Resolved: Nobody is judging yet")
 }
 
 func TestOurOwnAlertHasARunbookInBothLanguages(t *testing.T) {

@@ -26,18 +26,38 @@ var (
 	}
 )
 
-func writer(t *testing.T) *message.Writer {
+func writer(t testing.TB) *message.Writer {
 	t.Helper()
-	w, err := message.New(message.Config{Page: rules.Text{ZH: "小明卡铺", EN: "Ming's Cards"}, Zone: shanghai})
+	w, err := message.New(message.Config{Page: rules.Text{ZH: "小明卡铺", EN: "Ming's Cards"}, Zone: shanghai, Links: links{}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return w
 }
 
+// links are those of a page with a public address.
+type links struct{}
+
+func (links) Leave(r notifier.Recipient) string {
+	return fmt.Sprintf("https://status.example/leave?r=%d&k=x", r.ID)
+}
+
+func (links) Manage(r notifier.Recipient) string {
+	return fmt.Sprintf("https://status.example/mine?r=%d&k=x", r.ID)
+}
+
+func (links) Confirm(r notifier.Recipient) (url, code string) {
+	return fmt.Sprintf("https://status.example/confirm?r=%d&k=x", r.ID), "123456"
+}
+
+// title is that of a service's trouble by an alert.
+func title(alert string, service notifier.Service) rules.Text {
+	return message.Words{}.Title(notifier.Alert{Labels: map[string]string{rules.LabelAlert: alert}}, service)
+}
+
 func delivery(channel string, language notifier.Language, audience rules.Audience, event notifier.Event) notifier.Delivery {
 	facts := notifier.Facts{
-		Title:   message.Words{}.Title(notifier.Alert{Labels: map[string]string{rules.LabelAlert: rules.AlertServiceDown}}, alipay),
+		Title: title(rules.AlertServiceDown, alipay), Alert: rules.AlertServiceDown,
 		Service: alipay, Impact: notifier.ImpactMajor, Since: since,
 		Description: rules.Text{ZH: "最后一次失败：<timeout> openapi.example:443", EN: "Last failure: <timeout> openapi.example:443"},
 		RunbookURL:  "https://runbooks.example/ServiceDown?a=1&b=2", StatusURL: "https://status.example/",
@@ -50,39 +70,131 @@ func delivery(channel string, language notifier.Language, audience rules.Audienc
 		facts.NewsSince = since.Add(4 * time.Minute)
 	case notifier.EventProlonged:
 		at = since.Add(30*time.Minute + 2*time.Second)
-		facts.Acknowledged = notifier.Acknowledgement{By: "小王 <ops>", At: since.Add(7 * time.Minute)}
+	case notifier.EventUpdated:
+		at = since.Add(20 * time.Minute)
+		facts.Status, facts.By, facts.Impact = notifier.Identified, "小王 <ops>", notifier.ImpactCritical
+		facts.Update = rules.Text{ZH: "支付宝的接口证书过期了。\n我们正在换新的。", EN: "The certificate of Alipay's interface has expired.\nWe are replacing it."}
+		facts.Scope = rules.Text{ZH: "全部用支付宝付款的买家", EN: "everybody who pays by Alipay"}
+		facts.Workaround = rules.Text{ZH: "微信支付可以正常使用。", EN: "WeChat Pay works as usual."}
+		facts.ETA = notifier.ETA{At: since.Add(48 * time.Minute), Earlier: []time.Time{since.Add(8 * time.Minute)}}
+		facts.Description, facts.RunbookURL = rules.Text{}, ""
+	case notifier.EventReopened:
+		at = since.Add(58 * time.Minute)
 	case notifier.EventRecovered:
 		facts.Over = since.Add(41*time.Minute + 30*time.Second)
 		at = facts.Over.Add(time.Minute)
 		facts.Description, facts.RunbookURL = rules.Text{}, ""
+	case notifier.EventConfirm, notifier.EventWelcome, notifier.EventCode, notifier.EventDigest:
+		facts = notifier.Facts{StatusURL: "https://status.example/"}
+	}
+	incident := "i7"
+	if facts.Service.ID == "" {
+		incident = ""
 	}
 	return notifier.Delivery{
-		Notice:    notifier.Notice{ID: 12, Incident: "i7", Audience: audience, Event: event, At: at, Facts: facts},
+		Notice:    notifier.Notice{ID: 12, Incident: incident, Audience: audience, Event: event, At: at, Facts: facts},
 		Recipient: notifier.Recipient{ID: 34, Audience: audience, Channel: channel, Language: language},
 	}
+}
+
+// waiting makes a delivery one about orders that wait.
+func waiting(alert string, zh, en string) func(*notifier.Delivery) {
+	return func(d *notifier.Delivery) {
+		f := &d.Notice.Facts
+		f.Alert, f.Title = alert, title(alert, notifier.Service{})
+		f.Service = notifier.Service{Shop: "demo", ID: "delivery", Name: rules.Text{ZH: "自动发货", EN: "Automatic delivery"}, Role: rules.RoleDelivery, Position: 2, Public: true}
+		f.Description, f.RunbookURL = rules.Text{ZH: zh, EN: en}, "https://runbooks.example/"+alert
+	}
+}
+
+var (
+	delayed = waiting(rules.AlertOrdersDelayed, "3 笔自动发货订单已付款未发货。", "3 paid orders are not delivered.")
+	stuck   = waiting(rules.AlertOrdersStuck, "12 笔自动发货订单已付款未发货。", "12 paid orders are not delivered.")
+)
+
+// first lets the recipient hear of the trouble only now.
+func first(d *notifier.Delivery) { d.First = true }
+
+// quiet gives a digest: one incident that is over, one that runs, one that
+// ended before it was told.
+func quiet(d *notifier.Delivery) {
+	a := delivery("", "", rules.Subscribers, notifier.EventDown).Notice
+	b := delivery("", "", rules.Subscribers, notifier.EventRecovered).Notice
+	c := delivery("", "", rules.Subscribers, notifier.EventDown).Notice
+	c.Incident, c.Facts.Title = "i8", title(rules.AlertOrdersStuck, notifier.Service{})
+	c.Facts.Since = since.Add(-5 * time.Hour)
+	d.Digest = []notifier.Notice{a, c, b}
+	d.Notice.At = since.Add(5 * time.Hour)
+}
+
+// told are the notices that each audience reads.
+var told = map[rules.Audience][]struct {
+	name  string
+	event notifier.Event
+	with  func(*notifier.Delivery)
+}{
+	rules.Ops: {
+		{"down", notifier.EventDown, nil},
+		{"orders are delayed", notifier.EventDown, delayed},
+		{"more joined", notifier.EventJoined, nil},
+		{"updated", notifier.EventUpdated, nil},
+		{"eased", notifier.EventEased, nil},
+		{"reopened", notifier.EventReopened, nil},
+		{"recovered", notifier.EventRecovered, nil},
+	},
+	rules.Management: {
+		{"prolonged, and nobody has it in hand", notifier.EventProlonged, nil},
+		{"prolonged, and somebody has it in hand", notifier.EventProlonged, func(d *notifier.Delivery) {
+			d.Notice.Facts.Acknowledged = notifier.Acknowledgement{By: "小王 <ops>", At: since.Add(7 * time.Minute)}
+		}},
+		{"orders are stuck", notifier.EventProlonged, stuck},
+		{"recovered, and they never heard of it", notifier.EventRecovered, first},
+	},
+	rules.Subscribers: {
+		{"down", notifier.EventDown, nil},
+		{"orders are delayed", notifier.EventDown, delayed},
+		{"orders are stuck", notifier.EventDown, stuck},
+		{"updated", notifier.EventUpdated, nil},
+		{"updated, and what was promised has passed", notifier.EventUpdated, func(d *notifier.Delivery) {
+			d.Notice.Facts.ETA = notifier.ETA{At: since.Add(8 * time.Minute)}
+		}},
+		{"eased", notifier.EventEased, nil},
+		{"reopened", notifier.EventReopened, nil},
+		{"prolonged", notifier.EventProlonged, nil},
+		{"recovered", notifier.EventRecovered, nil},
+		{"recovered, and they never heard of it", notifier.EventRecovered, first},
+		{"orders are delivered again", notifier.EventRecovered, delayed},
+		{"confirm", notifier.EventConfirm, nil},
+		{"welcome", notifier.EventWelcome, nil},
+		{"code", notifier.EventCode, nil},
+		{"digest", notifier.EventDigest, quiet},
+	},
 }
 
 func TestEveryNoticeReadsAsItsGoldenFile(t *testing.T) {
 	t.Parallel()
 	w := writer(t)
-	for _, channel := range []string{message.Telegram, message.Email, message.SMS} {
+	for _, channel := range message.Channels {
 		for _, language := range []notifier.Language{notifier.Chinese, notifier.English} {
-			for audience, events := range map[rules.Audience][]notifier.Event{
-				rules.Ops:         {notifier.EventDown, notifier.EventJoined, notifier.EventRecovered},
-				rules.Management:  {notifier.EventProlonged},
-				rules.Subscribers: {notifier.EventDown, notifier.EventRecovered},
-			} {
-				for _, event := range events {
-					name := fmt.Sprintf("%s.%s.%s.%s", channel, audience, event, language)
-					t.Run(name, func(t *testing.T) {
-						t.Parallel()
-						m, err := w.Compose(delivery(channel, language, audience, event))
-						if err != nil {
-							t.Fatal(err)
+			for audience, notices := range told {
+				name := fmt.Sprintf("%s.%s.%s", channel, audience, language)
+				t.Run(name, func(t *testing.T) {
+					t.Parallel()
+					var b strings.Builder
+					for _, notice := range notices {
+						d := delivery(channel, language, audience, notice.event)
+						if notice.with != nil {
+							notice.with(&d)
 						}
-						golden(t, name, show(m))
-					})
-				}
+						d.Notice.ID = 0 // each is another
+						m, err := w.Compose(d)
+						if err != nil {
+							t.Fatalf("%s: %v", notice.name, err)
+						}
+						fmt.Fprintf(&b, "================ %s\n%s", notice.name, show(m))
+					}
+					golden(t, name, b.String())
+				})
 			}
 		}
 	}
@@ -90,7 +202,20 @@ func TestEveryNoticeReadsAsItsGoldenFile(t *testing.T) {
 
 func show(m notifier.Message) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "ID: %s\nThread: %s\nSubject: %s\nTemplate: %s\nParams: %q\n--- text\n%s\n", m.ID, m.Thread, m.Subject, m.Template, m.Params, m.Text)
+	fmt.Fprintf(&b, "ID %s, thread %q\nSubject: %s\n", m.ID, m.Thread, m.Subject)
+	if m.Template != "" {
+		fmt.Fprintf(&b, "Template: %s %q\n", m.Template, m.Params)
+	}
+	if m.Leave != "" {
+		fmt.Fprintf(&b, "Leave: %s\n", m.Leave)
+	}
+	for _, row := range m.Buttons {
+		for _, button := range row {
+			fmt.Fprintf(&b, "[%s](%s%s) ", button.Text, button.URL, button.Data)
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, "--- text\n%s\n", m.Text)
 	if m.HTML != "" {
 		fmt.Fprintf(&b, "--- html\n%s\n", m.HTML)
 	}
@@ -111,7 +236,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if got != string(want) {
-		t.Errorf("%s differs:\n%s\nwant\n%s", path, got, want)
+		t.Errorf("%s differs: run the test with -update and read the difference\n%s", path, got)
 	}
 }
 

@@ -2,7 +2,6 @@ package message
 
 import (
 	"cmp"
-	"fmt"
 	"strings"
 
 	"shopwatch/notifier"
@@ -80,59 +79,4 @@ func (Words) Closed(i notifier.Incident) rules.Text {
 		ZH: "已恢复正常，本次故障共持续 " + Duration(lasted, "zh") + "。",
 		EN: "Everything works again. The problem lasted " + Duration(lasted, "en") + ".",
 	}
-}
-
-// language holds the words of one language.
-type language struct {
-	down, updated, prolonged, recovered string
-	left                                string // of what joined, beside what is named; %d
-	inHand, somebody                    string // %[1]s has it in hand since %[2]s; who gave no name
-	advice                              map[rules.Role]string
-}
-
-// acknowledged says who has the trouble in hand, and since when.
-func (l language) acknowledged(by, since string) string {
-	return fmt.Sprintf(l.inHand, cmp.Or(by, l.somebody), since)
-}
-
-// mark gives the sign and the word of an event: a shape besides a colour.
-func (l language) mark(event notifier.Event) (string, string) {
-	switch event {
-	case notifier.EventRecovered:
-		return "✅", l.recovered
-	case notifier.EventProlonged:
-		return "🚨", l.prolonged
-	case notifier.EventJoined:
-		return "🔴", l.updated
-	}
-	return "🔴", l.down
-}
-
-var wordsOf = map[notifier.Language]language{
-	notifier.Chinese: {
-		down: "故障", updated: "新情况", prolonged: "故障升级", recovered: "已恢复",
-		left: "……另有 %d 项，见控制台", inHand: "接手处理：%[1]s（%[2]s）", somebody: "值班人员",
-		advice: map[rules.Role]string{
-			rules.RolePayment:    "请先换用其他支付方式。如果已经付款，请保留付款凭证，不要重复支付。",
-			rules.RoleDelivery:   "已付款的订单都有记录，恢复后会继续发货。请保留订单号，无需重复下单。",
-			rules.RoleStorefront: "请稍后再试。已付款的订单不受影响，请保留订单号。",
-			rules.RoleSMS:        "短信可能收不到，请凭订单号在网站上查询。",
-			rules.RoleAPI:        "请稍后再试。已付款的订单请保留订单号。",
-			rules.RoleDatabase:   "请稍后再试。已付款的订单请保留订单号。",
-			rules.RoleOther:      "请稍后再试。",
-		},
-	},
-	notifier.English: {
-		down: "Trouble", updated: "More", prolonged: "Escalated", recovered: "Over",
-		left: "… and %d more: see the console", inHand: "Acknowledged by %[1]s at %[2]s", somebody: "the people on call",
-		advice: map[rules.Role]string{
-			rules.RolePayment:    "Please use another payment method. If you have paid already, keep the receipt and do not pay twice.",
-			rules.RoleDelivery:   "Paid orders are on record and will be delivered once this is over. Keep your order number; there is no need to order again.",
-			rules.RoleStorefront: "Please try again later. Paid orders are not affected; keep your order number.",
-			rules.RoleSMS:        "Text messages may not arrive; look your order up on the website by its number.",
-			rules.RoleAPI:        "Please try again later. If you have paid, keep your order number.",
-			rules.RoleDatabase:   "Please try again later. If you have paid, keep your order number.",
-			rules.RoleOther:      "Please try again later.",
-		},
-	},
 }

@@ -1,0 +1,223 @@
+package message
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// The most runes that a notice takes of what comes from outside: names and
+// titles, what an alert describes, what people write.
+const (
+	maxName        = 200
+	maxDescription = 1500
+	maxUpdate      = 3000
+)
+
+// maxNews is how many of those that joined a notice names, and of those that a
+// digest tells.
+const maxNews = 10
+
+// Facts is what the words of a notice may use: everything is in its language,
+// and empty where it isn't known. Times are in the page's zone, with their date
+// where that isn't the notice's.
+type Facts struct {
+	Event    notifier.Event
+	Channel  string
+	Language notifier.Language
+	First    bool // recovered only: its reader never heard of the trouble
+	Orders   bool // it is about orders that wait: Since is when the oldest was paid
+
+	Shop       string // the page's title
+	Title      string // what is wrong
+	Service    string
+	At         string // when the notice was decided
+	Since      string
+	Over       string // recovered only
+	Lasted     string // so far, or in all once it is over
+	Scope      string // who is affected, as people say
+	ETA        string // when it should be over, as people say, with what they said before
+	Workaround string // what to do meanwhile, as people say
+	Advice     string // what to do meanwhile, by what is wrong, briefly by SMS; on call: empty, and where there is a Workaround
+	Afterwards string // what to do once it is over, by what was wrong; on call: empty
+	Status     string // updated only: where the work stands
+	Update     string // updated only: what people say
+
+	StatusURL  string // the public page
+	Leave      string // one-click leave, subscribers' e-mail only
+	Manage     string // the subscription, subscribers' e-mail only
+	ConfirmURL string // confirm and code only
+	Code       string // confirm and code only, by SMS
+
+	Digest []Told // digest only: what happened, an entry an incident, oldest first
+	Open   int    // digest only: how many of these still run
+
+	OnCall *OnCall // what only those on call may read; nil for subscribers
+}
+
+// OnCall is what only ops and management may read.
+type OnCall struct {
+	Where        string // the service, and its key as in the configuration file
+	Impact       string
+	Acknowledged string // who has it in hand, and since when; empty: nobody said so
+	Description  string // what the alert says
+	RunbookURL   string
+	By           string   // updated only: who says it
+	News         []string // joined only: what joined
+	NewsSince    string   // joined only: when the first of News began
+	NewsLasted   string   // joined only: how long that is ago
+}
+
+// Told is what a digest says of one incident.
+type Told struct {
+	Title  string
+	Course string // from when to when, or since when
+}
+
+// public reports whether a delivery is for subscribers, who read nothing that an
+// alert said. Whoever isn't known to be on call is one of them.
+func public(d notifier.Delivery) bool {
+	onCall := []rules.Audience{rules.Ops, rules.Management}
+	return !slices.Contains(onCall, d.Notice.Audience) || d.Recipient.Audience == rules.Subscribers
+}
+
+func (w *Writer) facts(d notifier.Delivery, links recipientLinks) Facts {
+	n, language := d.Notice.Facts, d.Recipient.Language
+	say := wordsOf[language]
+	in := func(t rules.Text, most int) string { return clean(t.In(string(language)), most) }
+	f := Facts{
+		Event: d.Notice.Event, Channel: d.Recipient.Channel, Language: language, First: d.First && d.Notice.Event == notifier.EventRecovered,
+		Orders: n.Alert == rules.AlertOrdersDelayed || n.Alert == rules.AlertOrdersStuck,
+		Shop:   in(w.cfg.Page, maxName), Title: oneLine(in(n.Title, maxName)), Service: oneLine(in(n.Service.Name, maxName)),
+		Scope: in(n.Scope, maxName), Workaround: in(n.Workaround, maxUpdate),
+		Status: say.status[n.Status], Update: in(n.Update, maxUpdate), StatusURL: n.StatusURL,
+		Leave: links.leave, Manage: links.manage, ConfirmURL: links.confirm, Code: links.code,
+	}
+	clock := clock{zone: w.cfg.Zone, now: d.Notice.At, language: language, brief: d.Recipient.Channel == SMS}
+	f.when(n, clock)
+	f.digest(d.Digest, clock)
+	if !public(d) {
+		f.OnCall = onCall(d, clock)
+		return f
+	}
+	if !n.Over.IsZero() {
+		f.Afterwards = say.afterwards[roleOf(n)]
+	} else if f.Workaround == "" && n.Title != (rules.Text{}) {
+		f.Advice = cmp.Or(say.adviceOf[n.Alert], say.advice[roleOf(n)])
+		if f.Channel == SMS {
+			f.Advice = say.brief[roleOf(n)]
+		}
+	}
+	return f
+}
+
+// when tells the times.
+func (f *Facts) when(n notifier.Facts, clock clock) {
+	f.At = clock.moment(clock.now)
+	if n.Since.IsZero() {
+		return
+	}
+	f.Since, f.Lasted = clock.zoned(n.Since), clock.duration(clock.now.Sub(n.Since))
+	if n.Over.IsZero() {
+		f.ETA = clock.expected(n.ETA)
+	} else {
+		f.Over, f.Lasted = clock.moment(n.Over), clock.duration(n.Lasted())
+	}
+}
+
+// roleOf is what is wrong, by the alert where that says more than the service:
+// a payment method need not be a service.
+func roleOf(n notifier.Facts) rules.Role {
+	switch n.Alert {
+	case rules.AlertPaymentFailing, rules.AlertPaymentFailingProlonged:
+		return rules.RolePayment
+	case rules.AlertOrdersDelayed, rules.AlertOrdersStuck:
+		return rules.RoleDelivery
+	}
+	return cmp.Or(n.Service.Role, rules.RoleOther)
+}
+
+func onCall(d notifier.Delivery, clock clock) *OnCall {
+	n, language := d.Notice.Facts, d.Recipient.Language
+	say := wordsOf[language]
+	o := &OnCall{
+		Impact: say.impact[n.Impact], Description: clean(n.Description.In(string(language)), maxDescription),
+		RunbookURL: n.RunbookURL, By: oneLine(clean(n.By, maxName)),
+	}
+	if key := n.Service.Key(); key != "" {
+		o.Where = fmt.Sprintf(say.where, oneLine(clean(n.Service.Name.In(string(language)), maxName)), clean(key, maxName))
+	}
+	if n.Acknowledged.Given() {
+		by := cmp.Or(oneLine(clean(n.Acknowledged.By, maxName)), say.somebody)
+		o.Acknowledged = fmt.Sprintf(say.inHand, by, clock.moment(n.Acknowledged.At))
+	}
+	if !n.NewsSince.IsZero() {
+		o.NewsSince, o.NewsLasted = clock.moment(n.NewsSince), clock.duration(clock.now.Sub(n.NewsSince))
+	}
+	for _, joined := range n.News {
+		o.News = append(o.News, oneLine(clean(joined.In(string(language)), maxName)))
+	}
+	if left := len(o.News) - maxNews; left > 0 {
+		o.News = append(o.News[:maxNews], fmt.Sprintf(say.left, left))
+	}
+	return o
+}
+
+// digest tells each incident once, as the last of its notices leaves it.
+func (f *Facts) digest(notices []notifier.Notice, clock clock) {
+	last := map[string]notifier.Notice{}
+	var order []string
+	for _, n := range notices {
+		if _, known := last[n.Incident]; !known {
+			order = append(order, n.Incident)
+		}
+		last[n.Incident] = n
+	}
+	say := wordsOf[f.Language]
+	for _, incident := range order {
+		n := last[incident].Facts
+		told := Told{Title: oneLine(clean(n.Title.In(string(f.Language)), maxName))}
+		if n.Over.IsZero() {
+			f.Open++
+			told.Course = fmt.Sprintf(say.stillOpen, clock.moment(n.Since))
+		} else {
+			told.Course = fmt.Sprintf(say.wasOpen, clock.moment(n.Since), clock.moment(n.Over), clock.duration(n.Lasted()))
+		}
+		f.Digest = append(f.Digest, told)
+		f.StatusURL = cmp.Or(f.StatusURL, n.StatusURL)
+	}
+}
+
+// clean takes out what would change how the rest is read: control characters but
+// line breaks, and those that turn the direction of writing. It cuts at runes.
+func clean(s string, most int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case r == '\t':
+			return ' '
+		case unicode.IsControl(r), r >= 0x202A && r <= 0x202E, r >= 0x2066 && r <= 0x2069:
+			return -1
+		}
+		return r
+	}, s)
+	return clamp(strings.TrimSpace(s), most, "…")
+}
+
+// oneLine is s without line breaks.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// clamp cuts at runes, never inside one, and ends what it cut with mark.
+func clamp(s string, runes int, mark string) string {
+	r := []rune(s)
+	if len(r) <= runes {
+		return s
+	}
+	return string(r[:runes-len([]rune(mark))]) + mark
+}

@@ -1,0 +1,124 @@
+package message
+
+import (
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// mark is the sign of an event and the colour of its e-mail: a shape besides a colour.
+type mark struct{ sign, colour string }
+
+func markOf(event notifier.Event) mark {
+	const red, amber, green, blue = "#c62828", "#b26a00", "#1f8a4c", "#1a5fb4"
+	switch event {
+	case notifier.EventRecovered:
+		return mark{"✅", green}
+	case notifier.EventProlonged:
+		return mark{"🚨", red}
+	case notifier.EventEased:
+		return mark{"🟡", amber}
+	case notifier.EventUpdated:
+		return mark{"📢", amber}
+	case notifier.EventConfirm, notifier.EventWelcome:
+		return mark{"🔔", blue}
+	case notifier.EventCode:
+		return mark{"🔑", blue}
+	case notifier.EventDigest:
+		return mark{"🌙", blue}
+	}
+	return mark{"🔴", red}
+}
+
+// phrases are the words of one language that facts are made of. Templates hold
+// the rest.
+type phrases struct {
+	colon, comma      string
+	shop              string // %s is whose notice it is
+	where             string // %[1]s is the service, %[2]s its key
+	left              string // of what joined, beside what is named; %d
+	inHand, somebody  string // %[1]s has it in hand since %[2]s; who gave no name
+	revised, passed   string // of an ETA: before %[1]s, now %[2]s; the moment is over
+	unsaid            string // an ETA that nobody gave
+	stillOpen         string // since %[1]s
+	wasOpen           string // from %[1]s to %[2]s, for %[3]s
+	acknowledge, mute string // buttons
+	status            map[notifier.IncidentStatus]string
+	impact            map[notifier.Impact]string
+	// adviceOf goes before advice: by alert, and by what is wrong.
+	adviceOf           map[string]string
+	advice, afterwards map[rules.Role]string
+	brief              map[rules.Role]string // advice by SMS
+}
+
+var wordsOf = map[notifier.Language]phrases{
+	notifier.Chinese: {
+		colon: "：", comma: "、", shop: "【%s】", where: "%[1]s（%[2]s）",
+		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员",
+		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过）", unsaid: "待定",
+		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
+		acknowledge: "我来处理", mute: "静音 1 小时",
+		status: map[notifier.IncidentStatus]string{
+			notifier.Investigating: "正在排查", notifier.Identified: "已找到原因，正在处理", notifier.Monitoring: "已修复，正在观察",
+			notifier.Resolved: "已恢复", notifier.Postmortem: "事后说明",
+		},
+		impact: map[notifier.Impact]string{notifier.ImpactMinor: "轻微", notifier.ImpactMajor: "较大", notifier.ImpactCritical: "严重"},
+		adviceOf: map[string]string{
+			rules.AlertOrdersDelayed: "发货比平时慢。已付款的订单都有记录，会陆续发出，请保留订单号，不用重复下单。",
+			rules.AlertOrdersStuck:   "发货卡住了。已付款的订单都有记录，恢复后会补发，不用重复下单；等不及的，请凭订单号联系店家。",
+		},
+		advice: map[rules.Role]string{
+			rules.RolePayment:    "请先换用其他支付方式。如果已经付款，请保留付款凭证，不要重复支付。",
+			rules.RoleDelivery:   "已付款的订单都有记录，恢复后会继续发货。请保留订单号，不用重复下单。",
+			rules.RoleStorefront: "请稍后再试。已付款的订单不受影响，请保留订单号。",
+			rules.RoleSMS:        "短信可能收不到，请凭订单号在网站上查询。",
+			rules.RoleAPI:        "请稍后再试。已付款的，请保留订单号。",
+			rules.RoleDatabase:   "请稍后再试。已付款的，请保留订单号。",
+			rules.RoleOther:      "请稍后再试。",
+		},
+		brief: map[rules.Role]string{
+			rules.RolePayment: "请换用其他支付方式，已付款的勿重复付款。", rules.RoleDelivery: "已付款的会补发，勿重复下单。",
+			rules.RoleStorefront: "请稍后再试。", rules.RoleSMS: "请凭订单号在网站查询。", rules.RoleAPI: "请稍后再试。",
+			rules.RoleDatabase: "请稍后再试。", rules.RoleOther: "请稍后再试。",
+		},
+		afterwards: map[rules.Role]string{
+			rules.RolePayment:  "现在可以正常付款了。故障期间已经付款、但订单没有变成已支付的，请不要再付，凭付款凭证联系店家。",
+			rules.RoleDelivery: "积压的订单会陆续发出。还没收到的，请凭订单号查询或联系店家。",
+			rules.RoleSMS:      "故障期间没收到短信的，请凭订单号在网站上查询。",
+		},
+	},
+	notifier.English: {
+		colon: ": ", comma: ", ", shop: "%s – ", where: "%[1]s (%[2]s)",
+		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call",
+		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed)", unsaid: "not known yet",
+		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
+		acknowledge: "Acknowledge", mute: "Silence 1 h",
+		status: map[notifier.IncidentStatus]string{
+			notifier.Investigating: "looking for the cause", notifier.Identified: "cause found, being fixed", notifier.Monitoring: "fixed, being watched",
+			notifier.Resolved: "over", notifier.Postmortem: "explained",
+		},
+		impact: map[notifier.Impact]string{notifier.ImpactMinor: "minor", notifier.ImpactMajor: "major", notifier.ImpactCritical: "critical"},
+		adviceOf: map[string]string{
+			rules.AlertOrdersDelayed: "Deliveries take longer than usual. Paid orders are on record and are being delivered late: keep your order number, and do not order again.",
+			rules.AlertOrdersStuck:   "Deliveries are stuck. Paid orders are on record and will be delivered once this is over: do not order again. If you cannot wait, contact the shop with your order number.",
+		},
+		advice: map[rules.Role]string{
+			rules.RolePayment:    "Please use another payment method. If you have paid already, keep the receipt and do not pay twice.",
+			rules.RoleDelivery:   "Paid orders are on record and will be delivered once this is over. Keep your order number; there is no need to order again.",
+			rules.RoleStorefront: "Please try again later. Paid orders are not affected; keep your order number.",
+			rules.RoleSMS:        "Text messages may not arrive; look your order up on the website by its number.",
+			rules.RoleAPI:        "Please try again later. If you have paid, keep your order number.",
+			rules.RoleDatabase:   "Please try again later. If you have paid, keep your order number.",
+			rules.RoleOther:      "Please try again later.",
+		},
+		brief: map[rules.Role]string{
+			rules.RolePayment: "Please pay another way, and do not pay twice.", rules.RoleDelivery: "Paid orders will be delivered: do not order again.",
+			rules.RoleStorefront: "Please try again later.", rules.RoleSMS: "Please look your order up on the website.", rules.RoleAPI: "Please try again later.",
+			rules.RoleDatabase: "Please try again later.", rules.RoleOther: "Please try again later.",
+		},
+		afterwards: map[rules.Role]string{
+			rules.RolePayment:  "You can pay again. If you paid meanwhile and your order is not marked as paid, do not pay again: contact the shop with your receipt.",
+			rules.RoleDelivery: "Orders that waited are being delivered. If yours is still missing, look it up by its number or contact the shop.",
+			rules.RoleSMS:      "If a text message never reached you, look your order up on the website by its number.",
+		},
+	},
+}
