@@ -277,8 +277,8 @@ func TestAlertIsToldOverEveryChannelAndItsEndToo(t *testing.T) {
 	b.arrives("100", "Alipay payments are failing", "10.0.0.9 refused")
 	b.arrives("buyer@x.example", "Alipay payments are failing")
 	b.tell(rules.Ops, "resolved", begin)
-	b.arrives("100", "Over", "Lasted")
-	b.arrives("buyer@x.example", "Over", "Lasted")
+	b.arrives("100", "Resolved", "Lasted")
+	b.arrives("buyer@x.example", "Resolved", "Lasted")
 	if n := len(b.world.Messages()); n != 4 {
 		t.Errorf("%d messages were sent, want 4: each reader hears of the beginning and of the end once", n)
 	}
@@ -356,7 +356,7 @@ func TestAlertThatEndedWhileNobodyListenedIsToldOver(t *testing.T) {
 	b.stop()
 	b.near.set(map[string]string{"w": rules.AlertWatchdog}) // it ended, and the resolved went to nobody
 	b.start()
-	b.arrives("100", "Over", "Alipay")
+	b.arrives("100", "Resolved", "Alipay")
 }
 
 func TestAlertOfAStrangerIsNotCalledOverBecauseOurAlertmanagerDoesNotKnowIt(t *testing.T) {
@@ -372,7 +372,7 @@ func TestAlertOfAStrangerIsNotCalledOverBecauseOurAlertmanagerDoesNotKnowIt(t *t
 		t.Errorf("told %d messages, the last: %s", len(messages), messages[len(messages)-1].Text)
 	}
 	b.tell(rules.Ops, "resolved", begin)
-	b.arrives("100", "Over", "Alipay")
+	b.arrives("100", "Resolved", "Alipay")
 }
 
 func TestWebhookIsRefusedWhenNothingCanBeStored(t *testing.T) {
