@@ -45,6 +45,7 @@ type Config struct {
 	Alertmanagers []ServerConfig
 	// WebhookToken is what Alertmanager sends to us; not set where the one in this process makes its own.
 	WebhookToken configfile.Secret
+	Store        StoreConfig
 	Page         PageConfig
 	Telegram     *TelegramConfig // nil: not configured
 	Email        *EmailConfig    // nil: not configured
@@ -170,6 +171,7 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 		config.Alertmanagers = append(config.Alertmanagers, *server)
 	}
 	config.WebhookToken = build.webhook(path("webhook"), fields.Webhook)
+	config.Store = build.store(path("store"), fields.Store)
 	config.Page = build.page(path("page"), fields.Page)
 	config.Telegram = build.telegram(path("telegram"), fields.Telegram, config.Page.URL)
 	config.Email = build.email(path("email"), fields.Email)

@@ -122,6 +122,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		{"bearer", got.Prometheus.BearerToken.Reveal(), ""},
 		{"alertmanager", got.Alertmanagers[1].BearerToken.Reveal(), "hunter2"},
 		{"webhook", got.WebhookToken.Reveal(), "hunter2"},
+		{"store", got.Store.Postgres.Reveal(), "postgres://shopwatch:hunter2@db.example.com/shopwatch?sslmode=verify-full"},
 		{"telegram", got.Telegram.Token.Reveal(), "123456:hunter2"},
 		{"telegram proxy", got.Telegram.Proxy.Reveal(), "socks5://shop:hunter2@127.0.0.1:1080"},
 		{"email", got.Email.Password.Reveal(), "hunter2"},
@@ -138,6 +139,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 	for i := range got.Alertmanagers {
 		got.Alertmanagers[i].Password, got.Alertmanagers[i].BearerToken = configfile.Secret{}, configfile.Secret{}
 	}
+	got.Store.Postgres = configfile.Secret{}
 	got.Heartbeat.URL = configfile.Secret{}
 	got.Email.Password, got.SMS.Aliyun.AccessKeySecret = configfile.Secret{}, configfile.Secret{}
 	want := config.Config{
@@ -145,6 +147,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			URL: "https://prometheus.example.com/prom", Username: "shopwatch", Tenant: "shop", CAFile: "testdata/ca.pem",
 		},
 		Alertmanagers: []config.ServerConfig{{URL: "http://127.0.0.1:9093"}, {URL: "https://am.example.com"}},
+		Store:         config.StoreConfig{ContactKeyFile: "testdata/new.key", PreviousContactKeyFiles: []string{"testdata/password.txt"}},
 		Page:          config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
 		Telegram:      &config.TelegramConfig{APIURL: "http://127.0.0.1:8081", Updates: config.UpdatesWebhook, Operators: []int64{4242}},
 		Email: &config.EmailConfig{

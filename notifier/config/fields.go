@@ -14,6 +14,7 @@ type sectionFields struct {
 	Prometheus    *serverFields
 	Alertmanagers []serverFields
 	Webhook       *webhookFields
+	Store         storeFields
 	Page          pageFields
 	Telegram      *telegramFields
 	Email         *emailFields
