@@ -58,23 +58,10 @@ func (d *dialling) pool(size int) *sql.DB {
 	return db
 }
 
-// CheckPostgres says what is wrong with a PostgresDSN, in words that hold no
-// password, and connects to nothing.
-func CheckPostgres(dsn string) error {
-	_, err := pgx.ParseConfig(dsn)
-	if err != nil {
-		return errors.New("not a connection string of PostgreSQL, such as postgres://shopwatch:password@db.example:5432/shopwatch?sslmode=verify-full")
-	}
-	return nil
-}
-
 func openPostgres(ctx context.Context, cfg Config) (*Store, error) {
-	if err := CheckPostgres(cfg.PostgresDSN); err != nil {
-		return nil, fmt.Errorf("open store: %w", err)
-	}
 	config, err := pgx.ParseConfig(cfg.PostgresDSN)
-	if err != nil {
-		return nil, errors.New("open store: the connection string changed")
+	if err != nil { // the error may hold some of what was parsed, and so of a password
+		return nil, errors.New("open store: that is no connection string of PostgreSQL, or it names a certificate that can't be read: it looks like postgres://user:password@host:5432/database?sslmode=verify-full")
 	}
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectWithin

@@ -133,17 +133,20 @@ func (t *Tx) SetMark(name, value string) error {
 	return nil
 }
 
-// Mark gives the value kept under a name, "" where there is none.
-func (t *Tx) Mark(name string) (string, error) { return mark(t.ctx, t.bound, name) }
+// Mark gives the value kept under a name, "" where there is none. One that there
+// is stays as it is until the transaction ends, unless that changes it.
+func (t *Tx) Mark(name string) (string, error) {
+	return mark(t.ctx, t.bound, name, t.engine.locking())
+}
 
 // Mark gives the value kept under a name, "" where there is none.
 func (s *Store) Mark(ctx context.Context, name string) (string, error) {
-	return mark(ctx, s.look, name)
+	return mark(ctx, s.look, name, "")
 }
 
-func mark(ctx context.Context, on bound, name string) (string, error) {
+func mark(ctx context.Context, on bound, name, locking string) (string, error) {
 	var value string
-	err := on.row(ctx, `SELECT value FROM marks WHERE name = ?`, name).Scan(&value)
+	err := on.row(ctx, `SELECT value FROM marks WHERE name = ?`+locking, name).Scan(&value)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("store: mark %s: %w", name, err)
 	}

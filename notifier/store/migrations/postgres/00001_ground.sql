@@ -38,6 +38,7 @@ CREATE TABLE recipients (
 );
 CREATE INDEX recipients_by_audience ON recipients (audience, id) WHERE state = 'active';
 CREATE INDEX recipients_pending ON recipients (created_at) WHERE state = 'pending';
+CREATE INDEX recipients_departed ON recipients (departed_at) WHERE state = 'departed';
 
 -- What is to be told: one row a notice, written with the incident's change.
 CREATE TABLE notices (
@@ -54,6 +55,7 @@ CREATE TABLE notices (
 );
 CREATE INDEX notices_to_expand ON notices (lane, id) WHERE expanded = 0;
 CREATE INDEX notices_of_incident ON notices (incident_id);
+CREATE INDEX notices_by_age ON notices (at);
 
 -- One row a notice and recipient.
 CREATE TABLE deliveries (

@@ -1,0 +1,105 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"time"
+)
+
+// How long what is done with is kept. Incidents and the audit log are kept for good.
+const (
+	keepSent     = 90 * 24 * time.Hour // notices, and who got them
+	keepDead     = 30 * 24 * time.Hour // what was given up, to be sent again by a person
+	keepDeparted = 30 * 24 * time.Hour // who left: the row with the address, and what was sent to it
+	keepPending  = 3 * 24 * time.Hour  // who signed up and never confirmed
+)
+
+// mostErased is how many people one transaction forgets: each costs a look at
+// every notice.
+const mostErased = 20
+
+// Prune forgets what is old, about limit rows in one transaction, and reports
+// whether there is more to forget: notices and their deliveries after 90 days
+// (those of open incidents stay, since a recovery goes to whoever was told), dead
+// letters after 30 days, people who departed after 30 days, and sign-ups that
+// nobody confirmed after 3 days.
+func (s *Store) Prune(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	err = s.Change(ctx, func(tx *Tx) error {
+		more = false
+		for _, prune := range []func(time.Time, int) (bool, error){tx.pruneNotices, tx.pruneDead, tx.prunePeople} {
+			rest, err := prune(now, limit)
+			if err != nil {
+				return err
+			}
+			more = more || rest
+		}
+		return nil
+	})
+	return more, wrap("prune", err)
+}
+
+// pruneNotices forgets deliveries of the oldest notice that may go, then itself.
+func (t *Tx) pruneNotices(now time.Time, limit int) (more bool, err error) {
+	var id int64
+	err = t.row(t.ctx, `SELECT id FROM notices WHERE at < ? AND incident_id NOT IN (SELECT id FROM incidents WHERE closed_at = 0)
+		ORDER BY at LIMIT 1`, millis(now.Add(-keepSent))).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	result, err := t.exec(t.ctx, `DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE notice_id = ? LIMIT ?)`, id, limit)
+	if err != nil {
+		return false, err
+	}
+	if n, err := result.RowsAffected(); err != nil || n == int64(limit) {
+		return true, err
+	}
+	_, err = t.exec(t.ctx, `DELETE FROM notices WHERE id = ?`, id)
+	return true, err
+}
+
+func (t *Tx) pruneDead(now time.Time, limit int) (more bool, err error) {
+	result, err := t.exec(t.ctx, `DELETE FROM deliveries WHERE id IN (SELECT id FROM deliveries WHERE state = 'dead' AND done_at < ? LIMIT ?)`,
+		millis(now.Add(-keepDead)), limit)
+	if err != nil {
+		return false, err
+	}
+	n, err := result.RowsAffected()
+	return n == int64(limit), err
+}
+
+// prunePeople forgets people. Nobody says when they departed but the first
+// pruning after it.
+func (t *Tx) prunePeople(now time.Time, limit int) (more bool, err error) {
+	_, err = t.exec(t.ctx, `UPDATE recipients SET departed_at = ? WHERE state = 'departed' AND departed_at = 0`, millis(now))
+	if err != nil {
+		return false, err
+	}
+	limit = min(limit, mostErased)
+	rows, err := t.query(t.ctx, `SELECT id FROM recipients WHERE state = 'pending' AND created_at < ?
+		UNION ALL SELECT id FROM recipients WHERE state = 'departed' AND departed_at < ? LIMIT ?`,
+		millis(now.Add(-keepPending)), millis(now.Add(-keepDeparted)), limit)
+	if err != nil {
+		return false, err
+	}
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return false, errors.Join(err, rows.Close())
+		}
+		ids = append(ids, id)
+	}
+	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+		return false, err
+	}
+	for _, id := range ids {
+		if err := t.erase(id); err != nil {
+			return false, err
+		}
+	}
+	return len(ids) == limit, nil
+}
