@@ -14,7 +14,7 @@ import (
 
 // Names of the store's marks.
 const (
-	markWatchdog  = "watchdog"  // Unix milliseconds of its evaluation
+	markWatchdog  = "watchdog"  // Unix milliseconds: of its evaluation, and of the first after the last silence
 	markListening = "listening" // Unix milliseconds, see App.listening
 	markServices  = "services"  // JSON, the last known services
 )
@@ -23,12 +23,10 @@ const (
 // transaction for the whole payload, so that an answer of 200 has lost nothing.
 func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	now := a.cfg.Now()
-	watchdog := a.newest(alerts)
-	err := a.store.Change(ctx, func(tx *store.Tx) error {
-		if watchdog.Evaluated.After(a.lastWatchdog().Evaluated) {
-			if err := tx.SetMark(markWatchdog, strconv.FormatInt(unixMilli(watchdog.Evaluated), 10)); err != nil {
-				return err
-			}
+	var watchdog incident.Watchdog
+	err := a.store.Change(ctx, func(tx *store.Tx) (err error) {
+		if watchdog, err = a.hearIn(tx, alerts); err != nil {
+			return err
 		}
 		for _, alert := range alerts {
 			if alert.Name() == rules.AlertWatchdog || alert.Audience == rules.Deadman {
@@ -47,11 +45,7 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	if err != nil {
 		return err
 	}
-	a.mu.Lock()
-	if watchdog.Evaluated.After(a.watchdog.Evaluated) {
-		a.watchdog = watchdog
-	}
-	a.mu.Unlock()
+	a.heard(watchdog)
 	a.told()
 	return nil
 }
@@ -83,8 +77,7 @@ const clockSkew = time.Minute
 // newest is the newest evaluation time that a Watchdog among the alerts carries.
 // A repeat of an old one proves nothing: what counts is when Prometheus
 // evaluated, never when the repeat arrived.
-func (a *App) newest(alerts []notifier.Alert) incident.Watchdog {
-	known := a.lastWatchdog()
+func (a *App) newest(known incident.Watchdog, alerts []notifier.Alert) incident.Watchdog {
 	for _, alert := range alerts {
 		if alert.Name() != rules.AlertWatchdog || !alert.Firing {
 			continue
@@ -205,13 +198,6 @@ func (a *App) setListed(ctx context.Context, fingerprints []string, alerts map[s
 	})
 }
 
-// lastWatchdog is when Prometheus last evaluated, as far as we heard.
-func (a *App) lastWatchdog() incident.Watchdog {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.watchdog
-}
-
 // service looks a service up among the last known.
 func (a *App) service(key string) (notifier.Service, bool) {
 	a.mu.Lock()
@@ -223,11 +209,9 @@ func (a *App) service(key string) (notifier.Service, bool) {
 // loadMarks takes up what the last process knew, so that an alert that comes
 // before Prometheus can be asked is told by its service's name.
 func (a *App) loadMarks(ctx context.Context) error {
-	evaluated, err := a.timeMark(ctx, markWatchdog)
-	if err != nil {
+	if err := a.hear(ctx); err != nil {
 		return err
 	}
-	a.watchdog = incident.Watchdog{Evaluated: evaluated, Since: evaluated}
 	if err := a.listen(ctx); err != nil {
 		return err
 	}
@@ -242,20 +226,6 @@ func (a *App) loadMarks(ctx context.Context) error {
 	}
 	a.setServices(list)
 	return nil
-}
-
-// timeMark reads a moment that the last process kept, zero if there is none. One
-// of the future was kept by a clock that was wrong.
-func (a *App) timeMark(ctx context.Context, name string) (time.Time, error) {
-	value, err := a.store.Mark(ctx, name)
-	if err != nil {
-		return time.Time{}, err
-	}
-	ms, err := strconv.ParseInt(value, 10, 64)
-	if err != nil || ms <= 0 || ms > unixMilli(a.cfg.Now().Add(clockSkew)) {
-		return time.Time{}, nil //nolint:nilerr // what can't be read is as good as none
-	}
-	return time.UnixMilli(ms), nil
 }
 
 func (a *App) setServices(list []notifier.Service) {

@@ -16,9 +16,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -79,6 +79,8 @@ type App struct {
 	machine    *incident.Machine
 	dispatcher *dispatch.Dispatcher
 	probes     *probes
+	leads      atomic.Pointer[func() bool] // whether this replica ticks the incidents; nil: it never has
+	chosen     chan struct{}               // it is to tick them from now on
 	querier    *query.Querier
 	reconciler *intake.Reconciler // nil: there is no Alertmanager to ask
 	heart      *heartbeat.Heart   // nil: nobody takes heartbeats
@@ -140,7 +142,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	cfg.RunbookURL = cmp.Or(cfg.RunbookURL, rules.DefaultRunbookURL)
 	a := &App{
 		cfg: cfg, clocks: clocksOf(cfg.Notifier.Escalation), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
-		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1),
+		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1), chosen: make(chan struct{}, 1),
 	}
 	var err error
 	if a.querier, err = newQuerier(cfg, a.clocks.lag); err != nil {
@@ -149,10 +151,7 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if a.reconciler, err = newReconciler(cfg, a.clocks.trusted); err != nil {
 		return nil, err
 	}
-	a.store, err = store.Open(ctx, store.Config{
-		Path: filepath.Join(cfg.DataDir, "notifier.db"), KeyFile: filepath.Join(cfg.DataDir, "contact.key"),
-	})
-	if err != nil {
+	if a.store, err = store.Open(ctx, storeConfig(cfg.Notifier.Store, cfg.DataDir)); err != nil {
 		return nil, err
 	}
 	if err := a.build(ctx); err != nil {
@@ -269,8 +268,10 @@ func (a *App) remember(ctx context.Context) error {
 	if err := a.loadMarks(ctx); err != nil {
 		return err
 	}
-	if err := a.store.ReleaseLeases(ctx); err != nil {
-		return err
+	if !a.cfg.Notifier.Store.Postgres.IsSet() { // there other replicas hold leases of their own
+		if err := a.store.ReleaseLeases(ctx); err != nil {
+			return err
+		}
 	}
 	var people []notifier.Recipient
 	for _, audience := range rules.Audiences {
@@ -301,6 +302,8 @@ func (a *App) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { a.dispatcher.Run(ctx) })
 	running.Go(func() { a.watch(ctx) })
+	running.Go(func() { a.lead(ctx) })
+	running.Go(func() { a.tidy(ctx) })
 	running.Go(func() { a.probes.run(ctx) })
 	if a.heart != nil {
 		running.Go(func() { a.heart.Run(ctx) })

@@ -27,22 +27,36 @@ func (a *App) watch(ctx context.Context) {
 	defer timer.Stop()
 	var sight query.Sight
 	for {
-		asked := true
+		asked, due := true, true
 		select {
 		case <-ctx.Done():
 			return
 		case <-a.changed:
+			asked, due = false, false
+		case <-a.chosen:
 			asked = false
 		case <-timer.C:
 			timer.Reset(a.clocks.round)
 		}
 		if asked {
 			sight = a.look(ctx, sight)
-			if err := a.tick(ctx); err != nil && ctx.Err() == nil {
-				a.cfg.Logger.Error("incidents not looked at", "err", err)
-			}
+		}
+		if due {
+			a.round(ctx)
 		}
 		a.draw(ctx, sight)
+	}
+}
+
+// round takes up what other replicas heard, and ticks the incidents where no
+// other replica does.
+func (a *App) round(ctx context.Context) {
+	err := a.hear(ctx)
+	if err == nil && a.leading() {
+		err = a.tick(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		a.cfg.Logger.Error("incidents not looked at", "err", err)
 	}
 }
 
