@@ -167,3 +167,13 @@ func (c *call) Do(request *http.Request) (*http.Response, error) {
 	}{io.LimitReader(response.Body, answerLimit), response.Body}
 	return response, nil
 }
+
+// ID is the bot's number, which its token begins with. It is no secret.
+func (a *API) ID() (string, error) {
+	token, err := a.current()
+	if err != nil {
+		return "", err
+	}
+	id, _, _ := strings.Cut(token, ":")
+	return id, nil
+}

@@ -1,0 +1,393 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// answer does what an update asks for and says so.
+func (b *Bot) answer(ctx context.Context, e event) {
+	onCall := b.isOnCall(e.chat)
+	if !b.limits.allow(e.chat.id, onCall) {
+		return
+	}
+	if !onCall && !b.limits.strangers.AllowN(b.cfg.Now(), 1) {
+		b.unheard(ctx, e)
+		return
+	}
+	switch e.kind {
+	case said:
+		b.command(ctx, e, onCall)
+	case pressed:
+		b.press(ctx, e)
+	case expelled:
+		b.leaveSilently(ctx, e)
+	}
+}
+
+// unheard does what must not wait for a flood of strangers to end, and says nothing.
+func (b *Bot) unheard(ctx context.Context, e event) {
+	if e.kind == expelled || e.chat.private && e.kind == said && e.command == "stop" {
+		b.leaveSilently(ctx, e)
+	}
+}
+
+func (b *Bot) leaveSilently(ctx context.Context, e event) {
+	if b.cfg.Subscriptions == nil {
+		return
+	}
+	sub, err := b.cfg.Subscriptions.Of(ctx, channel, e.chat.address())
+	if err == nil && sub != nil && sub.State == notifier.Active {
+		err = b.cfg.Subscriptions.Leave(ctx, sub.ID, channel)
+	}
+	if err != nil && ctx.Err() == nil {
+		b.cfg.Logger.Error("telegram: a chat's leaving was not kept", "err", err)
+	}
+}
+
+func (b *Bot) command(ctx context.Context, e event, onCall bool) {
+	name := b.username.Load()
+	if e.to != "" && name != nil && !strings.EqualFold(e.to, *name) {
+		return // said to another bot of the group
+	}
+	if !e.chat.private && (e.words || !addressed(e)) {
+		return
+	}
+	if language, ok := b.onCallLanguage(e.chat); onCall && ok {
+		if b.onCallCommand(ctx, e, wordsOf[language]) {
+			return
+		}
+		if e.command == "start" || e.command == "help" || e.words {
+			b.say(ctx, e, wordsOf[language].onCallHelp, nil)
+			return
+		}
+	}
+	sub, w, ok := b.reader(ctx, e)
+	if !ok {
+		return
+	}
+	switch e.command {
+	case "help":
+		b.say(ctx, e, w.help(b.cfg.Subscriptions != nil), nil)
+	case "status":
+		b.status(ctx, e, w)
+	case "start", "stop", "lang", "services", "quiet", "severity":
+		b.subscription(ctx, e, sub, w)
+	default:
+		b.say(ctx, e, w.unknown, nil)
+	}
+}
+
+// addressed reports whether a group's command can be meant for us: others may
+// live there that know commands of their own.
+func addressed(e event) bool {
+	return e.to != "" || slices.Contains([]string{
+		"start", "stop", "lang", "services", "quiet", "severity", "status", "help", "incidents", "ack", "unack",
+	}, e.command)
+}
+
+// reader is who is told in the chat, nil where nobody is, and in which words.
+func (b *Bot) reader(ctx context.Context, e event) (*notifier.Subscriber, words, bool) {
+	w := wordsOf[e.user.language]
+	if language, ok := b.onCallLanguage(e.chat); ok {
+		w = wordsOf[language]
+	}
+	if b.cfg.Subscriptions == nil {
+		return nil, w, true
+	}
+	sub, err := b.cfg.Subscriptions.Of(ctx, channel, e.chat.address())
+	if err != nil {
+		b.failed(ctx, e, w, err)
+		return nil, w, false
+	}
+	if sub == nil || sub.State != notifier.Active {
+		return nil, w, true
+	}
+	return sub, wordsOf[sub.Language], true
+}
+
+// subscription answers what changes who is told.
+func (b *Bot) subscription(ctx context.Context, e event, sub *notifier.Subscriber, w words) {
+	switch {
+	case b.cfg.Subscriptions == nil:
+		b.say(ctx, e, b.withPage(w.noSignUp), nil)
+		return
+	case !b.administers(ctx, e):
+		b.say(ctx, e, w.notAdministrator, nil)
+		return
+	case e.command == "start":
+		b.join(ctx, e, sub, w)
+		return
+	case sub == nil:
+		b.say(ctx, e, w.notSubscribed, nil)
+		return
+	}
+	switch e.command {
+	case "stop":
+		b.leave(ctx, e, sub, w)
+	case "services":
+		b.chooseServices(ctx, e, *sub, w, 0)
+	case "severity":
+		b.show(ctx, e, w.askSeverity, w.severityRows(sub.Wants.Least))
+	case "lang":
+		if language := notifier.Language(strings.ToLower(e.args)); language == notifier.Chinese || language == notifier.English {
+			b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) { s.Language = language })
+			return
+		}
+		b.show(ctx, e, w.askLanguage, languageRows)
+	case "quiet":
+		if quiet, ok := parseQuiet(e.args); ok {
+			b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) { s.Wants.Quiet = quiet })
+			return
+		}
+		b.show(ctx, e, fmt.Sprintf(w.askQuiet, b.cfg.Zone), w.quietRows())
+	}
+}
+
+// join subscribes the chat at once: who speaks in it proves that it is theirs.
+func (b *Bot) join(ctx context.Context, e event, sub *notifier.Subscriber, w words) {
+	chosen := readPayload(e.args, b.services(ctx))
+	if sub == nil {
+		joined, err := b.cfg.Subscriptions.Join(ctx, channel, e.chat.address(), e.user.language, notifier.Wants{Services: chosen})
+		if err != nil {
+			b.failed(ctx, e, w, err)
+			return
+		}
+		w = wordsOf[joined.Language]
+		b.say(ctx, e, w.joined+"\n\n"+b.settings(ctx, joined, w), w.menu())
+		return
+	}
+	more := func(key string) bool { return !slices.Contains(sub.Wants.Services, key) }
+	if len(sub.Wants.Services) == 0 || !slices.ContainsFunc(chosen, more) {
+		b.say(ctx, e, b.settings(ctx, *sub, w), w.menu())
+		return
+	}
+	b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) {
+		for _, key := range chosen {
+			if len(s.Wants.Services) > 0 && !slices.Contains(s.Wants.Services, key) {
+				s.Wants.Services = append(s.Wants.Services, key)
+			}
+		}
+	})
+}
+
+func (b *Bot) leave(ctx context.Context, e event, sub *notifier.Subscriber, w words) {
+	if err := b.cfg.Subscriptions.Leave(ctx, sub.ID, channel); err != nil {
+		b.failed(ctx, e, w, err)
+		return
+	}
+	b.show(ctx, e, w.left, nil)
+}
+
+// change keeps a new choice and shows all of them.
+func (b *Bot) change(ctx context.Context, e event, sub notifier.Subscriber, w words, change func(*notifier.Subscriber)) {
+	changed, err := b.cfg.Subscriptions.Change(ctx, sub.ID, channel, change)
+	if err != nil {
+		b.failed(ctx, e, w, err)
+		return
+	}
+	w = wordsOf[changed.Language]
+	b.show(ctx, e, b.settings(ctx, changed, w), w.menu())
+}
+
+// press answers a button.
+func (b *Bot) press(ctx context.Context, e event) {
+	p, ok := parsePress(e.data)
+	if !ok {
+		b.toast(ctx, e, wordsOf[e.user.language].unknownButton)
+		return
+	}
+	if p.verb == verbAck || p.verb == verbMute || p.verb == verbWho {
+		b.onCallPress(ctx, e, p)
+		return
+	}
+	sub, w, ok := b.reader(ctx, e)
+	switch {
+	case !ok:
+	case sub == nil:
+		b.toast(ctx, e, w.notSubscribed)
+	case !b.administers(ctx, e):
+		b.toast(ctx, e, w.notAdministrator)
+	default:
+		b.toast(ctx, e, "")
+		b.choose(ctx, e, p, *sub, w)
+	}
+}
+
+func (b *Bot) choose(ctx context.Context, e event, p press, sub notifier.Subscriber, w words) {
+	switch p.verb {
+	case verbMenu:
+		b.show(ctx, e, b.settings(ctx, sub, w), w.menu())
+	case verbLeave:
+		b.leave(ctx, e, &sub, w)
+	case verbServices:
+		b.chooseServices(ctx, e, sub, w, p.page)
+	case verbService:
+		b.toggle(ctx, e, p, sub, w)
+	case verbSeverity:
+		if p.arg == "" {
+			b.show(ctx, e, w.askSeverity, w.severityRows(sub.Wants.Least))
+			return
+		}
+		b.change(ctx, e, sub, w, func(s *notifier.Subscriber) { s.Wants.Least = severities[p.arg] })
+	case verbQuiet:
+		quiet, ok := parseQuiet(p.arg)
+		if !ok {
+			b.show(ctx, e, fmt.Sprintf(w.askQuiet, b.cfg.Zone), w.quietRows())
+			return
+		}
+		b.change(ctx, e, sub, w, func(s *notifier.Subscriber) { s.Wants.Quiet = quiet })
+	case verbLanguage:
+		if p.arg == "" {
+			b.show(ctx, e, w.askLanguage, languageRows)
+			return
+		}
+		b.change(ctx, e, sub, w, func(s *notifier.Subscriber) { s.Language = notifier.Language(p.arg) })
+	}
+}
+
+// servicesPage is how many services one keyboard shows.
+const servicesPage = 8
+
+// chooseServices shows the services to choose from.
+func (b *Bot) chooseServices(ctx context.Context, e event, sub notifier.Subscriber, w words, page int) {
+	services := b.services(ctx)
+	pages := max(1, (len(services)+servicesPage-1)/servicesPage)
+	page = min(page, pages-1)
+	mark := func(on bool, name string) string {
+		if on {
+			return "✅ " + name
+		}
+		return "▫️ " + name
+	}
+	rows := [][]notifier.Button{{{
+		Text: mark(len(sub.Wants.Services) == 0, w.allServices), Data: press{verb: verbService, page: page, arg: all}.data(),
+	}}}
+	for _, s := range services[page*servicesPage : min(len(services), (page+1)*servicesPage)] {
+		rows = append(rows, []notifier.Button{{
+			Text: mark(slices.Contains(sub.Wants.Services, s.Key()), w.in(s.Name)),
+			Data: press{verb: verbService, page: page, arg: hash(s.Key())}.data(),
+		}})
+	}
+	var turn []notifier.Button
+	if page > 0 {
+		turn = append(turn, notifier.Button{Text: "◀", Data: press{verb: verbServices, page: page - 1}.data()})
+	}
+	if page < pages-1 {
+		turn = append(turn, notifier.Button{Text: "▶", Data: press{verb: verbServices, page: page + 1}.data()})
+	}
+	rows = append(rows, turn, []notifier.Button{{Text: w.done, Data: press{verb: verbMenu}.data()}})
+	b.show(ctx, e, w.askServices, rows)
+}
+
+// toggle takes a service in or out. Out of all, one press leaves that one alone;
+// the last one out is all again.
+func (b *Bot) toggle(ctx context.Context, e event, p press, sub notifier.Subscriber, w words) {
+	var key string
+	for _, s := range b.services(ctx) {
+		if hash(s.Key()) == p.arg {
+			key = s.Key()
+		}
+	}
+	changed, err := b.cfg.Subscriptions.Change(ctx, sub.ID, channel, func(s *notifier.Subscriber) {
+		switch i := slices.Index(s.Wants.Services, key); {
+		case p.arg == all:
+			s.Wants.Services = nil
+		case key == "": // a service that is no longer there
+		case i >= 0:
+			s.Wants.Services = slices.Delete(slices.Clone(s.Wants.Services), i, i+1)
+		default:
+			s.Wants.Services = append(slices.Clone(s.Wants.Services), key)
+		}
+	})
+	if err != nil {
+		b.failed(ctx, e, w, err)
+		return
+	}
+	b.chooseServices(ctx, e, changed, w, p.page)
+}
+
+// services are those that a reader may choose; none where they can't be told.
+func (b *Bot) services(ctx context.Context) []notifier.Service {
+	status, err := b.cfg.Statuses.Status(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			b.cfg.Logger.Error("telegram: services can't be listed", "err", err)
+		}
+		return nil
+	}
+	return status.Services
+}
+
+// settings says what a subscriber is told.
+func (b *Bot) settings(ctx context.Context, sub notifier.Subscriber, w words) string {
+	services := w.allServices
+	if len(sub.Wants.Services) > 0 {
+		var names []string
+		for _, s := range b.services(ctx) {
+			if slices.Contains(sub.Wants.Services, s.Key()) {
+				names = append(names, w.in(s.Name))
+			}
+		}
+		if missing := len(sub.Wants.Services) - len(names); missing > 0 {
+			names = append(names, fmt.Sprintf(w.otherServices, missing))
+		}
+		services = strings.Join(names, w.comma)
+	}
+	return fmt.Sprintf(w.settings, w.in(b.cfg.Title), services, w.severity(sub.Wants.Least), w.quiet(sub.Wants.Quiet, b.cfg.Zone.String()))
+}
+
+// status says how things stand, as the public page does.
+func (b *Bot) status(ctx context.Context, e event, w words) {
+	status, err := b.cfg.Statuses.Status(ctx)
+	if err != nil {
+		b.failed(ctx, e, w, err)
+		return
+	}
+	const most = 20
+	lines := []string{w.in(b.cfg.Title)}
+	var troubled, unknown int
+	for _, s := range status.Services {
+		switch {
+		case s.Status == rules.Operational:
+			continue
+		case s.Status == rules.Unknown || s.Status == "":
+			unknown++
+			continue
+		}
+		troubled++
+		if troubled <= most {
+			lines = append(lines, w.statusLine(s))
+		}
+	}
+	if troubled > most {
+		lines = append(lines, fmt.Sprintf(w.more, troubled-most))
+	}
+	for n, i := range status.Incidents {
+		if n == maxListed {
+			lines = append(lines, fmt.Sprintf(w.more, len(status.Incidents)-n))
+			break
+		}
+		lines = append(lines, "• "+w.in(i.Title)+" "+fmt.Sprintf(w.since, b.clock(i.Since)))
+	}
+	switch {
+	case !status.Fresh || len(status.Services) == 0 || unknown == len(status.Services):
+		lines = append(lines[:1:1], w.notMeasured)
+	case troubled == 0 && len(status.Incidents) == 0:
+		lines = append(lines, w.allWell)
+	}
+	b.say(ctx, e, b.withPage(strings.Join(lines, "\n")), nil)
+}
+
+// withPage adds where the public page is.
+func (b *Bot) withPage(text string) string {
+	if b.cfg.PageURL == "" {
+		return text
+	}
+	return text + "\n" + b.cfg.PageURL
+}
