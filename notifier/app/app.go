@@ -35,6 +35,7 @@ import (
 	"shopwatch/notifier/query"
 	"shopwatch/notifier/statuspage"
 	"shopwatch/notifier/store"
+	"shopwatch/notifier/subscription"
 	"shopwatch/rules"
 )
 
@@ -85,11 +86,14 @@ type App struct {
 	reconciler *intake.Reconciler // nil: there is no Alertmanager to ask
 	heart      *heartbeat.Heart   // nil: nobody takes heartbeats
 	page       *statuspage.Page
-	private    http.Handler
-	metrics    *metrics
-	clocks     clocks
-	started    time.Time
-	listening  time.Time // when the first process started since the last Watchdog came
+
+	subscription *subscription.Service
+	public       http.Handler
+	private      http.Handler
+	metrics      *metrics
+	clocks       clocks
+	started      time.Time
+	listening    time.Time // when the first process started since the last Watchdog came
 
 	mu       sync.Mutex
 	services map[string]notifier.Service // the last known, by key
@@ -202,7 +206,10 @@ func (a *App) build(ctx context.Context) error {
 		Words: message.Words{}, NewID: newID, Service: a.service,
 		Fresh: a.clocks.fresh, Settle: a.clocks.settle, Pause: a.clocks.pause, Hold: a.cfg.Notifier.HoldAcknowledged, StatusURL: a.cfg.Notifier.Page.URL,
 	})
-	writer, err := message.New(message.Config{Page: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone})
+	if err := a.newSubscription(); err != nil {
+		return err
+	}
+	writer, err := message.New(message.Config{Page: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone, Links: a.subscription.Links()})
 	if err != nil {
 		return err
 	}
@@ -224,6 +231,9 @@ func (a *App) build(ctx context.Context) error {
 	if a.page, err = a.newPage(); err != nil {
 		return err
 	}
+	if a.public, err = a.newPublic(); err != nil {
+		return err
+	}
 	a.private, err = a.newPrivate()
 	return err
 }
@@ -231,7 +241,7 @@ func (a *App) build(ctx context.Context) error {
 func (a *App) newPage() (*statuspage.Page, error) {
 	page := statuspage.Config{
 		Title: a.cfg.Notifier.Page.Title, BaseURL: a.cfg.Notifier.Page.URL, Zone: a.cfg.Notifier.Page.Zone,
-		Escalation: a.cfg.Notifier.Escalation, Now: a.cfg.Now, Logger: a.cfg.Logger,
+		Escalation: a.cfg.Notifier.Escalation, SignUp: a.signUpPath(), Now: a.cfg.Now, Logger: a.cfg.Logger,
 	}
 	if a.cfg.Demo != nil {
 		page.Demo = &statuspage.Demo{Hint: a.cfg.Demo.Hint}
@@ -295,7 +305,7 @@ func (a *App) remember(ctx context.Context) error {
 func (a *App) Private() http.Handler { return a.private }
 
 // Public answers everything on the public address.
-func (a *App) Public() http.Handler { return a.page.Handler() }
+func (a *App) Public() http.Handler { return a.public }
 
 // Run tells and shows until ctx ends.
 func (a *App) Run(ctx context.Context) error {
@@ -304,6 +314,7 @@ func (a *App) Run(ctx context.Context) error {
 	running.Go(func() { a.watch(ctx) })
 	running.Go(func() { a.lead(ctx) })
 	running.Go(func() { a.tidy(ctx) })
+	running.Go(func() { a.sweep(ctx) })
 	running.Go(func() { a.probes.run(ctx) })
 	if a.heart != nil {
 		running.Go(func() { a.heart.Run(ctx) })

@@ -56,6 +56,7 @@ type Config struct {
 	// HoldAcknowledged keeps management out of trouble that ops have acknowledged.
 	HoldAcknowledged bool
 	Heartbeat        *HeartbeatConfig // nil: not configured
+	Subscriptions    SubscriptionsConfig
 	Escalation       rules.Escalation
 }
 
@@ -179,6 +180,7 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	config.Audiences = build.audiences(path("audiences"), fields)
 	config.HoldAcknowledged = build.acknowledged(path("acknowledged"), fields.Acknowledged)
 	config.Heartbeat = build.heartbeat(path("heartbeat"), fields.Heartbeat)
+	config.Subscriptions = build.subscriptions(path("subscriptions"), fields.Subscriptions, config)
 	if err := problems.Err(); err != nil {
 		return Config{}, err
 	}

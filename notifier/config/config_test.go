@@ -172,6 +172,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			rules.Subscribers: {{Audience: rules.Subscribers, Channel: config.Telegram, Address: "@my_shop_status", Language: notifier.Chinese, State: notifier.Active}},
 		},
 		HoldAcknowledged: true,
+		Subscriptions:    config.SubscriptionsConfig{Email: true, Telegram: true, PerAddressDaily: 3, PerNetworkHourly: 20, Hourly: 300},
 		Heartbeat:        &config.HeartbeatConfig{Method: "POST", Interval: 2 * time.Minute, Timeout: 5 * time.Second},
 		Escalation:       rules.DemoEscalation(),
 	}

@@ -22,6 +22,7 @@ type sectionFields struct {
 	Audiences     map[string][]personFields
 	Acknowledged  acknowledgedFields
 	Heartbeat     *heartbeatFields
+	Subscriptions subscriptionsFields
 }
 
 // SetDefaults is called before the file's values.
@@ -29,6 +30,7 @@ func (f *sectionFields) SetDefaults() {
 	f.Page.Title = text{ZH: "服务状态", EN: "Service status"}
 	f.Page.Timezone = "Asia/Shanghai"
 	f.Acknowledged.Management = tellManagement
+	f.Subscriptions.SetDefaults()
 }
 
 type serverFields struct {

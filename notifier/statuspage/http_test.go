@@ -396,3 +396,16 @@ func TestACrowdReadsWhileSnapshotsCome(t *testing.T) {
 	}
 	crowd.Wait()
 }
+
+func TestThePageLeadsToSigningUpOnlyWhereOneCan(t *testing.T) {
+	t.Parallel()
+	on := newSite(t, func(c *statuspage.Config) { c.SignUp = "/subscribe" })
+	for at, want := range map[string]string{"/": `href="/subscribe">`, "/history?lang=en": `href="/subscribe?lang=en">Get notified</a>`} {
+		if body := on.get(at); !strings.Contains(body, want) {
+			t.Errorf("%s has no %s", at, want)
+		}
+	}
+	if body := newSite(t, nil).get("/"); strings.Contains(body, "subscribe\"") {
+		t.Error("a page without sign-up leads to it")
+	}
+}

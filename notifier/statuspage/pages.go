@@ -21,6 +21,7 @@ type base struct {
 	Home        string // addresses, with the language if the reader chose one
 	History     string
 	Atom, RSS   string
+	SignUp      string // "" where nobody can sign up
 	OtherLang   string // attribute lang of the other language
 	OtherName   string
 	OtherURL    string
@@ -155,6 +156,9 @@ func (c composer) base(path, head string, tint colour) base {
 		OtherLang: tags[other], OtherName: otherLanguage[c.lang], OtherURL: path + "?lang=" + other,
 		Zone:        c.zoneName(),
 		GeneratedAt: c.moment(c.asOf),
+	}
+	if path := c.page.config.SignUp; path != "" {
+		b.SignUp = path + c.choice
 	}
 	if c.story != "" {
 		b.Refresh, b.OtherURL = 0, c.story+"?lang="+other

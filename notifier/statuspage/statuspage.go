@@ -43,6 +43,8 @@ type Config struct {
 	// StaleAfter is the age at which the newest snapshot no longer counts as
 	// sight: the page turns grey. Default 90 s, 15 s in the demo.
 	StaleAfter time.Duration
+	// SignUp is the path where people sign up for notices, "" where they can't.
+	SignUp string
 	// Demo is nil in production. It adds the banner and the storybook.
 	Demo *Demo
 	// Now is the clock. Required.
@@ -169,6 +171,9 @@ func (p *Page) edition() *edition {
 	}
 	return current.fresh
 }
+
+// Stylesheet is the path of the style sheet, for pages beside this one.
+func (p *Page) Stylesheet() string { return p.stylesheet.path }
 
 // Handler serves the page and all that belongs to it. It answers GET and HEAD alone.
 func (p *Page) Handler() http.Handler {

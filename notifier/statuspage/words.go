@@ -189,6 +189,7 @@ var labels = map[string]rules.Text{
 	"unseen":      text("看不到", "Not visible"),
 	"zone":        text("所有时间均为", "All times in"),
 	"refresh":     text("页面自动刷新", "This page refreshes by itself"),
+	"signUp":      text("订阅通知", "Get notified"),
 	"subscribe":   text("订阅", "Follow"),
 	"missing":     text("没有这个页面", "There is no such page"),
 	"missingLead": text("地址可能写错了，或者这条记录已经不再公开。", "The address may be mistyped, or the record is no longer public."),

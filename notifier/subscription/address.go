@@ -2,18 +2,18 @@ package subscription
 
 import (
 	"net"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/net/idna"
 	"golang.org/x/text/width"
+
+	"shopwatch/notifier"
 )
 
-// Limits of RFC 5321, 4.5.3.1.
+// Limits of RFC 5321, 4.5.3.1, in bytes.
 const (
 	maxAddress = 254
 	maxLocal   = 64
@@ -24,35 +24,24 @@ var (
 	localForm = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+(\.[A-Za-z0-9!#$%&'*+/=?^_{|}~` + "`" + `-]+)*$`)
 	// domainForm has at least two labels, the last of which is no number.
 	domainForm = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+([a-z]([a-z0-9-]{0,61}[a-z0-9])?)$`)
-	// phoneForm is E.164.
-	phoneForm = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 	// mainlandForm is a mobile number of mainland China: fixed lines take no text.
 	mainlandForm = regexp.MustCompile(`^\+861[3-9][0-9]{9}$`)
 	// phoneDress is what people write between digits.
 	phoneDress = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "", "/", "", "\u00a0", "")
 )
 
-// ParseMail gives a mail address as SMTP takes it: its domain in lower case and
-// ASCII. It takes what people type, also in the wide letters of a Chinese
-// keyboard, and refuses names, comments, quotes, address literals and control characters.
+// ParseMail gives a mail address in the form of [notifier.MailAddress]. It takes
+// what people type, also in the wide letters of a Chinese keyboard, and is
+// stricter with strangers than that: no letters beside ASCII before the @, and a
+// domain that the internet may know.
 func ParseMail(typed string) (string, bool) {
 	text, ok := plainLine(typed)
 	if !ok {
 		return "", false
 	}
-	text = strings.TrimPrefix(text, "mailto:")
-	at := strings.LastIndexByte(text, '@')
-	if at < 1 || at > maxLocal || !localForm.MatchString(text[:at]) {
-		return "", false
-	}
-	domain, err := idna.Lookup.ToASCII(text[at+1:])
-	domain = strings.ToLower(domain)
-	if err != nil || !domainForm.MatchString(domain) {
-		return "", false
-	}
-	address := text[:at] + "@" + domain
-	parsed, err := mail.ParseAddress(address)
-	return address, err == nil && parsed.Name == "" && parsed.Address == address && len(address) <= maxAddress
+	address, ok := notifier.MailAddress(strings.TrimPrefix(text, "mailto:"))
+	local, domain, _ := strings.Cut(address, "@")
+	return address, ok && len(local) <= maxLocal && localForm.MatchString(local) && domainForm.MatchString(domain)
 }
 
 // ParsePhone gives a number in E.164. One without a country gets that of the
@@ -70,7 +59,7 @@ func ParsePhone(typed string, prefixes []string) (string, bool) {
 	default:
 		text = country(prefixes[0]) + strings.TrimPrefix(text, "0")
 	}
-	if !phoneForm.MatchString(text) || strings.HasPrefix(text, "+86") && !mainlandForm.MatchString(text) {
+	if !notifier.PhoneNumber(text) || strings.HasPrefix(text, "+86") && !mainlandForm.MatchString(text) {
 		return "", false
 	}
 	return text, slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(text, p) })

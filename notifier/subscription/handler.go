@@ -37,7 +37,7 @@ type PagesConfig struct {
 	Channels []string
 	// Services gives the services that can be chosen: the public ones.
 	Services func() []notifier.Service
-	// Telegram gives the address of the bot, "" where there is none.
+	// Telegram gives the address of the bot, "" while it isn't known; nil: there is none.
 	Telegram func() string
 	// Trusted are the proxies whose X-Forwarded-For is believed.
 	Trusted []netip.Prefix
@@ -61,11 +61,14 @@ type pages struct {
 
 // NewPages gives the handler of Root and everything under it.
 func NewPages(cfg PagesConfig) (http.Handler, error) {
-	if cfg.Service == nil || cfg.Zone == nil || cfg.Services == nil || cfg.Telegram == nil || cfg.Now == nil || cfg.Logger == nil {
-		return nil, errors.New("subscription pages: service, zone, services, telegram, clock and logger are required")
+	if cfg.Service == nil || cfg.Zone == nil || cfg.Services == nil || cfg.Now == nil || cfg.Logger == nil {
+		return nil, errors.New("subscription pages: service, zone, services, clock and logger are required")
 	}
 	if cfg.Limits.PerAddressDaily < 1 || cfg.Limits.PerNetworkHourly < 1 || cfg.Limits.Hourly < 1 {
 		return nil, errors.New("subscription pages: every limit is at least 1")
+	}
+	if cfg.Telegram == nil {
+		cfg.Telegram = func() string { return "" }
 	}
 	if cfg.Even == 0 {
 		cfg.Even = 400 * time.Millisecond

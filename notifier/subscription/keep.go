@@ -184,7 +184,12 @@ func (s *Service) Sweep(ctx context.Context) error {
 	}
 }
 
+// stale reports whether somebody is of no more use. Words that never were, as of
+// people of the configuration file, name no moment.
 func stale(sub notifier.Subscriber, now time.Time) bool {
+	if sub.NonceUntil.IsZero() {
+		return false
+	}
 	switch sub.State {
 	case notifier.Pending:
 		return now.After(sub.NonceUntil.Add(pendingFor))

@@ -152,6 +152,7 @@ func (s *Service) confirmed(tx Tx, sub *notifier.Subscriber) (notifier.Subscribe
 func (s *Service) EnterCode(ctx context.Context, channel, address, code string) (sub notifier.Subscriber, err error) {
 	right := false
 	err = s.cfg.Change(ctx, func(tx Tx) error {
+		right = false // the store may run it again
 		found, err := tx.Subscriber(channel, address)
 		if err != nil || found == nil || !s.asks(*found) || found.NonceTries >= maxTries {
 			return err

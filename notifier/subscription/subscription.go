@@ -95,6 +95,9 @@ func New(cfg Config) (*Service, error) {
 	return &Service{cfg: cfg, links: links}, nil
 }
 
+// Links makes what messages carry for their readers.
+func (s *Service) Links() Links { return s.links }
+
 // Request is what somebody who signs up asks for.
 type Request struct {
 	Channel  string // Email or SMS

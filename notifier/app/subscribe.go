@@ -1,0 +1,132 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/notifier/config"
+	"shopwatch/notifier/store"
+	"shopwatch/notifier/subscription"
+)
+
+// sweepEvery is how often those are erased who never confirmed or left long ago.
+const sweepEvery = 6 * time.Hour
+
+// newSubscription builds the rules of sign-up.
+func (a *App) newSubscription() (err error) {
+	base := a.cfg.Notifier.Page.URL
+	if subscription.CheckBase(base) != nil { // reached without https: then there are no links
+		base = ""
+	}
+	a.subscription, err = subscription.New(subscription.Config{
+		Change: func(ctx context.Context, do func(subscription.Tx) error) error {
+			return a.store.Change(ctx, func(tx *store.Tx) error { return do(tx) })
+		},
+		List: a.store.Subscribers, Held: a.held,
+		Key: a.store.Derive("subscription"), BaseURL: base, Prefixes: phonePrefixes(a.cfg.Notifier), Now: a.cfg.Now,
+	})
+	return err
+}
+
+// phonePrefixes are how the numbers begin that the provider may send to.
+func phonePrefixes(cfg config.Config) []string {
+	if cfg.SMS == nil {
+		return nil
+	}
+	return cfg.SMS.Aliyun.AllowedPrefixes
+}
+
+// held gives what the store holds of a subscriber beside the row.
+func (a *App) held(ctx context.Context, id int64) (subscription.Held, error) {
+	const most = 10_000
+	held := subscription.Held{Acts: []subscription.Act{}, Deliveries: []subscription.Delivery{}}
+	acts, err := a.store.AuditLog(ctx, fmt.Sprintf("recipient %d", id), math.MaxInt64, most)
+	if err != nil {
+		return held, err
+	}
+	for _, e := range acts {
+		held.Acts = append(held.Acts, subscription.Act{At: e.At, By: e.By, Way: e.Way, Deed: e.Deed})
+	}
+	deliveries, err := a.store.DeliveriesOf(ctx, id, most)
+	if err != nil {
+		return held, err
+	}
+	for _, d := range deliveries {
+		held.Deliveries = append(held.Deliveries, subscription.Delivery(d))
+	}
+	return held, nil
+}
+
+// signUpPath is where people sign up, "" where the page takes nobody.
+func (a *App) signUpPath() string {
+	if s := a.cfg.Notifier.Subscriptions; s.Email || s.SMS {
+		return subscription.Root
+	}
+	return ""
+}
+
+// newPublic gives the public address: the status page, and the pages to sign up
+// beside it. Those stay where nobody can sign up any more: whoever did leaves there.
+func (a *App) newPublic() (http.Handler, error) {
+	cfg := a.cfg.Notifier.Subscriptions
+	var channels []string
+	if cfg.Email {
+		channels = append(channels, subscription.Email)
+	}
+	if cfg.SMS {
+		channels = append(channels, subscription.SMS)
+	}
+	limits := subscription.DefaultLimits
+	if cfg.Hourly > 0 {
+		limits = subscription.Limits{PerAddressDaily: cfg.PerAddressDaily, PerNetworkHourly: cfg.PerNetworkHourly, Hourly: cfg.Hourly}
+	}
+	pages, err := subscription.NewPages(subscription.PagesConfig{
+		Service: a.subscription, Title: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone, Stylesheet: a.page.Stylesheet(),
+		Channels: channels, Services: a.choosable, Trusted: cfg.TrustedProxies, Limits: limits,
+		Now: a.cfg.Now, Logger: a.cfg.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.Handle(subscription.Root, pages)
+	mux.Handle(subscription.Root+"/", pages)
+	mux.Handle("/", a.page.Handler())
+	return mux, nil
+}
+
+// choosable are the services that a subscriber can choose: the public ones, in
+// the order of the page.
+func (a *App) choosable() []notifier.Service {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var list []notifier.Service
+	for _, key := range a.order {
+		if s := a.services[key]; s.Public {
+			list = append(list, s)
+		}
+	}
+	return slices.Clip(list)
+}
+
+// sweep keeps no address for nothing.
+func (a *App) sweep(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			timer.Reset(sweepEvery)
+		}
+		if err := a.subscription.Sweep(ctx); err != nil && ctx.Err() == nil {
+			a.cfg.Logger.Error("subscribers of no more use not erased", "err", err)
+		}
+	}
+}
