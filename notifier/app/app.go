@@ -314,7 +314,6 @@ func (a *App) Run(ctx context.Context) error {
 	running.Go(func() { a.watch(ctx) })
 	running.Go(func() { a.lead(ctx) })
 	running.Go(func() { a.tidy(ctx) })
-	running.Go(func() { a.sweep(ctx) })
 	running.Go(func() { a.probes.run(ctx) })
 	if a.heart != nil {
 		running.Go(func() { a.heart.Run(ctx) })

@@ -3,19 +3,14 @@ package app
 import (
 	"context"
 	"fmt"
-	"math"
 	"net/http"
 	"slices"
-	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/config"
 	"shopwatch/notifier/store"
 	"shopwatch/notifier/subscription"
 )
-
-// sweepEvery is how often those are erased who never confirmed or left long ago.
-const sweepEvery = 6 * time.Hour
 
 // newSubscription builds the rules of sign-up.
 func (a *App) newSubscription() (err error) {
@@ -45,7 +40,7 @@ func phonePrefixes(cfg config.Config) []string {
 func (a *App) held(ctx context.Context, id int64) (subscription.Held, error) {
 	const most = 10_000
 	held := subscription.Held{Acts: []subscription.Act{}, Deliveries: []subscription.Delivery{}}
-	acts, err := a.store.AuditLog(ctx, fmt.Sprintf("recipient %d", id), math.MaxInt64, most)
+	acts, err := a.store.AuditLog(ctx, fmt.Sprintf("recipient %d", id), 0, most)
 	if err != nil {
 		return held, err
 	}
@@ -112,21 +107,4 @@ func (a *App) choosable() []notifier.Service {
 		}
 	}
 	return slices.Clip(list)
-}
-
-// sweep keeps no address for nothing.
-func (a *App) sweep(ctx context.Context) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-			timer.Reset(sweepEvery)
-		}
-		if err := a.subscription.Sweep(ctx); err != nil && ctx.Err() == nil {
-			a.cfg.Logger.Error("subscribers of no more use not erased", "err", err)
-		}
-	}
 }

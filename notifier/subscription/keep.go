@@ -2,7 +2,6 @@ package subscription
 
 import (
 	"context"
-	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/rules"
@@ -144,57 +143,4 @@ func (s *Service) Erase(ctx context.Context, id int64, way, by string) error {
 		}
 		return s.act(tx, id, by, way, deedErase, "")
 	})
-}
-
-// How long is kept what is of no more use: a request that nobody confirmed, and
-// somebody who left.
-const (
-	pendingFor  = 24 * time.Hour // beyond the end of its words
-	departedFor = 30 * 24 * time.Hour
-)
-
-// page is how many rows are looked at at once.
-const page = 500
-
-// Sweep erases whoever never confirmed and whoever left long ago, so that no
-// address is kept for nothing. Call it a few times a day.
-func (s *Service) Sweep(ctx context.Context) error {
-	now := s.cfg.Now()
-	for after := int64(0); ; {
-		list, err := s.cfg.List(ctx, after, page)
-		if err != nil || len(list) == 0 {
-			return err
-		}
-		for _, sub := range list {
-			after = sub.ID
-			if !stale(sub, now) {
-				continue
-			}
-			err := s.cfg.Change(ctx, func(tx Tx) error {
-				found, err := tx.SubscriberByID(sub.ID) // may have confirmed since
-				if err != nil || found == nil || !stale(*found, now) {
-					return err
-				}
-				return tx.EraseSubscriber(sub.ID)
-			})
-			if err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// stale reports whether somebody is of no more use. Words that never were, as of
-// people of the configuration file, name no moment.
-func stale(sub notifier.Subscriber, now time.Time) bool {
-	if sub.NonceUntil.IsZero() {
-		return false
-	}
-	switch sub.State {
-	case notifier.Pending:
-		return now.After(sub.NonceUntil.Add(pendingFor))
-	case notifier.Departed:
-		return now.After(sub.NonceUntil.Add(departedFor))
-	}
-	return false
 }

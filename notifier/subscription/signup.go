@@ -37,12 +37,11 @@ func (s *Service) asked(tx Tx, r Request, way, by string) (*notifier.Subscriber,
 		return nil, err
 	}
 	if sub == nil {
-		sub = &notifier.Subscriber{
-			Recipient: notifier.Recipient{Audience: rules.Subscribers, Channel: r.Channel, Address: r.Address}, Created: s.cfg.Now(),
-		}
+		sub = &notifier.Subscriber{Recipient: notifier.Recipient{Audience: rules.Subscribers, Channel: r.Channel, Address: r.Address}}
 	}
 	if sub.State != notifier.Active {
-		sub.State, sub.Language, sub.Wants = notifier.Pending, r.Language, r.Wants
+		// Created anew: the store forgets requests of long ago that nobody confirmed.
+		sub.State, sub.Created, sub.Language, sub.Wants = notifier.Pending, s.cfg.Now(), r.Language, r.Wants
 	}
 	s.renew(sub)
 	if err := tx.KeepSubscriber(sub); err != nil {
