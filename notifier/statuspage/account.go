@@ -87,6 +87,9 @@ func (c composer) failingLead(i notifier.Incident) []string {
 	if len(told) > 0 {
 		lead = append(lead, c.join(told...))
 	}
+	if promise := c.promise(i); promise != "" {
+		lead = append(lead, promise+c.say(text("。", ".")))
+	}
 	return lead
 }
 

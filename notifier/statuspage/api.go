@@ -13,7 +13,8 @@ import (
 // The JSON is Statuspage's public API v2, so that clients written for it work.
 // What that shape has no word for stands in the extra key "shopwatch": both
 // languages, the true status (Statuspage knows no "unknown", so such a component
-// reads degraded_performance), since and over, and the orders that wait.
+// reads degraded_performance), since and over, what people made known of an
+// incident, and the orders that wait.
 
 // maxAPIIncidents is how many incidents Statuspage's lists hold.
 const maxAPIIncidents = 50
@@ -85,9 +86,21 @@ type apiIncident struct {
 }
 
 type apiIncidentExtra struct {
-	Title rules.Text `json:"title"`
-	Since apiTime    `json:"since"`
-	Over  *apiTime   `json:"over"`
+	Title      rules.Text  `json:"title"`
+	Since      apiTime     `json:"since"`
+	Over       *apiTime    `json:"over"`
+	Scope      *rules.Text `json:"scope"`        // who is affected; of a text one language may be empty
+	ETA        *apiTime    `json:"eta"`          // when it is, or was, expected to be over
+	Earlier    []apiTime   `json:"earlier_etas"` // as promised before, oldest first
+	Workaround *rules.Text `json:"workaround"`
+}
+
+// apiUpdateExtra is what an update says beside its body, as it was written.
+type apiUpdateExtra struct {
+	Text       *rules.Text `json:"text"`
+	Scope      *rules.Text `json:"scope"`
+	ETA        *apiTime    `json:"eta"`
+	Workaround *rules.Text `json:"workaround"`
 }
 
 type apiUpdate struct {
@@ -102,6 +115,8 @@ type apiUpdate struct {
 	DeliverNotifications bool       `json:"deliver_notifications"`
 	CustomTweet          *string    `json:"custom_tweet"`
 	TweetID              *string    `json:"tweet_id"`
+
+	Shopwatch apiUpdateExtra `json:"shopwatch"`
 }
 
 type apiOrders struct {
@@ -134,6 +149,14 @@ func optional(t time.Time) *apiTime {
 		return nil
 	}
 	return &apiTime{t}
+}
+
+// said is a text, nil where there is none.
+func said(t rules.Text) *rules.Text {
+	if t == (rules.Text{}) {
+		return nil
+	}
+	return &t
 }
 
 func (p *Page) routeAPI(mux *http.ServeMux) {
@@ -297,7 +320,13 @@ func (c composer) apiIncident(i notifier.Incident) apiIncident {
 		CreatedAt: apiTime{i.Opened}, UpdatedAt: apiTime{lastTold(i)}, StartedAt: apiTime{i.Since}, ResolvedAt: optional(i.Closed),
 		Shortlink: c.page.base.String() + incidentPath(i.ID),
 		Updates:   []apiUpdate{}, Components: []apiComponent{},
-		Shopwatch: apiIncidentExtra{Title: i.Title, Since: apiTime{i.Since}, Over: optional(i.Over)},
+		Shopwatch: apiIncidentExtra{
+			Title: i.Title, Since: apiTime{i.Since}, Over: optional(i.Over),
+			Scope: said(i.Scope), ETA: optional(i.ETA.At), Earlier: []apiTime{}, Workaround: said(i.Workaround),
+		},
+	}
+	for _, at := range i.ETA.Earlier {
+		incident.Shopwatch.Earlier = append(incident.Shopwatch.Earlier, apiTime{at})
 	}
 	if s := c.service(i.Service.Key()); s != nil {
 		incident.Components = append(incident.Components, c.apiComponent(*s))
@@ -309,8 +338,9 @@ func (c composer) apiIncident(i notifier.Incident) apiIncident {
 			incident.Monitoring = &at
 		}
 		incident.Updates = append(incident.Updates, apiUpdate{
-			ID: i.ID + "-" + strconv.Itoa(n+1), Status: string(u.Status), Body: c.say(u.Text), IncidentID: i.ID,
+			ID: i.ID + "-" + strconv.Itoa(n+1), Status: string(u.Status), Body: c.body(u), IncidentID: i.ID,
 			CreatedAt: at, UpdatedAt: at, DisplayAt: at,
+			Shopwatch: apiUpdateExtra{Text: said(u.Text), Scope: said(u.Scope), ETA: optional(u.ETA), Workaround: said(u.Workaround)},
 		})
 	}
 	return incident

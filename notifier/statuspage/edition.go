@@ -41,10 +41,10 @@ type edition struct {
 func newEdition(s Snapshot, now time.Time, fresh bool) *edition {
 	e := &edition{at: s.At, asOf: now, fresh: fresh, interrupted: s.Interrupted, barLength: s.BarLength, started: !s.At.IsZero() || len(s.Incidents) > 0}
 	order := shopOrder(s)
-	private := make(map[string]bool)
+	hidden := make(map[string]bool)
 	for _, c := range s.Services {
 		if !c.Public {
-			private[c.Key()] = true
+			hidden[c.Key()] = true
 			continue
 		}
 		c.History = slices.Clone(c.History[max(0, len(c.History)-maxBars):])
@@ -67,7 +67,7 @@ func newEdition(s Snapshot, now time.Time, fresh bool) *edition {
 	}
 	slices.SortStableFunc(e.orders, func(a, b Orders) int { return cmp.Compare(order[a.Shop], order[b.Shop]) })
 	e.nameShops(s.Shops)
-	e.takeIncidents(s.Incidents, private)
+	e.takeIncidents(s.Incidents, hidden)
 	return e
 }
 
@@ -122,18 +122,19 @@ func (e *edition) nameShops(named []Shop) {
 }
 
 // takeIncidents keeps incidents that are public, of a service that was public
-// when they opened and is not private now. Their alerts stay behind.
-func (e *edition) takeIncidents(all []notifier.Incident, private map[string]bool) {
+// when they opened and is not private now. What only their people may know stays behind.
+func (e *edition) takeIncidents(all []notifier.Incident, hidden map[string]bool) {
 	for _, i := range all {
-		if !i.Public || !i.Service.Public || private[i.Key] || private[i.Service.Key()] || i.ID == "" {
+		if !i.Public || !i.Service.Public || hidden[i.Key] || hidden[i.Service.Key()] || i.ID == "" {
 			continue
 		}
 		if !i.Open() && i.Over.IsZero() {
 			i.Over = i.Closed
 		}
-		i.Alerts = nil
 		i.Told = maps.Clone(i.Told)
 		i.Updates = slices.Clone(i.Updates)
+		i.ETA.Earlier = slices.Clone(i.ETA.Earlier)
+		private(&i)
 		slices.SortStableFunc(i.Updates, func(a, b notifier.Update) int { return a.At.Compare(b.At) })
 		if i.Open() {
 			e.open = append(e.open, i)

@@ -169,7 +169,7 @@ func (c composer) rss(changed time.Time) (any, error) {
 // open one's length is left out, so that an entry changes only when it is told anew.
 func (c composer) entry(i notifier.Incident) (string, error) {
 	view := c.incidentView(i)
-	view.Word = c.say(incidentWords[i.Status])
+	view.Word, view.Updates = c.say(incidentWords[i.Status]), c.updateViews(i, false)
 	if i.Open() {
 		view.Span = c.say(saySince, c.clock(i.Since))
 	}

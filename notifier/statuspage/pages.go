@@ -105,13 +105,15 @@ type incidentView struct {
 	Word       string // ongoing, identified, resolved …
 	Span       string
 	Service    string
+	Standing   []note       // what people last made known of one that runs
 	Updates    []updateView // newest first
 }
 
 type updateView struct {
-	At   moment
-	Word string
-	Text string
+	At    moment
+	Word  string
+	Text  written
+	Notes []note
 }
 
 // fact is one row of an incident's table.
@@ -298,10 +300,7 @@ func (c composer) incidentView(i notifier.Incident) incidentView {
 	case known && i.Status != notifier.Resolved && i.Status != notifier.Postmortem:
 		view.Word = c.say(word)
 	}
-	for n := len(i.Updates) - 1; n >= 0; n-- {
-		u := i.Updates[n]
-		view.Updates = append(view.Updates, updateView{At: c.moment(u.At), Word: c.say(incidentWords[u.Status]), Text: c.say(u.Text)})
-	}
+	view.Standing, view.Updates = c.standing(i), c.updateViews(i, i.Open())
 	return view
 }
 

@@ -35,6 +35,8 @@ func (p *Page) tell(now time.Time) []told {
 	add("well", "一切正常", "All is well", home, true, nil)
 	add("checking", "刚出故障，还在核实", "A failure, still being checked", home, true, func(s *Snapshot) { strike(s, "alipay", rules.Outage, 12*time.Second) })
 	add("outage", "支付宝故障", "Alipay is down", home, true, payment)
+	add("told", "店家说了进展", "Told how it stands", home, true, worked)
+	add("overdue", "说好的时间过了", "Later than promised", home, true, func(s *Snapshot) { worked(s); s.Incidents[0].ETA.At = now.Add(-4 * time.Minute).Truncate(time.Minute) })
 	add("several", "同时多个故障", "Several failures at once", home, true, func(s *Snapshot) { payment(s); late(s); strike(s, "sms", rules.Degraded, time.Minute) })
 	add("late", "发货延迟", "Delivery is late", home, true, late)
 	add("queue", "正常排队发货", "Orders on their way", home, true, func(s *Snapshot) {
@@ -56,6 +58,7 @@ func (p *Page) tell(now time.Time) []told {
 	add("starting", "刚启动", "Just started", home, false, func(s *Snapshot) { *s = Snapshot{} })
 	add("shops", "两家店", "Two shops", home, true, secondShop)
 	add("incident-open", "故障页：进行中", "Incident page: open", incident, true, payment)
+	add("incident-told", "故障页：店家说了进展", "Incident page: told how it stands", incident, true, worked)
 	add("incident-over", "故障页：已恢复", "Incident page: over", incident, true, resolved)
 	add("history", "故障记录", "History", history, true, resolved)
 	add("history-none", "没有故障记录", "Empty history", history, true, nil)
@@ -175,6 +178,26 @@ func payment(s *Snapshot) {
 			Text: text("支付宝付款从几分钟前开始失败，我们正在查原因。", "Payments by Alipay began to fail some minutes ago. We are looking for the cause."),
 		}},
 	})
+}
+
+// worked is the same, told by people: who is affected, until when, what to do.
+func worked(s *Snapshot) {
+	payment(s)
+	i := &s.Incidents[0]
+	full := s.At.Truncate(time.Minute)
+	i.Status = notifier.Monitoring
+	i.Scope = text("用支付宝付款的买家；微信支付和 USDT 不受影响", "Buyers who pay with Alipay; WeChat Pay and USDT work")
+	i.Workaround = text("请先用微信支付付款。\n已经扣款的订单恢复后会自动补发。", "Please pay with WeChat Pay for now.\nOrders that were charged will be delivered once it works again.")
+	i.ETA = notifier.ETA{At: full.Add(25 * time.Minute), Earlier: []time.Time{full.Add(5 * time.Minute)}}
+	i.Updates = append(i.Updates,
+		notifier.Update{
+			At: i.Opened.Add(20 * time.Second), Status: notifier.Identified, By: "小王", ETA: i.ETA.Earlier[0], Scope: i.Scope,
+			Text: text("支付网关的证书过期了，正在更换。", "The payment gateway's certificate has run out; it is being replaced."),
+		},
+		notifier.Update{
+			At: i.Opened.Add(50 * time.Second), Status: notifier.Monitoring, By: "小王", ETA: i.ETA.At, Workaround: i.Workaround,
+			Text: text("证书已更换，等支付平台那边生效。", "The certificate is replaced; the provider has yet to take it up."),
+		})
 }
 
 // late is delivery that hangs with orders of every age.

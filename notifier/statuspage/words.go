@@ -132,6 +132,14 @@ var (
 	sayRan      = text("%s 至 %s，持续 %s", "%s to %s, lasted %s")
 )
 
+// What people make known of an incident.
+var (
+	sayExpected       = text("预计 %s 恢复", "Expected to be over by %s")
+	sayExpectedBefore = text("预计 %s 恢复，原先预计 %s", "Expected to be over by %s; before that, by %s")
+	sayOverdue        = text("原先预计 %s 恢复，现在还没有恢复", "It was expected to be over by %s, and is not yet")
+	asides            = text("（原文为英文）", "(written in Chinese)")
+)
+
 // Past of a service.
 var (
 	sayUptime    = text("可用率 %s", "Uptime %s")
@@ -177,6 +185,8 @@ var labels = map[string]rules.Text{
 	"advice":      text("您现在可以这样做", "What you can do now"),
 	"facts":       text("时间", "Times"),
 	"timeline":    text("处理经过", "Timeline"),
+	"scope":       text("影响范围", "Who is affected"),
+	"workaround":  text("临时办法", "Meanwhile"),
 	"service":     text("受影响的服务", "Affected"),
 	"impact":      text("影响程度", "Impact"),
 	"since":       text("开始", "Began"),
