@@ -96,6 +96,7 @@ func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
 	}
 	d.toldAtTier(t, broke, outage)
 	d.takenInHand(t)
+	d.backedUp(t)
 
 	d.kill()
 	d = d.again(t)
