@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
@@ -58,6 +59,7 @@ func TestThePageFitsEveryScreen(t *testing.T) {
 	options := browser(t)
 	s := filled(t)
 	long := notifier.Message{ID: "n2-r2", Text: "https://status.example/" + fmt.Sprintf("%0200d", 7) + "\n" + fmt.Sprintf("%0200d", 7)}
+	long.Buttons = [][]notifier.Button{{{Text: "Acknowledge", Data: "ack:k3"}, {Text: strings.Repeat("Silence for an hour ", 4), Data: "mute:k3"}}, {{Text: "Page", URL: "https://status.example"}}}
 	if err := channels(t, s)[sandbox.Telegram].Send(t.Context(), "-1001234567890:1234567890", long); err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ type Message struct {
 	Text    string    `json:"text"`           // what the reader reads, without markup
 	HTML    string    `json:"html,omitempty"` // as it was sent: Telegram's subset, or the mail's HTML part
 	Raw     string    `json:"raw"`            // what came over the wire, without credentials
+	// Buttons are rows of what can be pressed under a Telegram message, and Toast
+	// is what the bot answered to the last press.
+	Buttons [][]Button `json:"buttons,omitempty"`
+	Toast   string     `json:"toast,omitempty"`
 }
 
 // journal remembers the last messages, in memory and in a file.
@@ -61,8 +66,12 @@ func openJournal(path string, keep int, logger *slog.Logger) (*journal, error) {
 			logger.Warn("sandbox skips a broken line of its messages", "path", path, "error", err)
 			continue
 		}
-		j.messages = append(j.messages, m)
 		j.last = max(j.last, m.ID)
+		if i := j.index(m.ID); i >= 0 { // changed after it was sent
+			j.messages[i] = m
+			continue
+		}
+		j.messages = append(j.messages, m)
 	}
 	j.trim()
 	if err := j.rewrite(); err != nil {
@@ -121,6 +130,43 @@ func (j *journal) add(m Message) Message {
 	close(j.changed)
 	j.changed = make(chan struct{})
 	return m
+}
+
+// index is where the message stands, below 0 where it is forgotten.
+func (j *journal) index(id int64) int {
+	i, found := slices.BinarySearchFunc(j.messages, id, func(m Message, id int64) int { return cmp.Compare(m.ID, id) })
+	if !found {
+		return -1
+	}
+	return i
+}
+
+// get gives a message that is remembered.
+func (j *journal) get(id int64) (Message, bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if i := j.index(id); i >= 0 {
+		return j.messages[i], true
+	}
+	return Message{}, false
+}
+
+// change changes a message that is remembered; one that is forgotten it leaves so.
+func (j *journal) change(id int64, how func(*Message)) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	i := j.index(id)
+	if i < 0 {
+		return
+	}
+	m := j.messages[i]
+	how(&m)
+	j.messages[i] = m
+	if err := j.append(m); err != nil {
+		j.logger.Error("sandbox cannot write its messages", "path", j.path, "error", err)
+	}
+	close(j.changed)
+	j.changed = make(chan struct{})
 }
 
 func (j *journal) append(m Message) error {

@@ -44,7 +44,8 @@ type page struct {
 	Messages []view
 	Kept     int
 
-	SwitchLanguage, SwitchRefresh, NewestLink, OlderLink string // the last two may be empty
+	SwitchLanguage, SwitchRefresh, NewestLink, OlderLink string       // the last two may be empty
+	Query                                                template.URL // of this page, for its forms
 	Choice                                               []field
 }
 
@@ -79,6 +80,8 @@ func (s *Sandbox) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET "+prefix+"/messages/{id}/html", s.serveBody)
 	mux.HandleFunc("GET "+prefix+"/messages/{id}/raw", s.serveRaw)
+	mux.HandleFunc("POST "+prefix+"/messages/{id}/press", s.servePress)
+	mux.HandleFunc("POST "+prefix+"/say", s.serveSay)
 	if prefix != "" {
 		mux.Handle("GET "+prefix, http.RedirectHandler(prefix+"/", http.StatusMovedPermanently))
 	}
@@ -139,6 +142,7 @@ func (s *Sandbox) page(r *http.Request) page {
 		}
 		return p.Prefix + "/?" + changed.Encode()
 	}
+	p.Query = template.URL(keep.Encode()) // of nothing but what we encoded
 	p.SwitchLanguage = link("lang", p.OtherTag)
 	p.SwitchRefresh = link("refresh", map[bool]string{true: "off"}[p.Refresh])
 	if before > 0 {

@@ -65,11 +65,13 @@ type Credentials struct {
 
 // Sandbox is the three servers and what they took.
 type Sandbox struct {
-	cfg     Config
-	journal *journal
-	faults  faults
-	updates *updates
-	roots   *x509.CertPool
+	cfg      Config
+	journal  *journal
+	faults   faults
+	updates  *updates
+	dialogue *dialogue
+	hook     hook
+	roots    *x509.CertPool
 
 	telegram, smtp, sms net.Listener
 	mail                *smtp.Server
@@ -100,7 +102,7 @@ func New(cfg Config) (*Sandbox, error) {
 	if cfg.SignName == "" {
 		cfg.SignName = "shopwatch"
 	}
-	s := &Sandbox{cfg: cfg, updates: newUpdates(), closed: make(chan struct{})}
+	s := &Sandbox{cfg: cfg, updates: newUpdates(), dialogue: newDialogue(), closed: make(chan struct{})}
 	s.close = sync.OnceValue(s.stop)
 
 	var certificate *tls.Config

@@ -83,8 +83,22 @@ func (s *Sandbox) serveTelegram(w http.ResponseWriter, r *http.Request) {
 		s.sendMessage(w, r, params)
 	case "getupdates":
 		s.getUpdates(w, r, params)
-	case "deletewebhook", "setmycommands", "sendchataction":
-		answer{OK: true, Result: true}.write(w)
+	case "answercallbackquery":
+		s.answerPress(params).write(w)
+	case "editmessagetext":
+		s.edit(params, true).write(w)
+	case "editmessagereplymarkup":
+		s.edit(params, false).write(w)
+	case "getchatmember":
+		s.chatMember(params).write(w)
+	case "setmycommands":
+		s.setCommands(params).write(w)
+	case "setwebhook":
+		s.setWebhook(params).write(w)
+	case "deletewebhook":
+		s.deleteWebhook().write(w)
+	case "getwebhookinfo":
+		s.webhookInfo().write(w)
 	default:
 		refuse(http.StatusNotFound, "Not Found: method not found").write(w)
 	}
@@ -123,32 +137,29 @@ func (s *Sandbox) sendMessage(w http.ResponseWriter, r *http.Request, params url
 	if topic := params.Get("message_thread_id"); topic != "" {
 		to += ":" + topic
 	}
-	text := params.Get("text")
-	m := Message{Channel: Telegram, From: "@" + botName, To: to, Text: text, Raw: rawParams(params)}
-	switch mode := params.Get("parse_mode"); {
+	m := Message{Channel: Telegram, From: "@" + botName, To: to, Raw: rawParams(params)}
+	switch {
 	case chat == "":
 		refuse(http.StatusBadRequest, "Bad Request: chat_id is empty").write(w)
 		return
 	case !chatShape.MatchString(chat):
 		refuse(http.StatusBadRequest, "Bad Request: chat not found").write(w)
 		return
-	case strings.EqualFold(mode, "HTML"):
-		parsed, err := parseEntities(text)
-		if err != nil {
-			refuse(http.StatusBadRequest, "Bad Request: can't parse entities: "+err.Error()).write(w)
-			return
-		}
-		m.HTML, m.Text = text, parsed.visible
-	case mode != "":
-		refuse(http.StatusBadRequest, "Bad Request: unsupported parse_mode").write(w)
+	}
+	if refusal, ok := m.word(params); !ok {
+		refusal.write(w)
 		return
 	}
-	switch {
-	case strings.TrimSpace(m.Text) == "":
-		refuse(http.StatusBadRequest, "Bad Request: message text is empty").write(w)
+	keyboard, err := readMarkup(params.Get("reply_markup"))
+	if err != nil {
+		refuse(http.StatusBadRequest, "Bad Request: "+err.Error()).write(w)
 		return
-	case len(utf16.Encode([]rune(m.Text))) > maxText:
-		refuse(http.StatusBadRequest, "Bad Request: message is too long").write(w)
+	}
+	if keyboard != nil {
+		m.Buttons = keyboard.Rows
+	}
+	if s.dialogue.isBlocked(chat) {
+		refuse(http.StatusForbidden, "Forbidden: bot was blocked by the user").write(w)
 		return
 	}
 	if fault, met := s.faults.meet(Telegram, to); met {
@@ -161,12 +172,39 @@ func (s *Sandbox) sendMessage(w http.ResponseWriter, r *http.Request, params url
 		fault.telegram().write(w)
 		return
 	}
-	m = s.take(m)
-	answer{OK: true, Result: map[string]any{
-		"message_id": m.ID, "date": m.At.Unix(), "text": m.Text,
-		"from": map[string]any{"id": botID, "is_bot": true, "first_name": "shopwatch", "username": botName},
-		"chat": map[string]any{"id": chatNumber(chat), "type": chatType(chat)},
-	}}.write(w)
+	answer{OK: true, Result: s.sent(s.take(m))}.write(w)
+}
+
+// word gives a message the words of a call, or says why the Bot API would refuse them.
+func (m *Message) word(params url.Values) (answer, bool) {
+	m.Text, m.HTML = params.Get("text"), ""
+	switch mode := params.Get("parse_mode"); {
+	case strings.EqualFold(mode, "HTML"):
+		parsed, err := parseEntities(m.Text)
+		if err != nil {
+			return refuse(http.StatusBadRequest, "Bad Request: can't parse entities: "+err.Error()), false
+		}
+		m.HTML, m.Text = m.Text, parsed.visible
+	case mode != "":
+		return refuse(http.StatusBadRequest, "Bad Request: unsupported parse_mode"), false
+	}
+	switch {
+	case strings.TrimSpace(m.Text) == "":
+		return refuse(http.StatusBadRequest, "Bad Request: message text is empty"), false
+	case len(utf16.Encode([]rune(m.Text))) > maxText:
+		return refuse(http.StatusBadRequest, "Bad Request: message is too long"), false
+	}
+	return answer{}, true
+}
+
+// sent is a message of the bot's as the Bot API answers it.
+func (s *Sandbox) sent(m Message) spoken {
+	said := s.spoken(person{ID: botID, IsBot: true, Name: "shopwatch", Username: botName}, m.To, m.Text)
+	said.ID, said.Date = m.ID, m.At.Unix()
+	if len(m.Buttons) > 0 {
+		said.Markup = &markup{m.Buttons}
+	}
+	return said
 }
 
 // fail hangs up or keeps silent where the fault says so, and reports whether it did.
@@ -221,46 +259,38 @@ func rawParams(params url.Values) string {
 	return string(raw)
 }
 
-// chatNumber is a chat's number; a public channel is asked for by its name and
-// has one all the same.
-func chatNumber(chat string) int64 {
-	number, err := strconv.ParseInt(chat, 10, 64)
-	if err != nil {
-		return -1000000000001
-	}
-	return number
+// chatOf is a private chat's number.
+func chatOf(reader int64) string { return strconv.FormatInt(reader, 10) }
+
+// placeOf takes an address apart into a chat's number or name and a topic.
+func placeOf(address string) (chat string, topic int64) {
+	chat, thread, _ := strings.Cut(address, ":")
+	topic, _ = strconv.ParseInt(thread, 10, 64)
+	return chat, topic
 }
 
-func chatType(chat string) string {
+// describe is a chat as updates tell it. A public channel is asked for by its
+// name and has a number all the same.
+func describe(number, reader string) chat {
+	id, err := strconv.ParseInt(number, 10, 64)
 	switch {
-	case strings.HasPrefix(chat, "@"):
-		return "channel"
-	case strings.HasPrefix(chat, "-"):
-		return "supergroup"
+	case err != nil:
+		return chat{ID: -1000000000001, Type: "channel", Title: "Channel", Username: strings.TrimPrefix(number, "@")}
+	case id < 0:
+		return chat{ID: id, Type: "supergroup", Title: "Group"}
 	}
-	return "private"
+	return chat{ID: id, Type: "private", Name: reader}
 }
 
-// getUpdates answers what readers said to the bot, and waits for it up to the
-// call's timeout.
+// getUpdates answers what readers did, and waits for it up to the call's timeout.
 func (s *Sandbox) getUpdates(w http.ResponseWriter, r *http.Request, params url.Values) {
 	offset, _ := strconv.ParseInt(params.Get("offset"), 10, 64)
 	seconds, _ := strconv.Atoi(params.Get("timeout"))
-	timeout := time.NewTimer(time.Duration(min(max(seconds, 0), 50)) * time.Second)
-	defer timeout.Stop()
-	for {
-		pending, changed := s.updates.from(offset)
-		if len(pending) > 0 {
-			answer{OK: true, Result: pending}.write(w)
-			return
-		}
-		select {
-		case <-changed:
-		case <-timeout.C:
-			answer{OK: true, Result: []update{}}.write(w)
-			return
-		case <-r.Context().Done(): // the poller has gone, or the sandbox is closing
-			return
-		}
+	limit, err := strconv.Atoi(params.Get("limit"))
+	if err != nil || limit < 1 || limit > maxUpdates {
+		limit = maxUpdates
+	}
+	if said, ok := s.poll(r.Context().Done(), offset, limit, time.Duration(min(max(seconds, 0), 50))*time.Second); ok {
+		said.write(w)
 	}
 }

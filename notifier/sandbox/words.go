@@ -18,6 +18,9 @@ type words struct {
 	To, From, Subject, NoSubject string
 	Bot, Raw, PlainText, Body    string
 	Count                        string // format with the number of messages
+	You                          string // who presses and speaks on the page
+	Answered                     string // before what the bot answered to a press
+	SayIn, SayWhat, SaySend      string
 }
 
 var english = words{
@@ -34,6 +37,7 @@ var english = words{
 	To: "To", From: "From", Subject: "Subject", NoSubject: "(no subject)",
 	Bot: "bot", Raw: "As it was sent", PlainText: "Plain text", Body: "The mail's text",
 	Count: "%d kept",
+	You:   "You", Answered: "The bot answered:", SayIn: "Say to the bot in Telegram chat", SayWhat: "what", SaySend: "Send",
 }
 
 var chinese = words{
@@ -50,6 +54,7 @@ var chinese = words{
 	To: "收件人", From: "发件人", Subject: "主题", NoSubject: "（无主题）",
 	Bot: "机器人", Raw: "原始内容", PlainText: "纯文本", Body: "邮件正文",
 	Count: "保留 %d 条",
+	You:   "您", Answered: "机器人回答：", SayIn: "在 Telegram 对话里对机器人说：对话号", SayWhat: "内容", SaySend: "发送",
 }
 
 var languages = language.NewMatcher([]language.Tag{language.English, language.Chinese, language.TraditionalChinese})
