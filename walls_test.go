@@ -47,7 +47,7 @@ func mayImport(from, to string) bool {
 		return slices.Contains([]string{
 			"rules", "rules/engine", "dashboards", "internal/configfile", "internal/guard",
 			"exporter", "exporter/app", "exporter/config", "exporter/demo", "exporter/orders",
-			"notifier", "notifier/app", "notifier/config", "notifier/console", "notifier/sandbox",
+			"notifier", "notifier/app", "notifier/config", "notifier/console", "notifier/sandbox", "notifier/subscription",
 		}, to)
 	case to == "rules":
 		return half != "internal"
@@ -65,7 +65,7 @@ func mayImport(from, to string) bool {
 		return to == "internal/configfile" || to == half
 	case from == "rules/engine":
 		return to == "internal/configfile"
-	case from == "notifier/intake" || from == "notifier/console" || from == "exporter/demo" || from == "exporter/orders":
+	case from == "notifier/intake" || from == "notifier/console" || from == "notifier/subscription" || from == "exporter/demo" || from == "exporter/orders":
 		return to == "internal/guard" || to == half
 	case half == "exporter" || half == "notifier":
 		return to == half

@@ -270,6 +270,9 @@ func (a *App) newPrivate() (http.Handler, error) {
 	for _, path := range console.Paths {
 		mux.Handle(path, pages)
 	}
+	subscribers := a.cfg.Operator.Only(subscription.NewAPI(a.subscription, a.cfg.Logger), "")
+	mux.Handle(subscription.API, subscribers)
+	mux.Handle(subscription.API+"/", subscribers)
 	return mux, nil
 }
 

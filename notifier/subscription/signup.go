@@ -18,7 +18,7 @@ var errVoid = &notifier.Error{Code: notifier.NotFound, Message: "the link or cod
 // apart, and each does the same work.
 func (s *Service) SignUp(ctx context.Context, r Request) error {
 	return s.cfg.Change(ctx, func(tx Tx) error {
-		sub, err := s.asked(tx, r, wayPage, "")
+		sub, err := s.asked(tx, r, wayPage, "", deedAsk)
 		if err != nil {
 			return err
 		}
@@ -31,7 +31,7 @@ func (s *Service) SignUp(ctx context.Context, r Request) error {
 }
 
 // asked keeps a request, with new words to prove the address.
-func (s *Service) asked(tx Tx, r Request, way, by string) (*notifier.Subscriber, error) {
+func (s *Service) asked(tx Tx, r Request, way, by, deed string) (*notifier.Subscriber, error) {
 	sub, err := tx.Subscriber(r.Channel, r.Address)
 	if err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (s *Service) asked(tx Tx, r Request, way, by string) (*notifier.Subscriber,
 	if err := tx.KeepSubscriber(sub); err != nil {
 		return nil, err
 	}
-	return sub, s.act(tx, sub.ID, by, way, deedAsk, "")
+	return sub, s.act(tx, sub.ID, by, way, deed, "")
 }
 
 // WayBack has somebody who is subscribed be sent a way to their own

@@ -110,7 +110,7 @@ type Request struct {
 const (
 	wayPage = "page"
 	wayMail = "email" // the one-click leave
-	wayCLI  = "api"
+	wayAPI  = "api"
 )
 
 // Deeds of the audit log.
