@@ -21,6 +21,12 @@ type incidentPage struct {
 	Firing  []notifier.ActiveAlert
 }
 
+// Runbook reports whether there is one of an alert's name: a stranger's has none.
+func (p incidentPage) Runbook(alert string) bool {
+	_, ok := rules.Runbook(alert, p.Language)
+	return ok
+}
+
 // can is what can be done to an incident as it stands.
 type can struct {
 	Publish    bool

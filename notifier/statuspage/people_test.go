@@ -58,7 +58,7 @@ func TestWordsOfTheOtherLanguageAreShownAndNamed(t *testing.T) {
 		i.Updates = append(i.Updates, notifier.Update{At: noon, Status: notifier.Identified, Text: rules.Text{ZH: "网关坏了。\n正在更换。"}, Scope: i.Scope})
 	}))
 	english, chinese := s.get("/incidents/open?lang=en"), s.get("/incidents/open?lang=zh")
-	for _, want := range []string{`<p lang="zh-CN">网关坏了。<br>正在更换。</p>`, `<span lang="zh-CN">所有买家</span>`, "(written in Chinese)"} {
+	for _, want := range []string{`<p><span lang="zh-CN">网关坏了。<br>正在更换。</span> <small>(written in Chinese)</small></p>`, `<span lang="zh-CN">所有买家</span>`, "(written in Chinese)"} {
 		if !strings.Contains(english, want) {
 			t.Errorf("the English page lacks %q", want)
 		}
@@ -128,8 +128,8 @@ func TestWhoWroteAnUpdateIsToldNowhere(t *testing.T) {
 				i.Updates = append(i.Updates, notifier.Update{At: noon, By: "SECRETname", Status: status.Draw(rt, "status"), Text: words("text"), Scope: i.Scope, Workaround: i.Workaround, ETA: i.ETA.At})
 			}
 		}))
-		for _, path := range documents {
-			if path == "/incidents/old" || strings.HasPrefix(path, "/badge") {
+		for _, path := range rapid.SliceOfNDistinct(rapid.SampledFrom(documents), 3, 3, rapid.ID).Draw(rt, "documents") {
+			if path == "/incidents/old" { // of which the snapshot knows nothing
 				continue
 			}
 			body := s.get(path)
