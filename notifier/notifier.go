@@ -20,6 +20,9 @@ type Alert struct {
 	Annotations map[string]string
 	StartsAt    time.Time
 	EndsAt      time.Time // zero while firing
+	// Direct is set where whoever measured it tells it, without Prometheus and
+	// Alertmanager between: its end needs no Watchdog to be believed.
+	Direct bool
 }
 
 // Name is the alert's alertname.
@@ -140,6 +143,20 @@ type Incident struct {
 	Workaround rules.Text `json:",omitzero"`
 	Reopened   time.Time  `json:",omitzero"` // when it last began again within the quiet time; zero: never
 
+	// Again is to whom a notice went out that it began again, since Reopened.
+	Again map[rules.Audience]time.Time `json:",omitempty"`
+	// Pending is what audiences are to be told once nothing speaks for waiting: Due
+	// has passed, and no Parent that they know of runs.
+	Pending map[rules.Audience]Facts `json:",omitempty"`
+	// Children are the incidents that follow from this one, as far as ops were told.
+	Children []string `json:",omitempty"`
+	// After is the incident that this one is left of: lighter trouble that outlived
+	// it. Former are the alerts that had ended with that one.
+	After  string        `json:",omitempty"`
+	Former []ActiveAlert `json:",omitempty"`
+	Worst  Impact        `json:",omitempty"` // that it had at any time; Impact is that again once it is over
+	Eased  time.Time     `json:",omitzero"`  // when people were last told that it is lighter; zero: never
+
 	Acknowledged Acknowledgement // who has it in hand; zero: nobody said so
 	Held         *Facts          // what management isn't told while somebody has it in hand; nil: nothing is held back
 	Acts         []Act           // all that people did to it, oldest first
@@ -207,8 +224,9 @@ type ActiveAlert struct {
 	Waiting time.Time
 	// Over is set once Alertmanager called the alert resolved. Until the
 	// Watchdog confirms that Prometheus lives, that is doubtful and closes nothing.
-	Over  time.Time
-	Ended time.Time // when the resolved came in; zero while firing
+	Over   time.Time
+	Ended  time.Time // when the resolved came in; zero while firing
+	Direct bool      `json:",omitempty"` // see Alert.Direct
 	// Listed is set once an Alertmanager that we ask listed the alert: only then
 	// does its absence there mean anything.
 	Listed bool

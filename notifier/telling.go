@@ -78,6 +78,9 @@ type Facts struct {
 	AlertStart  time.Time  `json:"alert_start"`          // for shopwatch_notice_delay_seconds
 	Alert       string     `json:"alert,omitempty"`      // name of the alert that gives the title: orders that wait are told by their tier
 
+	// Publication is how the incident is to become public that isn't yet; never told to the public.
+	Publication Publication `json:"publication,omitzero"`
+
 	News         []rules.Text    `json:"news,omitempty"`        // joined only: what joined, for ops
 	NewsSince    time.Time       `json:"news_since,omitzero"`   // when the first of News began
 	Acknowledged Acknowledgement `json:"acknowledged,omitzero"` // never told to the public

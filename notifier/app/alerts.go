@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strconv"
 	"time"
 
@@ -24,6 +25,7 @@ const (
 func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	now := a.cfg.Now()
 	var watchdog incident.Watchdog
+	var due time.Time
 	err := a.store.Change(ctx, func(tx *store.Tx) (err error) {
 		if watchdog, err = a.hearIn(tx, alerts); err != nil {
 			return err
@@ -36,9 +38,12 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 			if err != nil {
 				return err
 			}
-			if err := save(tx, a.machine.Alert(now, watchdog, latest, alert)); err != nil {
+			scene := a.scene(tx, watchdog, nil)
+			r := a.machine.Alert(now, scene.Scene, latest, alert)
+			if err := errors.Join(scene.err, save(tx, r)); err != nil {
 				return err
 			}
+			due = sooner(due, r.Incident)
 		}
 		return nil
 	})
@@ -47,12 +52,18 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	}
 	a.heard(watchdog)
 	a.told()
+	a.lookAt(due)
 	return nil
 }
 
 func save(tx *store.Tx, r incident.Result) error {
 	if !r.Changed {
 		return nil
+	}
+	if r.Merged != nil {
+		if err := tx.Save(*r.Merged, nil); err != nil {
+			return err
+		}
 	}
 	if r.Rest != nil { // opened after the incident that it is left of
 		if err := tx.Save(*r.Rest, nil); err != nil {
@@ -104,17 +115,23 @@ func (a *App) tick(ctx context.Context) error {
 	now, watchdog := a.cfg.Now(), a.lastWatchdog()
 	alarm, certain := a.silence(now)
 	changed := false
+	var due time.Time
 	err = a.store.Change(ctx, func(tx *store.Tx) error {
-		for _, i := range open {
+		for n, i := range open {
 			latest, err := tx.Latest(i.Key) // as it is inside this transaction
 			if err != nil {
 				return err
 			}
-			r := a.machine.Tick(now, watchdog, *latest)
+			if latest == nil || latest.ID != i.ID {
+				continue // it was closed since, or has become part of another
+			}
+			scene := a.scene(tx, watchdog, open)
+			r := a.machine.Tick(now, scene.Scene, *latest)
 			changed = changed || r.Changed
-			if err := save(tx, r); err != nil {
+			if err := errors.Join(scene.err, save(tx, r)); err != nil {
 				return err
 			}
+			open[n], due = r.Incident, sooner(due, r.Incident)
 		}
 		if !certain {
 			return nil
@@ -123,10 +140,11 @@ func (a *App) tick(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		r := a.machine.Alert(now, watchdog, latest, alarm)
+		r := a.machine.Alert(now, incident.Scene{Watchdog: watchdog}, latest, alarm)
 		changed = changed || r.Changed
 		return save(tx, r)
 	})
+	a.lookAt(due)
 	if err == nil && changed {
 		a.told()
 	}

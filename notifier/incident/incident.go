@@ -5,12 +5,14 @@
 // functions take the latest incident of a key and return it changed, so that
 // whoever keeps it can store the change and its notices in one transaction, and
 // so that the same alert told twice changes nothing the second time. incident.go
-// is what alerts do to an incident, ending.go when it is over, told.go who hears
-// of it; acknowledge.go, update.go and publish.go are what people do to it.
+// is what alerts do to an incident, ending.go when it is over, reopen.go when it
+// begins again, root.go what it follows from, impact.go how bad it is, told.go who
+// hears of it, publication.go when everybody does; acknowledge.go, update.go and publish.go are what people do to it.
 package incident
 
 import (
 	"cmp"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -27,9 +29,15 @@ type Words interface {
 	// Opened and Closed are the timeline's first and last entries.
 	Opened(notifier.Incident) rules.Text
 	Closed(notifier.Incident) rules.Text
+	// Reopened, Watched and Eased are entries between them: it began again soon
+	// after it was over; it seems over, and is watched; it runs on, lighter.
+	Reopened(notifier.Incident) rules.Text
+	Watched(notifier.Incident) rules.Text
+	Eased(notifier.Incident) rules.Text
 }
 
-// Config is what a Machine is built of. All fields are required but StatusURL.
+// Config is what a Machine is built of. Words, NewID, Service, Fresh, Settle and
+// Pause are required.
 type Config struct {
 	Words Words
 	NewID func() string
@@ -44,6 +52,22 @@ type Config struct {
 	Settle time.Duration
 	// Pause is the least time between two notices of what joined an incident.
 	Pause time.Duration
+	// Reopen is how long after its end an incident opens again, instead of a new
+	// one; 0: never. One that did is over only once it was quiet for as long.
+	Reopen time.Duration
+	// ParentWait is how long an incident whose service depends on others waits to
+	// be told: until then its root cause may show up. A child that outlives its
+	// parent for as long is told as its own.
+	ParentWait time.Duration
+	// Aftermath is how long lighter trouble that outlives an outage may be but its
+	// trace: rules look back over an hour. What lasts longer is told to ops.
+	Aftermath time.Duration
+	// Publication says how an incident of a key becomes public that asks for it,
+	// from now on; nil: at once.
+	Publication func(key string) notifier.Publication
+	// Peers gives the other services of the shop that serve the same purpose, as
+	// other ways to pay do; nil: none are known.
+	Peers func(notifier.Service) []notifier.Service
 	// Hold keeps management out of trouble that somebody has in hand.
 	Hold      bool
 	StatusURL string // the public page, named in notices
@@ -55,29 +79,6 @@ type Machine struct{ cfg Config }
 // New gives a Machine.
 func New(cfg Config) *Machine { return &Machine{cfg: cfg} }
 
-// Watchdog is what the newest Watchdog that arrived proves.
-type Watchdog struct {
-	// Evaluated is when Prometheus evaluated it; zero: none ever arrived.
-	Evaluated time.Time
-	// Since is the first evaluation after the last silence. Prometheus's groups
-	// of rules run one after the other: for a while after it is back, it has
-	// said that it lives and not yet what it sees.
-	Since time.Time
-}
-
-// Next is w after a Watchdog that was evaluated at a moment. Two that lie
-// further apart than fresh have a silence between them.
-func (w Watchdog) Next(evaluated time.Time, fresh time.Duration) Watchdog {
-	if !evaluated.After(w.Evaluated) {
-		return w
-	}
-	if w.Evaluated.IsZero() || evaluated.Sub(w.Evaluated) >= fresh {
-		w.Since = evaluated
-	}
-	w.Evaluated = evaluated
-	return w
-}
-
 // Result is what one step changed.
 type Result struct {
 	Incident notifier.Incident
@@ -85,59 +86,67 @@ type Result struct {
 	Notices  []notifier.Notice // without ID
 	// Rest holds what still fires, lighter, once Incident is over; nil where nothing does.
 	Rest *notifier.Incident
+	// Merged is what was left of Incident, and is part of it again now that it has
+	// reopened; nil where nothing was.
+	Merged *notifier.Incident
 }
 
-// Alert takes one alert as one receiver brought it. latest is the newest
-// incident with the alert's key, open or closed, nil if there never was one.
-func (m *Machine) Alert(now time.Time, watchdog Watchdog, latest *notifier.Incident, alert notifier.Alert) Result {
+// Alert takes one alert as one receiver brought it. latest is the incident with
+// the alert's key that is open, or else was closed last; nil if there never was one.
+func (m *Machine) Alert(now time.Time, scene Scene, latest *notifier.Incident, alert notifier.Alert) Result {
+	var r Result
 	switch {
 	case latest == nil && !alert.Firing:
 		return Result{} // the end of something we never heard of
-	case latest != nil && !latest.Open():
-		if !alert.Firing || m.late(now, *latest, alert) || calledOver(*latest, alert) {
-			return Result{Incident: *latest} // told again after it was over
+	case latest == nil:
+		r = Result{Incident: m.open(now, alert), Changed: true}
+	case latest.Open():
+		before := scene.incident(latest.After)
+		switch {
+		case alert.Firing && m.late(now, latest.Opened, latest.Former, alert):
+			return Result{Incident: *latest}
+		case before != nil && untold(*latest) && m.again(now, *before, alert):
+			r = m.rejoin(now, *before, *latest)
+		default:
+			r = Result{Incident: clone(*latest)}
 		}
-		latest = nil
+	case !alert.Firing || m.late(now, latest.Closed, latest.Alerts, alert) || calledOver(*latest, alert):
+		return Result{Incident: *latest} // told again after it was over
+	case m.again(now, *latest, alert):
+		r = Result{Incident: m.reopen(now, *latest), Changed: true}
+	default:
+		r = Result{Incident: m.open(now, alert), Changed: true}
+		if now.Sub(latest.Closed) <= m.cfg.Reopen {
+			r.Incident.After, r.Incident.Former = latest.ID, latest.Alerts
+		}
 	}
-	var incident notifier.Incident
-	if latest == nil {
-		incident = m.open(now, alert)
-	} else {
-		incident = clone(*latest)
+	if !alert.Firing {
+		m.end(&r, now, scene, alert)
+		return r
 	}
-	r := Result{Incident: incident, Changed: latest == nil}
-	if alert.Firing {
-		m.fire(&r, now, alert)
-	} else {
-		m.end(&r, now, watchdog, alert)
-	}
+	m.fire(&r, now, scene, alert)
+	parent := m.follow(&r, now, scene)
+	m.hear(&r, now, parent, alert)
+	m.release(&r, now, parent)
+	m.more(&r, now, scene)
 	return r
 }
 
 // Tick looks at one open incident again: it closes it once a doubtful end is
-// confirmed, publishes it once its service is known to be public, and tells ops
-// what joined it.
-func (m *Machine) Tick(now time.Time, watchdog Watchdog, open notifier.Incident) Result {
+// confirmed, tells of it whoever had to wait, publishes it once that is due, and
+// tells ops what joined it and everybody when it eases.
+func (m *Machine) Tick(now time.Time, scene Scene, open notifier.Incident) Result {
 	r := Result{Incident: clone(open)}
 	if !open.Open() {
 		return r
 	}
 	m.describe(&r)
-	if r.Incident.Wanted && !r.Incident.Public && r.Incident.Service.Public {
-		m.publish(&r, now, r.Incident.Opened)
-	}
-	m.more(&r, now)
-	if !over(r.Incident.Alerts) {
-		return r
-	}
-	var last time.Time
-	for _, a := range r.Incident.Alerts {
-		if a.Ended.After(last) {
-			last = a.Ended
-		}
-	}
-	if m.settled(now, watchdog) && !watchdog.Evaluated.Before(last.Add(m.cfg.Settle)) {
-		m.close(&r, now)
+	parent := m.follow(&r, now, scene)
+	m.ease(&r, now, scene)
+	m.release(&r, now, parent)
+	m.more(&r, now, scene)
+	if last := lastEnded(r.Incident.Alerts); direct(r.Incident.Alerts) || !scene.Watchdog.Evaluated.Before(last.Add(m.cfg.Settle)) {
+		m.settle(&r, now, scene, parent)
 	}
 	return r
 }
@@ -181,9 +190,12 @@ func (m *Machine) name(i *notifier.Incident) {
 	i.Title = m.cfg.Words.Title(alert, i.Service)
 }
 
-// titular is the alert that gives an incident its title: the gravest, the first
-// of several; zero of none.
+// titular is the alert that gives an incident its title: the gravest that fires,
+// or of all where none does, the first of several; zero of none.
 func titular(alerts []notifier.ActiveAlert) notifier.ActiveAlert {
+	if firing := running(alerts); len(firing) > 0 {
+		alerts = firing
+	}
 	var found notifier.ActiveAlert
 	for at, a := range alerts {
 		if at == 0 || gravity(a.Severity) > gravity(found.Severity) {
@@ -191,6 +203,11 @@ func titular(alerts []notifier.ActiveAlert) notifier.ActiveAlert {
 		}
 	}
 	return found
+}
+
+// running gives the alerts that fire, as far as we know.
+func running(alerts []notifier.ActiveAlert) []notifier.ActiveAlert {
+	return slices.DeleteFunc(slices.Clone(alerts), func(a notifier.ActiveAlert) bool { return !a.Ended.IsZero() })
 }
 
 func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {
@@ -203,43 +220,56 @@ func (m *Machine) open(now time.Time, alert notifier.Alert) notifier.Incident {
 	service.Status = "" // an incident tells what is wrong by itself; the status is the page's
 	incident := notifier.Incident{
 		ID: m.cfg.NewID(), Key: alert.Key(), Service: service,
-		Status: notifier.Investigating, Impact: notifier.ImpactNone,
+		Status: notifier.Investigating, Impact: notifier.ImpactNone, Worst: notifier.ImpactNone,
 		Since: alert.Since(), Opened: now,
 		Told: map[rules.Audience]time.Time{},
 	}
+	incident.Due = m.due(now, incident)
 	incident.Updates = []notifier.Update{{At: now, Status: notifier.Investigating, Text: m.cfg.Words.Opened(incident)}}
 	return incident
 }
 
-func (m *Machine) fire(r *Result, now time.Time, alert notifier.Alert) {
+// fire takes up an alert that fires.
+func (m *Machine) fire(r *Result, now time.Time, scene Scene, alert notifier.Alert) {
 	i := &r.Incident
 	active := activeOf(alert)
-	at := slices.IndexFunc(i.Alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
+	before := titular(i.Alerts)
+	felt := felt(i.Alerts)
+	at := indexOf(i.Alerts, alert)
 	switch {
 	case at < 0:
-		at = len(i.Alerts)
-		i.Alerts = append(i.Alerts, active)
-		if at == 0 || gravity(active.Severity) > gravest(i.Alerts[:at]) {
-			m.name(i)
+		if i.After != "" && untold(*i) && told(alert) { // news, which need not wait to be more than a trace
+			i.Due = earlier(i.Due, m.due(now, *i))
 		}
+		i.Alerts = append(i.Alerts, active)
 		r.Changed = true
 	case !i.Alerts[at].Ended.IsZero() || i.Alerts[at].StartsAt.Before(active.StartsAt):
 		// It fires again, or still: a restarted Prometheus gives a new startsAt.
 		last := i.Alerts[at]
 		active.Since, active.Listed = earlier(active.Since, last.Since), last.Listed
-		active.Heard, active.Waiting = last.Heard, last.Waiting
+		active.Heard, active.Waiting, active.Public = last.Heard, last.Waiting, active.Public || last.Public
 		i.Alerts[at] = active
 		r.Changed = true
+	case active.Public && !i.Alerts[at].Public:
+		i.Alerts[at].Public, r.Changed = true, true
+	}
+	if titular(i.Alerts).Name != before.Name {
+		m.name(i)
+	}
+	if active.Public && !felt && !i.Public {
+		m.asks(i)
 	}
 	if active.Since.Before(i.Since) {
 		i.Since, r.Changed = active.Since, true
 	}
-	if impact := impactOf(active, i.Service); worse(impact, i.Impact) {
-		i.Impact, r.Changed = impact, true
+	if i.Status == notifier.Monitoring && !i.Reopened.IsZero() && watched(*i) {
+		i.Status, r.Changed = notifier.Investigating, true
 	}
-	if active.Severity != rules.SeverityInfo { // that is for the board and the digest: nobody is told
-		m.hear(r, now, alert, at)
-	}
+	m.weigh(r, scene)
+}
+
+func indexOf(alerts []notifier.ActiveAlert, alert notifier.Alert) int {
+	return slices.IndexFunc(alerts, func(a notifier.ActiveAlert) bool { return a.Fingerprint == alert.Fingerprint })
 }
 
 func activeOf(alert notifier.Alert) notifier.ActiveAlert {
@@ -247,16 +277,24 @@ func activeOf(alert notifier.Alert) notifier.ActiveAlert {
 	return notifier.ActiveAlert{
 		Fingerprint: alert.Fingerprint, Name: alert.Name(), Tier: rules.Audience(alert.Labels[rules.LabelTier]),
 		Severity: rules.Severity(alert.Labels[rules.LabelSeverity]), Summary: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
-		Public: alert.Labels[rules.LabelPublic] == "true", StartsAt: alert.StartsAt, Since: alert.Since(),
+		Public:   alert.Labels[rules.LabelPublic] == "true" || alert.Audience == rules.Subscribers && told(alert),
+		StartsAt: alert.StartsAt, Since: alert.Since(), Direct: alert.Direct,
 	}
 }
 
-// late reports whether a closed incident already held this very firing and was
-// closed just now: a receiver that was busy is told late, and must not open it
-// again. Told much later, it is news: Prometheus keeps startsAt while a group of
-// rules only stood still.
-func (m *Machine) late(now time.Time, closed notifier.Incident, alert notifier.Alert) bool {
-	return now.Sub(closed.Closed) <= 2*m.cfg.Settle && slices.ContainsFunc(closed.Alerts, func(a notifier.ActiveAlert) bool {
+// told reports whether anybody is told of such an alert: info is for the board
+// and the digest, and none is for machines.
+func told(alert notifier.Alert) bool {
+	severity := rules.Severity(alert.Labels[rules.LabelSeverity])
+	return severity != rules.SeverityInfo && severity != rules.SeverityNone
+}
+
+// late reports whether an incident that ended, or what was left of one began,
+// just now already held this very firing: a receiver that was busy is told late,
+// and must not open it again. Told much later, it is news: Prometheus keeps
+// startsAt while a group of rules only stood still.
+func (m *Machine) late(now, ended time.Time, alerts []notifier.ActiveAlert, alert notifier.Alert) bool {
+	return now.Sub(ended) <= 2*m.cfg.Settle && slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool {
 		return a.Fingerprint == alert.Fingerprint && !alert.StartsAt.After(a.StartsAt)
 	})
 }
@@ -268,21 +306,6 @@ func brief(label string) string {
 		return string(r[:most]) + "…"
 	}
 	return label
-}
-
-// impactOf is critical only when management must know and buyers can't do
-// without the service; a warning is of a service that works.
-func impactOf(alert notifier.ActiveAlert, service notifier.Service) notifier.Impact {
-	severity, prolonged := alert.Severity, alert.Tier == rules.Management
-	switch {
-	case severity == rules.SeverityNone || severity == rules.SeverityInfo:
-		return notifier.ImpactNone
-	case prolonged && service.Critical:
-		return notifier.ImpactCritical
-	case prolonged || service.Critical && severity != rules.SeverityWarning:
-		return notifier.ImpactMajor
-	}
-	return notifier.ImpactMinor
 }
 
 // gravity orders severities. One that a stranger left out, or made up, is a warning.
@@ -307,12 +330,15 @@ func gravest(alerts []notifier.ActiveAlert) int {
 	return most
 }
 
-func worse(a, b notifier.Impact) bool {
-	return slices.Index(notifier.Impacts, a) > slices.Index(notifier.Impacts, b)
-}
-
 func earlier(a, b time.Time) time.Time {
 	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
 		return b
 	}
 	return a
@@ -323,6 +349,8 @@ func clone(i notifier.Incident) notifier.Incident {
 	i.Alerts = slices.Clone(i.Alerts)
 	i.Updates = slices.Clone(i.Updates)
 	i.Acts = slices.Clone(i.Acts)
+	i.Children = slices.Clone(i.Children)
+	i.Again, i.Pending = maps.Clone(i.Again), maps.Clone(i.Pending)
 	told := make(map[rules.Audience]time.Time, len(i.Told))
 	for audience, at := range i.Told {
 		told[audience] = at

@@ -23,12 +23,18 @@ func (words) Title(a notifier.Alert, s notifier.Service) rules.Text {
 }
 func (words) Opened(notifier.Incident) rules.Text { return rules.Text{ZH: "开始", EN: "opened"} }
 func (words) Closed(notifier.Incident) rules.Text { return rules.Text{ZH: "结束", EN: "closed"} }
+func (words) Reopened(notifier.Incident) rules.Text {
+	return rules.Text{ZH: "又开始", EN: "reopened"}
+}
+func (words) Watched(notifier.Incident) rules.Text { return rules.Text{ZH: "观察", EN: "watched"} }
+func (words) Eased(notifier.Incident) rules.Text   { return rules.Text{ZH: "好转", EN: "eased"} }
 
 // world is the shop around the machine: one key, one latest incident.
 type world struct {
 	machine  *incident.Machine
 	latest   *notifier.Incident
 	closed   *notifier.Incident // before latest
+	all      map[string]notifier.Incident
 	notices  []notifier.Notice
 	watchdog incident.Watchdog
 	known    bool
@@ -46,7 +52,7 @@ func newWorld() *world { return worldOf(false) }
 
 // worldOf is a world whose management is held out of what ops have in hand, or isn't.
 func worldOf(hold bool) *world {
-	w := &world{known: true, public: true, watchdog: judging(t0), hold: hold}
+	w := &world{all: map[string]notifier.Incident{}, known: true, public: true, watchdog: judging(t0), hold: hold}
 	w.machine = incident.New(incident.Config{
 		Words: words{},
 		NewID: func() string { w.ids++; return fmt.Sprint("i", w.ids) },
@@ -56,24 +62,38 @@ func worldOf(hold bool) *world {
 				Role: rules.RolePayment, Critical: true, Public: w.public,
 			}, w.known && key == "demo/alipay"
 		},
-		Fresh: 2 * time.Minute, Settle: time.Minute, Pause: 10 * time.Minute, Hold: w.hold, StatusURL: "https://status.example",
+		Fresh: 2 * time.Minute, Settle: time.Minute, Pause: 10 * time.Minute, Aftermath: time.Hour, Hold: w.hold, StatusURL: "https://status.example",
 	})
 	return w
 }
 
 func (w *world) alert(now time.Time, a notifier.Alert) incident.Result {
-	r := w.machine.Alert(now, w.watchdog, w.latest, a)
+	r := w.machine.Alert(now, w.scene(), w.latest, a)
 	w.keep(r)
 	return r
 }
 
 func (w *world) tick(now time.Time) {
 	if w.latest != nil {
-		w.keep(w.machine.Tick(now, w.watchdog, *w.latest))
+		w.keep(w.machine.Tick(now, w.scene(), *w.latest))
 	}
 }
 
+func (w *world) scene() incident.Scene {
+	return incident.Scene{Watchdog: w.watchdog, ByID: func(id string) *notifier.Incident {
+		if i, ok := w.all[id]; ok {
+			return &i
+		}
+		return nil
+	}}
+}
+
 func (w *world) keep(r incident.Result) {
+	for _, i := range []*notifier.Incident{r.Merged, &r.Incident, r.Rest} {
+		if i != nil {
+			w.all[i.ID] = *i
+		}
+	}
 	if r.Changed {
 		w.latest, w.closed = &r.Incident, w.latest
 	}
@@ -336,6 +356,12 @@ func TestAnyHistoryTellsEachAudienceBeginningThenEndOfEachIncident(t *testing.T)
 					t.Fatalf("ended %s before it began %s", n.Facts.Over, n.Facts.Since)
 				}
 				seen[begin+"over"] = true
+				continue
+			}
+			if n.Event == notifier.EventEased {
+				if !seen[begin] || seen[begin+"over"] {
+					t.Fatalf("told %s that %s eases, of which it knows nothing", n.Audience, n.Incident)
+				}
 				continue
 			}
 			if seen[begin] {

@@ -196,7 +196,7 @@ func TestOutageIsOverThoughLighterTroubleLooksBackOnItForLong(t *testing.T) {
 		t.Fatalf("left over: %+v of %+v", w.latest, w.closed)
 	}
 	w.alert(end.Add(10*time.Second), late) // Alertmanager repeats what fires on
-	w.tick(end.Add(time.Hour))
+	w.tick(end.Add(time.Hour - time.Second))
 	expect(t, w, told...)
 	again := end.Add(2 * time.Hour)
 	w.alert(again, down(rules.Ops, rules.Ops, again)) // a new outage is told as one

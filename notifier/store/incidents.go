@@ -15,15 +15,15 @@ import (
 // They are few, and a change of one looks at others (its parent, its children).
 const lockIncidents = "incidents"
 
-// Latest gives the newest incident with the key, open or closed, nil if there
-// never was one. From then on no other replica changes any, until the
+// Latest gives the incident with the key that is open, or else the one that was
+// closed last; nil if there never was one. From then on no other replica changes any, until the
 // transaction ends.
 func (t *Tx) Latest(key string) (*notifier.Incident, error) {
 	if err := t.lock(lockIncidents); err != nil {
 		return nil, err
 	}
 	var body string
-	err := t.row(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY opened_at DESC, seq DESC LIMIT 1`, key).Scan(&body)
+	err := t.row(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY closed_at = 0 DESC, closed_at DESC, seq DESC LIMIT 1`, key).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
