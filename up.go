@@ -90,7 +90,7 @@ func (e *everything) configure() error {
 		}
 	}
 	e.escalation = e.exporter.Escalation
-	e.webhookToken = e.notifier.WebhookToken.Reveal()
+	e.webhookToken = e.notifier.Webhook.Token.Reveal()
 	if e.webhookToken != "" { // the engine's Alertmanager reads it from a file
 		return keep(filepath.Join(e.flags.dataDir, webhookToken), []byte(e.webhookToken+"\n"))
 	}

@@ -103,14 +103,17 @@ func (a *App) newest(known incident.Watchdog, alerts []notifier.Alert) incident.
 }
 
 // tick looks at the open incidents again, and alarms ops where the Watchdog is
-// silent: then nobody judges, and no alert of Prometheus can say so.
-func (a *App) tick(ctx context.Context) error {
+// silent: then nobody judges, and no alert of Prometheus can say so. Alertmanagers
+// are polled once a round, not when an incident waits to be looked at between two.
+func (a *App) tick(ctx context.Context, poll bool) error {
 	open, err := a.store.OpenIncidents(ctx)
 	if err != nil {
 		return err
 	}
-	if err := a.reconcile(ctx, open); err != nil {
-		return err
+	if poll {
+		if err := a.reconcile(ctx, open); err != nil {
+			return err
+		}
 	}
 	now, watchdog := a.cfg.Now(), a.lastWatchdog()
 	alarm, certain := a.silence(now)

@@ -102,6 +102,7 @@ type App struct {
 
 	history map[string][]query.Bar // of watch alone
 	drawn   time.Time              // when history was last asked for
+	due     chan struct{}          // an incident waits to be looked at between two rounds
 	changed chan struct{}          // incidents changed: show it without waiting for the next round
 }
 
@@ -118,16 +119,21 @@ type clocks struct {
 	trusted    time.Duration // uptime of an Alertmanager whose missing alerts are gone
 	silence    time.Duration // of the Watchdog, until ops are alarmed
 	pause      time.Duration // between two notices of what joined an incident
+	parentWait time.Duration // for a root cause to show up
+	reopen     time.Duration // after its end, an incident opens again
+	aftermath  time.Duration // that lighter trouble may be the trace of an outage
 	bar        time.Duration // of the page's history
 	historyAge time.Duration // between looks at the past
 }
 
-func clocksOf(e rules.Escalation) clocks {
+func clocksOf(n config.Config) clocks {
+	e := n.Escalation
 	c := clocks{
 		round: e.Scale(15 * time.Second), lag: max(e.Scale(time.Minute), 10*time.Second),
 		fresh: e.Scale(150 * time.Second), settle: e.Scale(time.Minute), silence: e.Scale(5 * time.Minute), pause: e.Scale(10 * time.Minute), trusted: e.Scale(5 * time.Minute),
 		bar: 24 * time.Hour, historyAge: e.Scale(5 * time.Minute),
 	}
+	c.parentWait, c.reopen, c.aftermath = e.Scale(30*time.Second), e.Scale(n.Reopen), e.Scale(time.Hour)
 	if e.Pace < 1 { // compressed time: a day of it would show nothing for hours
 		c.bar = 10 * time.Second
 	}
@@ -145,8 +151,8 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	}
 	cfg.RunbookURL = cmp.Or(cfg.RunbookURL, rules.DefaultRunbookURL)
 	a := &App{
-		cfg: cfg, clocks: clocksOf(cfg.Notifier.Escalation), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
-		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1), chosen: make(chan struct{}, 1),
+		cfg: cfg, clocks: clocksOf(cfg.Notifier), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
+		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1), due: make(chan struct{}, 1), chosen: make(chan struct{}, 1),
 	}
 	var err error
 	if a.querier, err = newQuerier(cfg, a.clocks.lag); err != nil {
@@ -204,7 +210,8 @@ func (a *App) build(ctx context.Context) error {
 	var err error
 	a.machine = incident.New(incident.Config{
 		Words: message.Words{}, NewID: newID, Service: a.service,
-		Fresh: a.clocks.fresh, Settle: a.clocks.settle, Pause: a.clocks.pause, Hold: a.cfg.Notifier.HoldAcknowledged, StatusURL: a.cfg.Notifier.Page.URL,
+		Fresh: a.clocks.fresh, Settle: a.clocks.settle, Pause: a.clocks.pause, Reopen: a.clocks.reopen, ParentWait: a.clocks.parentWait, Aftermath: a.clocks.aftermath,
+		Publication: a.publication, Peers: a.peers, Hold: a.cfg.Notifier.HoldAcknowledged, StatusURL: a.cfg.Notifier.Page.URL,
 	})
 	if err := a.newSubscription(); err != nil {
 		return err
@@ -250,11 +257,16 @@ func (a *App) newPage() (*statuspage.Page, error) {
 }
 
 func (a *App) newPrivate() (http.Handler, error) {
-	token := a.cfg.Notifier.WebhookToken.Reveal()
-	if token == "" {
-		token = a.cfg.WebhookToken
+	sender := a.cfg.Notifier.Webhook
+	hooks := intake.Config{
+		Token: cmp.Or(sender.Token.Reveal(), a.cfg.WebhookToken), Username: sender.Username, Password: sender.Password.Reveal(),
+		Keep: a.keep, Now: a.cfg.Now, Logger: a.cfg.Logger,
 	}
-	webhook, err := intake.New(intake.Config{Token: token, Keep: a.keep, Logger: a.cfg.Logger})
+	webhook, err := intake.New(hooks)
+	if err != nil {
+		return nil, err
+	}
+	uptimeRobot, err := intake.NewUptimeRobot(hooks)
 	if err != nil {
 		return nil, err
 	}
@@ -267,6 +279,7 @@ func (a *App) newPrivate() (http.Handler, error) {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("/webhook", webhook)
+	mux.Handle("/webhook/uptimerobot", uptimeRobot)
 	for _, path := range console.Paths {
 		mux.Handle(path, pages)
 	}

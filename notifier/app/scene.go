@@ -1,7 +1,6 @@
 package app
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -48,7 +47,7 @@ func (a *App) peers(service notifier.Service) []notifier.Service {
 // publication is how an incident of a key becomes public that begins to ask for
 // it now: as its service is configured, whatever of the service it is about.
 func (a *App) publication(key string) notifier.Publication {
-	configured := a.cfg.Notifier.Publish.Of(service(key))
+	configured := a.cfg.Notifier.Publish.Of(serviceOf(key))
 	p := notifier.Publication{Held: configured.Held}
 	if configured.After > 0 {
 		p.At = a.cfg.Now().Add(configured.After)
@@ -56,9 +55,11 @@ func (a *App) publication(key string) notifier.Publication {
 	return p
 }
 
-// service is the service's part of an incident's key: "main/alipay" of "main/alipay/certificate".
-func service(key string) string {
-	return strings.Join(slices.Collect(firstTwo(strings.SplitSeq(key, "/"))), "/")
+// serviceOf is the service's part of an incident's key: "main/alipay" of "main/alipay/certificate".
+func serviceOf(key string) string {
+	shop, rest, _ := strings.Cut(key, "/")
+	id, _, _ := strings.Cut(rest, "/")
+	return shop + "/" + id
 }
 
 // sooner is the sooner of a moment and the next at which an incident waits to be

@@ -35,6 +35,8 @@ func (a *App) watch(ctx context.Context) {
 			asked, due = false, false
 		case <-a.chosen:
 			asked = false
+		case <-a.due:
+			asked = false
 		case <-timer.C:
 			timer.Reset(a.clocks.round)
 		}
@@ -42,18 +44,18 @@ func (a *App) watch(ctx context.Context) {
 			sight = a.look(ctx, sight)
 		}
 		if due {
-			a.round(ctx)
+			a.round(ctx, asked)
 		}
 		a.draw(ctx, sight)
 	}
 }
 
 // round takes up what other replicas heard, and ticks the incidents where no
-// other replica does.
-func (a *App) round(ctx context.Context) {
+// other replica does. Alertmanagers are polled where poll says so.
+func (a *App) round(ctx context.Context, poll bool) {
 	err := a.hear(ctx)
 	if err == nil && a.leading() {
-		err = a.tick(ctx)
+		err = a.tick(ctx, poll)
 	}
 	if err != nil && ctx.Err() == nil {
 		a.cfg.Logger.Error("incidents not looked at", "err", err)

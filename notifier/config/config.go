@@ -43,13 +43,14 @@ type Config struct {
 	// Alertmanagers are asked whether alerts still stand; empty: the one in this
 	// process, where there is one.
 	Alertmanagers []ServerConfig
-	// WebhookToken is what Alertmanager sends to us; not set where the one in this process makes its own.
-	WebhookToken configfile.Secret
-	Store        StoreConfig
-	Page         PageConfig
-	Telegram     *TelegramConfig // nil: not configured
-	Email        *EmailConfig    // nil: not configured
-	SMS          *SMSConfig      // nil: not configured
+	Webhook       WebhookConfig
+	Publish       PublishConfig
+	Reopen        time.Duration // how long after its end an incident opens again, at pace 1; 0: never
+	Store         StoreConfig
+	Page          PageConfig
+	Telegram      *TelegramConfig // nil: not configured
+	Email         *EmailConfig    // nil: not configured
+	SMS           *SMSConfig      // nil: not configured
 	// Audiences are the people on call. Their channels are configured. IDs are
 	// zero: the store gives them.
 	Audiences map[rules.Audience][]notifier.Recipient
@@ -171,7 +172,9 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 		server := build.server(configfile.Item(path("alertmanagers"), i), &fields.Alertmanagers[i])
 		config.Alertmanagers = append(config.Alertmanagers, *server)
 	}
-	config.WebhookToken = build.webhook(path("webhook"), fields.Webhook)
+	config.Webhook = build.webhook(path("webhook"), fields.Webhook)
+	config.Publish = build.publish(path("publish"), fields.Publish)
+	config.Reopen = build.incidents(path("incidents"), fields.Incidents)
 	config.Store = build.store(path("store"), fields.Store)
 	config.Page = build.page(path("page"), fields.Page)
 	config.Telegram = build.telegram(path("telegram"), fields.Telegram, config.Page.URL)

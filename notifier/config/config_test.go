@@ -96,11 +96,14 @@ func TestAnAbsentSectionIsEnoughBesideThePrometheusOfThisProcess(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Prometheus != nil || got.WebhookToken.IsSet() || got.Telegram != nil || got.Email != nil || got.SMS != nil || len(got.Audiences) != 0 {
+	if got.Prometheus != nil || got.Webhook.Token.IsSet() || got.Telegram != nil || got.Email != nil || got.SMS != nil || len(got.Audiences) != 0 {
 		t.Errorf("got %+v", got)
 	}
 	if want := (rules.Text{ZH: "服务状态", EN: "Service status"}); got.Page.Title != want || got.Page.URL != "" || got.Page.Zone.String() != "Asia/Shanghai" {
 		t.Errorf("got page %+v", got.Page)
+	}
+	if p := got.Publish.Of("main/alipay"); got.Reopen != 10*time.Minute || p.Held || p.After != 0 {
+		t.Errorf("incidents open again within %v, and become public so: %+v", got.Reopen, p)
 	}
 	if got.HoldAcknowledged || got.Heartbeat != nil {
 		t.Errorf("got hold %v, heartbeat %+v; want neither by default", got.HoldAcknowledged, got.Heartbeat)
@@ -121,7 +124,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		{"prometheus", got.Prometheus.Password.Reveal(), "hunter2"},
 		{"bearer", got.Prometheus.BearerToken.Reveal(), ""},
 		{"alertmanager", got.Alertmanagers[1].BearerToken.Reveal(), "hunter2"},
-		{"webhook", got.WebhookToken.Reveal(), "hunter2"},
+		{"webhook", got.Webhook.Token.Reveal(), "hunter2"},
 		{"store", got.Store.Postgres.Reveal(), "postgres://shopwatch:hunter2@db.example.com/shopwatch?sslmode=verify-full"},
 		{"telegram", got.Telegram.Token.Reveal(), "123456:hunter2"},
 		{"telegram proxy", got.Telegram.Proxy.Reveal(), "socks5://shop:hunter2@127.0.0.1:1080"},
@@ -134,7 +137,11 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		}
 	}
 	// Secrets hold functions, which nothing compares.
-	got.Prometheus.Password, got.WebhookToken, got.Telegram.Token = configfile.Secret{}, configfile.Secret{}, configfile.Secret{}
+	if got.Webhook.Password.Reveal() != "hunter2" {
+		t.Error("the webhook's password is another")
+	}
+	got.Webhook.Password = configfile.Secret{}
+	got.Prometheus.Password, got.Webhook.Token, got.Telegram.Token = configfile.Secret{}, configfile.Secret{}, configfile.Secret{}
 	got.Telegram.Proxy = configfile.Secret{}
 	for i := range got.Alertmanagers {
 		got.Alertmanagers[i].Password, got.Alertmanagers[i].BearerToken = configfile.Secret{}, configfile.Secret{}
@@ -147,9 +154,15 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			URL: "https://prometheus.example.com/prom", Username: "shopwatch", Tenant: "shop", CAFile: "testdata/ca.pem",
 		},
 		Alertmanagers: []config.ServerConfig{{URL: "http://127.0.0.1:9093"}, {URL: "https://am.example.com"}},
-		Store:         config.StoreConfig{ContactKeyFile: "testdata/new.key", PreviousContactKeyFiles: []string{"testdata/password.txt"}},
-		Page:          config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
-		Telegram:      &config.TelegramConfig{APIURL: "http://127.0.0.1:8081", Updates: config.UpdatesWebhook, Operators: []int64{4242}},
+		Webhook:       config.WebhookConfig{Username: "alertmanager"},
+		Publish: config.PublishConfig{
+			Publishing: config.Publishing{After: 5 * time.Minute},
+			Services:   map[string]config.Publishing{"main/alipay": {After: 10 * time.Minute}, "main/db": {Held: true}},
+		},
+		Reopen:   15 * time.Minute,
+		Page:     config.PageConfig{Title: rules.Text{ZH: "我的小店", EN: "Service status"}, URL: "https://status.example.com", Zone: time.UTC},
+		Telegram: &config.TelegramConfig{APIURL: "http://127.0.0.1:8081", Updates: config.UpdatesWebhook, Operators: []int64{4242}},
+		Store:    config.StoreConfig{ContactKeyFile: "testdata/new.key", PreviousContactKeyFiles: []string{"testdata/password.txt"}},
 		Email: &config.EmailConfig{
 			Host: "smtp.example.com", Port: 465, Username: "alerts@example.com",
 			From: "小店 <alerts@example.com>", TLS: config.TLSImplicit,

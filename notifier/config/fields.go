@@ -23,6 +23,8 @@ type sectionFields struct {
 	Acknowledged  acknowledgedFields
 	Heartbeat     *heartbeatFields
 	Subscriptions subscriptionsFields
+	Publish       publishFields
+	Incidents     incidentsFields
 }
 
 // SetDefaults is called before the file's values.
@@ -31,6 +33,7 @@ func (f *sectionFields) SetDefaults() {
 	f.Page.Timezone = "Asia/Shanghai"
 	f.Acknowledged.Management = tellManagement
 	f.Subscriptions.SetDefaults()
+	f.Incidents.Reopen = 10 * time.Minute
 }
 
 type serverFields struct {
@@ -40,10 +43,6 @@ type serverFields struct {
 	BearerToken configfile.Secret `yaml:"bearer_token"`
 	Tenant      string
 	CAFile      configfile.Path `yaml:"ca_file"`
-}
-
-type webhookFields struct {
-	Token configfile.Secret
 }
 
 type pageFields struct {

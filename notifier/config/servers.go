@@ -88,16 +88,6 @@ func (b builder) certificates(path string, file configfile.Path) {
 	}
 }
 
-func (b builder) webhook(path string, fields *webhookFields) configfile.Secret {
-	if fields == nil {
-		return configfile.Secret{}
-	}
-	if !fields.Token.IsSet() {
-		b.add(path, "token", fields.Token, "the token that Alertmanager sends, or its file in token_file")
-	}
-	return fields.Token
-}
-
 func (b builder) page(path string, fields pageFields) PageConfig {
 	page := PageConfig{Title: fields.Title.both()}
 	for _, title := range []string{page.Title.ZH, page.Title.EN} {

@@ -243,7 +243,7 @@ func (m *Machine) fire(r *Result, now time.Time, scene Scene, alert notifier.Ale
 		}
 		i.Alerts = append(i.Alerts, active)
 		r.Changed = true
-	case !i.Alerts[at].Ended.IsZero() || i.Alerts[at].StartsAt.Before(active.StartsAt):
+	case !i.Alerts[at].Ended.IsZero() && !active.Direct || i.Alerts[at].StartsAt.Before(active.StartsAt):
 		// It fires again, or still: a restarted Prometheus gives a new startsAt.
 		last := i.Alerts[at]
 		active.Since, active.Listed = earlier(active.Since, last.Since), last.Listed
@@ -292,9 +292,9 @@ func told(alert notifier.Alert) bool {
 // late reports whether an incident that ended, or what was left of one began,
 // just now already held this very firing: a receiver that was busy is told late,
 // and must not open it again. Told much later, it is news: Prometheus keeps
-// startsAt while a group of rules only stood still.
+// startsAt while a group of rules only stood still. Who measures for itself does not.
 func (m *Machine) late(now, ended time.Time, alerts []notifier.ActiveAlert, alert notifier.Alert) bool {
-	return now.Sub(ended) <= 2*m.cfg.Settle && slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool {
+	return (alert.Direct || now.Sub(ended) <= 2*m.cfg.Settle) && slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool {
 		return a.Fingerprint == alert.Fingerprint && !alert.StartsAt.After(a.StartsAt)
 	})
 }

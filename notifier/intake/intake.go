@@ -1,5 +1,5 @@
 // Package intake takes Alertmanager's webhook (version 4, and Grafana's of the
-// same shape), and is the only room that knows its JSON.
+// same shape) and UptimeRobot's, and is the only room that knows their forms.
 //
 // It answers 2xx only after Keep has returned, that is after the alerts are
 // durable; 503, never 429, when they can't be kept, because Alertmanager tries
@@ -33,21 +33,47 @@ const (
 	maxAlerts = 5000
 )
 
-// Config is what a webhook is built of. All fields are required.
+// Config is what a webhook is built of. Token, or Username and Password, or all
+// three are required; so are the other fields.
 type Config struct {
-	Token string
+	Token              string // bearer, or in X-Shopwatch-Token beside another login
+	Username, Password string // basic authentication
 	// Keep makes the alerts durable, in order. It is idempotent.
 	Keep   func(context.Context, []notifier.Alert) error
+	Now    func() time.Time
 	Logger *slog.Logger
+}
+
+func (c Config) check() error {
+	if c.Token == "" && (c.Username == "" || c.Password == "") || c.Keep == nil || c.Now == nil || c.Logger == nil {
+		return errors.New("intake: a token or a login, keep, clock and logger are required")
+	}
+	return nil
+}
+
+// known reports whether the request comes from who may send alerts.
+func (c Config) known(r *http.Request) bool {
+	if guard.Bearer(r, c.Token) {
+		return true
+	}
+	username, password, ok := r.BasicAuth()
+	name, word := guard.Equal(username, c.Username), guard.Equal(password, c.Password) // both, so that the time tells nothing
+	return ok && c.Username != "" && c.Password != "" && name && word
 }
 
 // payload is Alertmanager's webhook, version 4, as far as we read it; unknown
 // fields are ignored because `payload:` (0.32+) and Grafana add theirs.
 type payload struct {
+	Version   string         `json:"version"`
+	OrgID     *int           `json:"orgId"` // Grafana's alone
 	Receiver  string         `json:"receiver"`
 	Truncated int            `json:"truncatedAlerts"`
 	Alerts    []payloadAlert `json:"alerts"`
 }
+
+// grafana reports whether Grafana judged the alerts and tells of them itself. A
+// Grafana that is dead tells nothing, so its resolved needs no Watchdog.
+func (p payload) grafana() bool { return p.Version == "1" && p.OrgID != nil }
 
 type payloadAlert struct {
 	Status      string            `json:"status"`
@@ -61,8 +87,13 @@ type payloadAlert struct {
 // New gives the handler of /webhook: 200 once kept, 400 where the payload can't
 // be read or names no audience, 401 without the token, 405, 413, 503.
 func New(cfg Config) (http.Handler, error) {
-	if cfg.Token == "" || cfg.Keep == nil || cfg.Logger == nil {
-		return nil, errors.New("intake: token, keep and logger are required")
+	return door(cfg, take)
+}
+
+// door answers with what take makes of a request: a status, and why it is refused.
+func door(cfg Config, take func(Config, http.ResponseWriter, *http.Request) (int, string)) (http.Handler, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		status, text := take(cfg, w, r)
@@ -77,9 +108,14 @@ func New(cfg Config) (http.Handler, error) {
 }
 
 func take(cfg Config, w http.ResponseWriter, r *http.Request) (int, string) {
-	if !guard.Bearer(r, cfg.Token) {
-		w.Header().Set("WWW-Authenticate", "Bearer")
-		return http.StatusUnauthorized, "send the webhook's token as a bearer token (http_config.authorization.credentials_file)"
+	if !cfg.known(r) {
+		if cfg.Username != "" {
+			w.Header().Add("WWW-Authenticate", `Basic realm="shopwatch", charset="UTF-8"`)
+		}
+		if cfg.Token != "" {
+			w.Header().Add("WWW-Authenticate", "Bearer")
+		}
+		return http.StatusUnauthorized, "send the webhook's token as a bearer token (http_config.authorization.credentials_file), or its username and password (http_config.basic_auth)"
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -88,7 +124,7 @@ func take(cfg Config, w http.ResponseWriter, r *http.Request) (int, string) {
 	var p payload
 	body := http.MaxBytesReader(w, r.Body, maxBody)
 	if err := json.NewDecoder(body).Decode(&p); err != nil {
-		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		if tooLarge(err) {
 			return http.StatusRequestEntityTooLarge, fmt.Sprintf("the payload is larger than %d bytes: set max_alerts on the receiver", maxBody)
 		}
 		return http.StatusBadRequest, "the payload is not Alertmanager's webhook JSON"
@@ -112,6 +148,11 @@ func take(cfg Config, w http.ResponseWriter, r *http.Request) (int, string) {
 		return http.StatusServiceUnavailable, "the alerts could not be stored; try again"
 	}
 	return http.StatusOK, ""
+}
+
+func tooLarge(err error) bool {
+	limit := (*http.MaxBytesError)(nil)
+	return errors.As(err, &limit)
 }
 
 // audienceOf prefers the query, since operators rename receivers; a receiver's
@@ -144,6 +185,7 @@ func alertsOf(p payload, audience rules.Audience) ([]notifier.Alert, error) {
 		alert := notifier.Alert{
 			Audience: audience, Fingerprint: a.Fingerprint, Firing: a.Status == "firing",
 			Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.StartsAt, EndsAt: a.EndsAt,
+			Direct: p.grafana(),
 		}
 		if alert.Firing {
 			alert.EndsAt = time.Time{}

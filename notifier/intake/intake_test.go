@@ -25,6 +25,7 @@ func post(t *testing.T, url, receiverToken, body string, err error) (int, []noti
 	handler, buildErr := intake.New(intake.Config{
 		Token:  token,
 		Keep:   func(_ context.Context, alerts []notifier.Alert) error { kept = alerts; return err },
+		Now:    func() time.Time { return noon },
 		Logger: slog.New(slog.DiscardHandler),
 	})
 	if buildErr != nil {
