@@ -1,6 +1,10 @@
 package notifier
 
-import "time"
+import (
+	"time"
+
+	"shopwatch/rules"
+)
 
 // Pace is how much a far side bears: at most Messages in any stretch of Per, of
 // which Burst may come at once and the rest evenly spread. The zero value is no limit.
@@ -67,7 +71,7 @@ type Claimed struct {
 // Ended counts deliveries that ended without being sent.
 type Ended struct {
 	Channel  string
-	Audience string
+	Audience rules.Audience
 	State    DeliveryState // Dropped or Replaced
 	N        int
 }
@@ -76,8 +80,8 @@ type Ended struct {
 type Expansion struct {
 	Now   time.Time // its location is the zone of quiet hours
 	Limit int       // recipients looked at in one transaction
-	// Tells says whether a channel tells an event at all.
-	Tells func(channel string, event Event) bool
+	// Channels gives those that tell an event. Whoever is on another hears nothing of it.
+	Channels func(Event) []string
 }
 
 // Expanded is what an expansion did.

@@ -1,6 +1,8 @@
 package notifier
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"time"
 
@@ -173,6 +175,35 @@ type Quiet struct {
 	To   int `json:"to"`
 }
 
+// Until is when the quiet hours end that a moment lies in, in the moment's
+// location; zero: it lies in none.
+func (q Quiet) Until(at time.Time) time.Time {
+	minute := at.Hour()*60 + at.Minute()
+	evening := minute >= q.From // of a night that runs over midnight
+	switch {
+	case q.From == q.To,
+		q.From < q.To && (minute < q.From || minute >= q.To),
+		q.From > q.To && !evening && minute >= q.To:
+		return time.Time{}
+	case q.From > q.To && evening:
+		at = at.AddDate(0, 0, 1)
+	}
+	year, month, day := at.Date()
+	return time.Date(year, month, day, 0, q.To, 0, 0, at.Location())
+}
+
+// Hear reports whether a subscriber wants to hear of trouble with a service.
+func (w Wants) Hear(service string, impact Impact) bool {
+	return (len(w.Services) == 0 || slices.Contains(w.Services, service)) &&
+		slices.Index(Impacts, impact) >= slices.Index(Impacts, cmp.Or(w.Least, ImpactNone))
+}
+
+// Follows reports whether an event goes on with what was told before: it goes to
+// those who were told, whatever they want to hear of now.
+func (e Event) Follows() bool {
+	return e == EventRecovered || e == EventReopened || e == EventEased || e == EventUpdated
+}
+
 // Delivery is one notice on its way to one recipient.
 type Delivery struct {
 	ID        int64
@@ -191,6 +222,13 @@ type Delivery struct {
 	// At is the moment before which the far side must not hear of it.
 	At time.Time
 }
+
+// useful is for how long a notice is worth sending.
+const useful = 24 * time.Hour
+
+// UsefulUntil is when a notice that was decided at a moment, or that a person
+// sent again then, is too old to be sent.
+func UsefulUntil(decided time.Time) time.Time { return decided.Add(useful) }
 
 // Identity is the same at every try, so that the far side can tell a doubled
 // message from two.
@@ -219,6 +257,12 @@ type Outcome struct {
 	Problem    string    // why not sent; no address, no secret
 	Deactivate bool      // the recipient's address takes no more messages
 	Moved      string    // the recipient's new address; empty: as before
+	// Block is the scope that the far side stopped until Next; empty: none.
+	Block string
+	// BlockRecipient: until Next the far side takes nothing for the recipient.
+	BlockRecipient bool
+	// Unspent are the scopes whose day's limit the try did not use after all.
+	Unspent []Scope
 }
 
 // Message is a notice in the words of one language and the form of one channel.

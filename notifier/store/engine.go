@@ -110,3 +110,12 @@ func flag(b bool) int {
 	}
 	return 0
 }
+
+// skipLocked ends a SELECT of rows of a table that this transaction takes:
+// another replica takes others meanwhile.
+func (e engine) skipLocked(of string) string {
+	if e == sqlite {
+		return ""
+	}
+	return " FOR UPDATE OF " + of + " SKIP LOCKED"
+}

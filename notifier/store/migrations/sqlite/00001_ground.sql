@@ -34,6 +34,7 @@ CREATE TABLE recipients (
   confirmed_at INTEGER NOT NULL DEFAULT 0,
   departed_at  INTEGER NOT NULL DEFAULT 0, -- since when nobody is told; seen by the next tidying
   problem      TEXT NOT NULL DEFAULT '', -- why it is refused
+  blocked_until INTEGER NOT NULL DEFAULT 0, -- the far side takes nothing for it until then
   UNIQUE (audience, channel, address_hash)
 ) STRICT;
 CREATE INDEX recipients_by_audience ON recipients (audience, id) WHERE state = 'active';
@@ -62,12 +63,11 @@ CREATE TABLE deliveries (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   notice_id    INTEGER NOT NULL REFERENCES notices (id),
   recipient_id INTEGER NOT NULL, -- of a row that stays as long as this one; checked by no index, which every delivery would pay for
-  incident_id  TEXT NOT NULL,
   channel      TEXT NOT NULL,
   lane         INTEGER NOT NULL,
   state        TEXT NOT NULL, -- queued, sent, dead, dropped, replaced
   attempts     INTEGER NOT NULL DEFAULT 0,
-  created_at   INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL, -- when its notice was decided, or a person sent it again
   next_at      INTEGER NOT NULL,
   lease_until  INTEGER NOT NULL DEFAULT 0,
   first        INTEGER NOT NULL DEFAULT 0, -- the recipient hears of the incident for the first time
@@ -76,9 +76,9 @@ CREATE TABLE deliveries (
   problem      TEXT NOT NULL DEFAULT '',
   UNIQUE (notice_id, recipient_id)
 ) STRICT;
-CREATE INDEX deliveries_due ON deliveries (channel, lane, next_at) WHERE state = 'queued';
-CREATE INDEX deliveries_dead ON deliveries (done_at) WHERE state = 'dead';
-CREATE INDEX deliveries_of_incident ON deliveries (incident_id, recipient_id, id);
+CREATE INDEX deliveries_due ON deliveries (channel, lane, next_at, id) WHERE state = 'queued';
+CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';
+CREATE INDEX deliveries_together ON deliveries (recipient_id) WHERE state = 'queued' AND digest = 1;
 
 -- How fast each far side may be spoken to: a channel, a lane of it, a chat, a domain.
 CREATE TABLE paces (
