@@ -227,7 +227,7 @@ func (a *App) build(ctx context.Context) error {
 	a.metrics.expect(lines)
 	a.probes = newProbes(probedOf(lines), a.cfg.Registerer, probeEvery, a.cfg.Logger)
 	a.dispatcher, err = dispatch.New(dispatch.Config{
-		Outbox: a.store, Lines: lines, Compose: writer.Compose, Recorder: a.metrics, Now: a.cfg.Now, Logger: a.cfg.Logger,
+		Outbox: a.store, Lines: lines, Compose: writer.Compose, Recorder: a.metrics, Zone: cmp.Or(a.cfg.Notifier.Page.Zone, time.UTC), Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
 	if err != nil {
 		return err

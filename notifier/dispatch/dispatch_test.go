@@ -4,284 +4,228 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/dispatch"
-	"shopwatch/notifier/store"
 	"shopwatch/rules"
 )
 
-var t0 = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
-
-// farSide is a channel that answers by script: per address, one error a try.
-type farSide struct {
-	mu     sync.Mutex
-	script map[string][]error
-	got    []string // identity@address, in order of acceptance
-	tries  map[string]int
-	change chan struct{}
-}
-
-func (f *farSide) Name() string { return "telegram" }
-
-func (f *farSide) Send(_ context.Context, address string, m notifier.Message) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	defer func() { f.change <- struct{}{} }()
-	n := f.tries[address]
-	f.tries[address]++
-	if n < len(f.script[address]) && f.script[address][n] != nil {
-		return f.script[address][n]
-	}
-	f.got = append(f.got, m.ID+"@"+address)
-	return nil
-}
-
-// clock is given to the dispatcher; the test moves it.
-type clock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *clock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *clock) Advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-type recorder struct {
-	mu      sync.Mutex
-	results map[dispatch.Result]int
-	change  chan struct{}
-}
-
-func (r *recorder) Noticed(_ string, _ rules.Audience, result dispatch.Result, _ time.Duration) {
-	r.mu.Lock()
-	r.results[result]++
-	r.mu.Unlock()
-	r.change <- struct{}{}
-}
-
-type bench struct {
-	t        *testing.T
-	dir      string
-	store    *store.Store
-	far      *farSide
-	clock    *clock
-	recorder *recorder
-	stop     func()
-	dispatch *dispatch.Dispatcher
-}
-
-// newBench has n people on call, addresses a0, a1, …, on a real SQLite.
-func newBench(t *testing.T, n int) *bench {
-	t.Helper()
-	b := &bench{
-		t: t, dir: t.TempDir(), clock: &clock{now: t0},
-		far:      &farSide{script: map[string][]error{}, tries: map[string]int{}, change: make(chan struct{}, 1000)},
-		recorder: &recorder{results: map[dispatch.Result]int{}, change: make(chan struct{}, 1000)},
-	}
-	b.openStore()
-	var people []notifier.Recipient
-	for i := range n {
-		people = append(people, notifier.Recipient{Audience: rules.Ops, Channel: "telegram", Address: fmt.Sprint("a", i), Language: notifier.Chinese})
-	}
-	if err := b.store.SyncPeople(t.Context(), people); err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-func (b *bench) openStore() {
-	var err error
-	b.store, err = store.Open(b.t.Context(), store.Config{Path: filepath.Join(b.dir, "n.db"), KeyFile: filepath.Join(b.dir, "k")})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.t.Cleanup(func() { b.store.Close() })
-}
-
-func (b *bench) start() {
-	d, err := dispatch.New(dispatch.Config{
-		Outbox: b.store,
-		Lines:  []dispatch.Line{{Channel: b.far, Senders: 3}},
-		Compose: func(d notifier.Delivery) (notifier.Message, error) {
-			if d.Notice.Facts.Title.EN == "unwordable" {
-				return notifier.Message{}, errors.New("no words")
-			}
-			return notifier.Message{ID: d.Identity()}, nil
-		},
-		Recorder: b.recorder, Now: b.clock.Now, Jitter: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.dispatch = d
-	ctx, cancel := context.WithCancel(b.t.Context())
-	done := make(chan struct{})
-	go func() { d.Run(ctx); close(done) }()
-	b.stop = func() { cancel(); <-done }
-	b.t.Cleanup(b.stop)
-}
-
-func (b *bench) notify(facts notifier.Facts, event notifier.Event) {
-	b.t.Helper()
-	i := notifier.Incident{ID: "i1", Key: "demo/alipay", Opened: t0}
-	err := b.store.Change(b.t.Context(), func(tx *store.Tx) error {
-		return tx.Save(i, []notifier.Notice{{Incident: "i1", Audience: rules.Ops, Event: event, At: b.clock.Now(), Facts: facts}})
-	})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	b.dispatch.Wake()
-}
-
-// await waits until n tries in all have been recorded.
-func (b *bench) await(n int) {
-	b.t.Helper()
-	deadline := time.After(10 * time.Second)
-	for {
-		b.recorder.mu.Lock()
-		sum := 0
-		for _, c := range b.recorder.results {
-			sum += c
-		}
-		b.recorder.mu.Unlock()
-		if sum >= n {
-			return
-		}
-		select {
-		case <-b.recorder.change:
-		case <-deadline:
-			b.t.Fatalf("%d tries recorded, want %d: %v", sum, n, b.recorder.results)
-		}
-	}
-}
-
-func (b *bench) accepted() []string {
-	b.far.mu.Lock()
-	defer b.far.mu.Unlock()
-	return append([]string(nil), b.far.got...)
-}
-
 func TestOneRefusedAddressHoldsUpNobodyElse(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 20)
-	b.far.script["a3"] = []error{fmt.Errorf("blocked: %w", notifier.ErrPermanent)}
-	b.start()
-	b.notify(notifier.Facts{}, notifier.EventDown)
-	b.await(20)
-	if got := len(b.accepted()); got != 19 {
-		t.Errorf("%d of 19 reached", got)
-	}
-	if outbox, err := b.store.Outbox(t.Context()); err != nil || outbox.Dead != 1 || outbox.Queued != 0 {
-		t.Errorf("outbox %+v, %v", outbox, err)
-	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(200)
+		w.far.answer = script(map[string][]error{"a3": {fmt.Errorf("550: %w", notifier.ErrPermanent)}})
+		w.start()
+		w.notify("i1", ops(notifier.EventDown))
+		time.Sleep(time.Second)
+		if got := len(each(w.far.all())); got != 199 {
+			t.Errorf("%d of 199 reached", got)
+		}
+		if o := w.outbox(); o.Dead != 1 || o.Queued != 0 {
+			t.Errorf("outbox %+v", o)
+		}
+	})
+}
+
+func TestServerThatIsAwayForFortySecondsReachesAllAfterwards(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(200)
+		back := time.Now().Add(40 * time.Second)
+		w.far.answer = func(context.Context, string, int) error {
+			if time.Now().Before(back) {
+				return errors.New("connection refused")
+			}
+			return nil
+		}
+		w.start()
+		w.notify("i1", ops(notifier.EventDown)) // 20 s long in the incumbents' test, and over while the server is away
+		time.Sleep(90 * time.Second)
+		counts := each(w.far.all())
+		for i := range 200 {
+			if counts[address(i)] != 1 {
+				t.Errorf("%s got %d messages, want 1", address(i), counts[address(i)])
+			}
+		}
+	})
+}
+
+func TestFarSideThatSaysTryLaterInAnyWordsGetsEveryMessageInTheEnd(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(200)
+		w.far.answer = func(_ context.Context, _ string, try int) error {
+			words := []error{
+				&notifier.RetryAfterError{After: 3 * time.Second, Err: errors.New("429")}, errors.New("451"), errors.New("500"),
+			}
+			if try < len(words) {
+				return words[try]
+			}
+			return nil
+		}
+		w.start()
+		w.notify("i1", ops(notifier.EventDown))
+		time.Sleep(time.Minute)
+		if got := len(w.far.all()); got != 200 {
+			t.Errorf("%d of 200 reached", got)
+		}
+	})
 }
 
 func TestFarSideThatIsBusyIsTriedAgainWithTheSameIdentity(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 1)
-	b.far.script["a0"] = []error{errors.New("500"), errors.New("500"), nil}
-	b.start()
-	b.notify(notifier.Facts{}, notifier.EventDown)
-	b.await(1)
-	due := func(want time.Duration) {
-		t.Helper()
-		next, err := b.store.NextDue(t.Context(), "telegram")
-		if err != nil || next.Sub(b.clock.Now()) != want {
-			t.Fatalf("next try in %s (%v), want in %s", next.Sub(b.clock.Now()), err, want)
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(1)
+		w.far.answer = script(map[string][]error{"a0": {errors.New("500"), errors.New("500")}})
+		w.start()
+		w.notify("i1", ops(notifier.EventDown))
+		time.Sleep(10 * time.Second)
+		if got := w.far.all(); len(got) != 1 || got[0].id != "n1-r1" {
+			t.Fatalf("accepted %v", got)
 		}
-		b.clock.Advance(want)
-		b.dispatch.Wake()
-	}
-	due(1125 * time.Millisecond) // 1 s and half of a quarter
-	b.await(2)
-	due(2250 * time.Millisecond)
-	b.await(3)
-	if got := b.accepted(); len(got) != 1 || got[0] != "n1-r1@a0" {
-		t.Errorf("accepted %v", got)
-	}
+		for i, want := range []time.Duration{1125 * time.Millisecond, 2250 * time.Millisecond} { // 1 s and 2 s, and half of a quarter
+			if gap := w.far.began[i+1].Sub(w.far.began[i]); gap < want || gap > want+5*time.Millisecond {
+				t.Errorf("try %d came after %s, want %s", i+2, gap, want)
+			}
+		}
+	})
 }
 
-func TestRetryAfterIsObeyedExactlyAndStopsTheWholeChannelOnlyIfItSaysSo(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 2)
-	b.far.script["a0"] = []error{&notifier.RetryAfterError{After: 17 * time.Second, Err: errors.New("429")}}
-	b.start()
-	b.notify(notifier.Facts{}, notifier.EventDown)
-	b.await(2)
-	if got := b.accepted(); len(got) != 1 {
-		t.Fatalf("accepted %v, want the other recipient's", got)
-	}
-	if next, err := b.store.NextDue(t.Context(), "telegram"); err != nil || !next.Equal(t0.Add(17*time.Second)) {
-		t.Errorf("next try at %s (%v), want 17 s later", next, err)
-	}
+func TestRetryAfterOfOneRecipientIsObeyedExactlyAndKeepsNobodyElse(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(2)
+		w.far.answer = script(map[string][]error{"a0": {&notifier.RetryAfterError{After: 17 * time.Second, Err: errors.New("429")}}})
+		w.start()
+		began := time.Now()
+		w.notify("i1", ops(notifier.EventDown))
+		time.Sleep(time.Second)
+		w.notify("i2", ops(notifier.EventDown)) // nothing else goes to a0 either
+		time.Sleep(time.Minute)
+		for _, m := range w.far.all() {
+			after := m.at.Sub(began)
+			if m.address == "a1" && after > 2*time.Second {
+				t.Errorf("the other recipient waited %s", after)
+			}
+			if m.address == "a0" && (after < 17*time.Second || after > 18*time.Second) {
+				t.Errorf("%s came after %s, want 17 s", m.id, after)
+			}
+		}
+		if got := len(w.far.all()); got != 4 {
+			t.Errorf("%d accepted, want 4", got)
+		}
+	})
+}
 
-	b = newBench(t, 6)
-	for i := range 6 {
-		b.far.script[fmt.Sprint("a", i)] = []error{&notifier.RetryAfterError{After: time.Hour, Whole: true, Err: errors.New("429")}}
-	}
-	b.start()
-	b.notify(notifier.Facts{}, notifier.EventDown)
-	b.await(3) // at most what was in flight
-	b.stop()
-	b.far.mu.Lock()
-	defer b.far.mu.Unlock()
-	tries := 0
-	for _, n := range b.far.tries {
-		tries += n
-	}
-	if tries > 3 {
-		t.Errorf("%d tries at a far side that stopped the whole channel, want at most the 3 in flight", tries)
-	}
+func TestRetryAfterOfTheWholeChannelIsObeyedByAllAndAcrossARestart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(50)
+		began := time.Now()
+		until := began.Add(3 * time.Minute)
+		early := 0
+		w.far.answer = func(_ context.Context, _ string, _ int) error {
+			if time.Now().Before(until) {
+				early++
+				return &notifier.RetryAfterError{After: time.Until(until), Whole: true, Err: errors.New("429")}
+			}
+			return nil
+		}
+		w.line.Senders = 3 // one of them for people on call
+		w.start()
+		w.notify("i1", ops(notifier.EventDown))
+		time.Sleep(time.Minute)
+		w.stop()
+		w.start()
+		time.Sleep(3 * time.Minute)
+		if early != 1 {
+			t.Errorf("%d tries at a far side that stopped the whole channel, want the 1 that it answered so", early)
+		}
+		if got := w.far.all(); len(got) != 50 || got[0].at.Before(until) {
+			t.Errorf("%d of 50 reached", len(got))
+		}
+	})
 }
 
 func TestWhatWasUnsentAtAStopIsSentAfterTheNextStart(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 1)
-	b.far.script["a0"] = []error{errors.New("away")}
-	b.start()
-	b.notify(notifier.Facts{}, notifier.EventDown)
-	b.await(1)
-	b.stop()
-	b.store.Close()
-	b.openStore()
-	b.clock.Advance(time.Minute)
-	b.start()
-	b.await(2)
-	if got := b.accepted(); len(got) != 1 || got[0] != "n1-r1@a0" {
-		t.Errorf("accepted %v", got)
-	}
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(1)
+		w.far.answer = script(map[string][]error{"a0": {errors.New("away")}})
+		w.start()
+		w.notify("i1", ops(notifier.EventDown))
+		time.Sleep(100 * time.Millisecond)
+		w.stop()
+		w.store.Close()
+		w.store = w.place.Open(t)
+		time.Sleep(time.Minute)
+		w.start()
+		time.Sleep(time.Second)
+		if got := w.far.all(); len(got) != 1 || got[0].id != "n1-r1" {
+			t.Errorf("accepted %v", got)
+		}
+	})
 }
 
-func TestUselessNoticesAreGivenUpWithARecord(t *testing.T) {
-	t.Parallel()
-	b := newBench(t, 1)
-	b.start()
-	b.notify(notifier.Facts{Title: rules.Text{EN: "unwordable"}}, notifier.EventDown)
-	b.await(1)
-	b.stop()
-	b.notify(notifier.Facts{}, notifier.EventRecovered)
-	b.notify(notifier.Facts{}, notifier.EventDown)
-	b.clock.Advance(25 * time.Hour) // the machine was off for a day
-	b.start()
-	b.await(2)
-	if got := b.accepted(); len(got) != 0 {
-		t.Errorf("sent %v", got)
-	}
-	if outbox, err := b.store.Outbox(t.Context()); err != nil || outbox.Dead != 2 || outbox.Queued != 0 {
-		t.Errorf("outbox %+v, %v", outbox, err)
-	}
+func TestUselessNoticesEndWithARecord(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(1)
+		w.start()
+		w.notify("i1", notifier.Notice{Audience: rules.Ops, Event: notifier.EventDown, Facts: notifier.Facts{Title: rules.Text{EN: "unwordable"}}})
+		time.Sleep(time.Second)
+		w.stop()
+		w.notify("i2", ops(notifier.EventDown))
+		time.Sleep(25 * time.Hour) // the machine was off for a day
+		w.start()
+		time.Sleep(time.Second)
+		if got := w.far.all(); len(got) != 0 {
+			t.Errorf("sent %v", got)
+		}
+		if o := w.outbox(); o.Dead != 1 || o.Queued != 0 || w.recorder.of(dispatch.GivenUp) != 1 || w.recorder.of(dispatch.Dropped) != 1 {
+			t.Errorf("outbox %+v, recorded %v", o, w.recorder.results)
+		}
+	})
+}
+
+func TestMessageFollowsAnAddressThatMoves(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(2)
+		w.far.answer = func(_ context.Context, address string, _ int) error {
+			if address == "a0" {
+				return &notifier.MovedError{To: "b0", Err: errors.New("migrated")}
+			}
+			return nil
+		}
+		w.start()
+		w.notify("i1", ops(notifier.EventDown))
+		w.notify("i2", ops(notifier.EventDown))
+		time.Sleep(2 * time.Second)
+		if counts := each(w.far.all()); counts["b0"] != 2 || counts["a1"] != 2 || counts["a0"] != 0 {
+			t.Errorf("reached %v", counts)
+		}
+	})
+}
+
+func TestMessageThatNobodyTakesIsGivenUpAndTheAddressStays(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.subscribers(2, notifier.Active, notifier.Wants{})
+		w.far.answer = script(map[string][]error{
+			"s0": {fmt.Errorf("template: %w", notifier.ErrUnsendable)}, "s1": {fmt.Errorf("blocked: %w", notifier.ErrPermanent)},
+		})
+		w.start()
+		w.notify("i1", public(notifier.EventDown))
+		time.Sleep(time.Second)
+		w.notify("i2", public(notifier.EventDown))
+		time.Sleep(time.Second)
+		if counts := each(w.far.all()); counts["s0"] != 1 || counts["s1"] != 0 {
+			t.Errorf("reached %v, want the first alone", counts)
+		}
+		letters, err := w.store.DeadLetters(t.Context(), 0, 10)
+		if err != nil || len(letters) != 2 {
+			t.Fatalf("dead letters %+v, %v", letters, err)
+		}
+		n, err := w.store.Resend(t.Context(), time.Now(), []int64{letters[0].Delivery, letters[1].Delivery})
+		if err != nil || n != 2 {
+			t.Fatalf("sent again: %d, %v", n, err)
+		}
+		time.Sleep(2 * time.Second)
+		if counts := each(w.far.all()); counts["s0"] != 2 || counts["s1"] != 1 {
+			t.Errorf("after sending again: %v", counts)
+		}
+	})
 }

@@ -39,15 +39,17 @@ func (s *Store) Claim(ctx context.Context, c notifier.Claim) (found notifier.Cla
 	return found, wrap("claim", err)
 }
 
-// due is when the lane's next delivery that nobody has is due, zero if there is none.
+// due is when the lane's next delivery that nobody has is due, zero if there is
+// none, or when the far side listens again.
 func (s *Store) due(ctx context.Context, c notifier.Claim) (time.Time, error) {
-	var at int64
-	err := s.look.row(ctx, `SELECT next_at FROM deliveries WHERE state = 'queued' AND channel = ? AND lane = ? AND lease_until <= ?
-		ORDER BY next_at, id LIMIT 1`, c.Channel, int(c.Lane), millis(c.Now)).Scan(&at)
+	var at, blocked int64
+	err := s.look.row(ctx, `SELECT next_at, coalesce((SELECT blocked_until FROM paces WHERE scope = ?), 0) FROM deliveries
+		WHERE state = 'queued' AND channel = ? AND lane = ? AND lease_until <= ? ORDER BY next_at, id LIMIT 1`,
+		c.Whole.Name, c.Channel, int(c.Lane), millis(c.Now)).Scan(&at, &blocked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
-	return fromMillis(at), err
+	return fromMillis(max(at, blocked)), err
 }
 
 // claiming is one claim at work.

@@ -28,7 +28,7 @@ type DeadLetter struct {
 // DeadLetters gives what was given up, the latest first, at most limit: those
 // before a delivery, or from the last on where before is 0.
 func (s *Store) DeadLetters(ctx context.Context, before int64, limit int) ([]DeadLetter, error) {
-	rows, err := s.look.query(ctx, `SELECT d.id, d.incident_id, n.event, n.audience, d.channel, r.id, r.language, r.state, d.attempts, d.done_at, d.problem
+	rows, err := s.look.query(ctx, `SELECT d.id, n.incident_id, n.event, n.audience, d.channel, r.id, r.language, r.state, d.attempts, d.done_at, d.problem
 		FROM deliveries d JOIN notices n ON n.id = d.notice_id JOIN recipients r ON r.id = d.recipient_id
 		WHERE d.state = 'dead' AND (? = 0 OR d.id < ?) ORDER BY d.id DESC LIMIT ?`, before, before, limit)
 	if err != nil {

@@ -41,28 +41,46 @@ func save(t *testing.T, s *store.Store, i notifier.Incident, notices ...notifier
 func expand(t *testing.T, s *store.Store) {
 	t.Helper()
 	for {
-		more, err := s.Expand(t.Context(), now, 2)
+		done, err := s.Expand(t.Context(), expansion(now))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !more {
+		if !done.More {
 			return
 		}
 	}
 }
 
+// expansion looks at two recipients at a time.
+func expansion(at time.Time) notifier.Expansion {
+	return notifier.Expansion{Now: at, Limit: 2, Channels: func(notifier.Event) []string { return []string{"telegram", "email"} }}
+}
+
+// unlimited asks for all that is due on a lane of a channel that bears anything.
+func unlimited(channel string, lane notifier.Lane, at time.Time) notifier.Claim {
+	return notifier.Claim{
+		Channel: channel, Lane: lane, Now: at, Horizon: time.Second, Lease: time.Minute, Limit: 100,
+		Whole: notifier.Scope{Name: channel}, Own: func(string) []notifier.Scope { return nil },
+	}
+}
+
+// claim takes all that is due on a channel, the most urgent lane first.
 func claim(t *testing.T, s *store.Store, channel string, at time.Time) []notifier.Delivery {
 	t.Helper()
-	list, err := s.Claim(t.Context(), channel, at, time.Minute, 100)
-	if err != nil {
-		t.Fatal(err)
+	var list []notifier.Delivery
+	for _, lane := range notifier.Lanes {
+		claimed, err := s.Claim(t.Context(), unlimited(channel, lane, at))
+		if err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, claimed.Deliveries...)
 	}
 	return list
 }
 
 func finish(t *testing.T, s *store.Store, outcomes ...notifier.Outcome) {
 	t.Helper()
-	if err := s.Finish(t.Context(), outcomes); err != nil {
+	if _, err := s.Finish(t.Context(), outcomes); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -161,14 +179,15 @@ func TestClaimedDeliveryIsNobodyElsesUntilTheLeaseEnds(t *testing.T) {
 			t.Fatalf("after the lease: %+v, want the same identity as %+v", again, first)
 		}
 		finish(t, s, notifier.Outcome{Delivery: again[0].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour), Problem: "busy"})
-		if due, err := s.NextDue(t.Context(), "telegram"); err != nil || !due.Equal(now.Add(time.Hour)) {
-			t.Errorf("next due %s (%v), want in an hour", due, err)
+		idle, err := s.Claim(t.Context(), unlimited("telegram", notifier.LaneOnCall, now))
+		if err != nil || len(idle.Deliveries) != 0 || !idle.Next.Equal(now.Add(time.Hour)) {
+			t.Errorf("next due %s (%v), want in an hour", idle.Next, err)
 		}
 		retry := claim(t, s, "telegram", now.Add(time.Hour))
 		if len(retry) != 1 || retry[0].Attempts != 1 {
 			t.Fatalf("retry: %+v", retry)
 		}
-		if err := s.ReleaseLeases(t.Context()); err != nil {
+		if err := s.Hold(t.Context(), []int64{retry[0].ID}, time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 		if len(claim(t, s, "telegram", now.Add(time.Hour))) != 1 {
@@ -204,9 +223,12 @@ func TestRecoveryFollowsTheTroubleAndReachesWhoeverWasTold(t *testing.T) {
 		finish(t, s,
 			notifier.Outcome{Delivery: trouble[0].ID, State: notifier.Sent, At: now},
 			notifier.Outcome{Delivery: trouble[1].ID, State: notifier.Queued, At: now, Next: now.Add(time.Hour)})
-		recovered := claim(t, s, "telegram", now)
-		if len(recovered) != 1 || recovered[0].Recipient.Address != "1" || recovered[0].Notice.Event != notifier.EventRecovered {
-			t.Fatalf("due: %+v, want the recovery to 1 alone", recovered)
+		recovered := claim(t, s, "telegram", now.Add(time.Second))
+		if len(recovered) != 2 || recovered[0].Recipient.Address != "1" || recovered[0].Notice.Event != notifier.EventRecovered {
+			t.Fatalf("due: %+v, want the recovery, to 1 and 2", recovered)
+		}
+		if recovered[0].First || !recovered[1].First {
+			t.Errorf("first: %t and %t, want that 2, whom the trouble didn't reach, hears all of it", recovered[0].First, recovered[1].First)
 		}
 	})
 }
