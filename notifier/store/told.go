@@ -18,7 +18,7 @@ type DeliveryCount struct {
 // Told counts an incident's deliveries by audience, channel and state.
 func (s *Store) Told(ctx context.Context, incident string) ([]DeliveryCount, error) {
 	return s.countDeliveries(ctx, `SELECT n.audience, d.channel, d.state, count(*) FROM deliveries d JOIN notices n ON n.id = d.notice_id
-		WHERE d.incident_id = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, incident)
+		WHERE n.incident_id = ? GROUP BY 1, 2, 3 ORDER BY 1, 2, 3`, incident)
 }
 
 // Unsent counts the deliveries that wait or were given up, by audience, channel and state.
