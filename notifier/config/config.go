@@ -56,6 +56,7 @@ type Config struct {
 	Audiences map[rules.Audience][]notifier.Recipient
 	// HoldAcknowledged keeps management out of trouble that ops have acknowledged.
 	HoldAcknowledged bool
+	Templates        string           // folder of templates that replace ours; empty: none
 	Heartbeat        *HeartbeatConfig // nil: not configured
 	Subscriptions    SubscriptionsConfig
 	Escalation       rules.Escalation
@@ -182,6 +183,7 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	config.SMS = build.sms(path("sms"), fields.SMS)
 	config.Audiences = build.audiences(path("audiences"), fields)
 	config.HoldAcknowledged = build.acknowledged(path("acknowledged"), fields.Acknowledged)
+	config.Templates = build.templateFolder(path("templates"), fields.Templates)
 	config.Heartbeat = build.heartbeat(path("heartbeat"), fields.Heartbeat)
 	config.Subscriptions = build.subscriptions(path("subscriptions"), fields.Subscriptions, config)
 	if err := problems.Err(); err != nil {

@@ -186,6 +186,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		},
 		HoldAcknowledged: true,
 		Subscriptions:    config.SubscriptionsConfig{Email: true, Telegram: true, PerAddressDaily: 3, PerNetworkHourly: 20, Hourly: 300},
+		Templates:        "testdata/templates",
 		Heartbeat:        &config.HeartbeatConfig{Method: "POST", Interval: 2 * time.Minute, Timeout: 5 * time.Second},
 		Escalation:       rules.DemoEscalation(),
 	}

@@ -25,6 +25,7 @@ type sectionFields struct {
 	Subscriptions subscriptionsFields
 	Publish       publishFields
 	Incidents     incidentsFields
+	Templates     templatesFields
 }
 
 // SetDefaults is called before the file's values.
