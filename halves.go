@@ -58,12 +58,13 @@ func check(f flags, stdout io.Writer) error {
 		return err
 	}
 	var measuring exporterconfig.Config
+	var telling notifierconfig.Config
 	var halves []func(*configfile.Document) error
 	if doc.Has(exporterconfig.Section) || !doc.Has(notifierconfig.Section) {
 		halves = append(halves, into(&measuring, exporterconfig.Load))
 	}
 	if doc.Has(notifierconfig.Section) {
-		halves = append(halves, into(new(notifierconfig.Config), notifierconfig.Load))
+		halves = append(halves, into(&telling, notifierconfig.Load))
 	}
 	var judge judgement
 	if doc.Has(engine.Section) {
@@ -80,6 +81,9 @@ func check(f flags, stdout io.Writer) error {
 	}
 	if err := exporterapp.Check(measuring); err != nil {
 		return fmt.Errorf("%s: %w", f.configFile, err)
+	}
+	if err := notifierapp.Check(telling); err != nil {
+		return err
 	}
 	for _, warning := range measuring.Warnings {
 		fmt.Fprintf(stdout, "warning: %v\n", warning)

@@ -72,6 +72,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	command(app.Command("notifier", "The telling half."), func() error { return runNotifier(ctx, f, stdout, stderr) })
 	command(app.Command("check", "Say every mistake in the configuration file, and exit 1 if there is one."), func() error { return check(f, stdout) })
 	f.rules.commands(&f, app, command, stdout)
+	new(templatesFlags).commands(app, command, stdout)
 	demo := app.Command("demo", "Break and heal the demo shop that runs.")
 	for _, verb := range []string{"break", "heal"} {
 		cmd := demo.Command(verb, verb+" a service: its id, as on the demo page, or delivery.")

@@ -216,7 +216,7 @@ func (a *App) build(ctx context.Context) error {
 	if err := a.newSubscription(); err != nil {
 		return err
 	}
-	writer, err := message.New(message.Config{Page: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone, Links: a.subscription.Links()})
+	writer, err := a.newWriter()
 	if err != nil {
 		return err
 	}

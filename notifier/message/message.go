@@ -14,8 +14,9 @@
 package message
 
 import (
+	"errors"
 	"fmt"
-	"io/fs"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -57,35 +58,43 @@ type Config struct {
 	Zone *time.Location // in which times are told
 	// Links may be nil: nobody can subscribe then.
 	Links Links
-	// Overrides holds files named as ours that replace them; nil: none.
-	Overrides fs.FS
+	// Templates is a folder of files named as ours that replace them; empty: none.
+	Templates string
+	Logger    *slog.Logger
 }
 
 // Writer composes messages. It may be used by many at once.
 type Writer struct {
 	cfg       Config
 	templates templates
+	ours      *templates // where templates are not; nil: they are
 	kept      *lru.Cache[keptKey, kept]
 }
 
-// New parses the templates. Its error joins every mistake of the overrides that
-// shows before a notice is worded with them; Check finds the others.
+// New parses the templates. Its error joins every mistake of an owner's
+// templates, as Check tells them.
 func New(cfg Config) (*Writer, error) {
-	if cfg.Zone == nil {
-		return nil, fmt.Errorf("message: a time zone is required")
+	if cfg.Zone == nil || cfg.Logger == nil {
+		return nil, fmt.Errorf("message: a time zone and a logger are required")
 	}
 	if cfg.Links == nil {
 		cfg.Links = unlinked{}
-	}
-	parsed, err := parse(cfg.Overrides)
-	if err != nil {
-		return nil, err
 	}
 	cache, err := lru.New[keptKey, kept](maxKept)
 	if err != nil {
 		return nil, fmt.Errorf("message: %w", err)
 	}
-	return &Writer{cfg: cfg, templates: parsed, kept: cache}, nil
+	ours, problems := parse(nil)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("message: %w", errors.Join(problems...))
+	}
+	w := &Writer{cfg: cfg, templates: ours, kept: cache}
+	if cfg.Templates == "" {
+		return w, nil
+	}
+	w.ours = &ours
+	w.templates, err = checked(cfg.Templates)
+	return w, err
 }
 
 // Compose words a delivery for its recipient's channel and language. What it
@@ -108,14 +117,24 @@ func (w *Writer) Compose(d notifier.Delivery) (notifier.Message, error) {
 	return worded.to(d, links), nil
 }
 
-// word words a delivery from scratch.
+// word words a delivery from scratch. Where an owner's template fails in spite of
+// having been checked, ours tell the notice: it must not be lost.
 func (w *Writer) word(d notifier.Delivery, links recipientLinks) (notifier.Message, error) {
+	m, err := w.wordBy(w.templates, d, links)
+	if err != nil && w.ours != nil {
+		w.cfg.Logger.Error("a template of yours failed, ours told the notice", "dir", w.cfg.Templates, "notice", d.Notice.ID, "err", err)
+		return w.wordBy(*w.ours, d, links)
+	}
+	return m, err
+}
+
+func (w *Writer) wordBy(by templates, d notifier.Delivery, links recipientLinks) (notifier.Message, error) {
 	f := w.facts(d, links)
 	m := notifier.Message{ID: d.Identity(), Thread: d.Notice.Incident, Event: d.Notice.Event, Language: f.Language}
 	if !slices.Contains(Channels, f.Channel) {
 		return m, fmt.Errorf("no words for channel %q", f.Channel)
 	}
-	set, ok := w.templates.languages[f.Language]
+	set, ok := by.languages[f.Language]
 	if !ok {
 		return m, fmt.Errorf("no words in language %q", f.Language)
 	}
@@ -130,20 +149,20 @@ func (w *Writer) word(d notifier.Delivery, links recipientLinks) (notifier.Messa
 		m.Text, err = set.text(f)
 		m.Template, m.Params = textTemplate(f)
 	case slices.Contains(robots, f.Channel):
-		m.Text, err = run(w.templates.robot, v.markdown())
+		m.Text, err = run(by.robot, v.markdown())
 		m.Buttons = linkButtons(v.Links)
 	default:
-		m.Text, err = run(w.templates.text, v)
+		m.Text, err = run(by.text, v)
 	}
 	if err != nil {
 		return m, err
 	}
 	switch f.Channel {
 	case Telegram:
-		m.HTML, err = run(w.templates.telegram, v)
+		m.HTML, err = run(by.telegram, v)
 		m.Buttons = deedButtons(d, f)
 	case Email:
-		m.HTML, err = run(w.templates.email, v)
+		m.HTML, err = run(by.email, v)
 		m.Leave = f.Leave
 	}
 	return m, err

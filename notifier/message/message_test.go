@@ -3,6 +3,7 @@ package message_test
 import (
 	"flag"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,7 +29,7 @@ var (
 
 func writer(t testing.TB) *message.Writer {
 	t.Helper()
-	w, err := message.New(message.Config{Page: rules.Text{ZH: "小明卡铺", EN: "Ming's Cards"}, Zone: shanghai, Links: links{}})
+	w, err := message.New(message.Config{Page: rules.Text{ZH: "小明卡铺", EN: "Ming's Cards"}, Zone: shanghai, Links: links{}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,17 +2,13 @@ package message
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"io"
 	"io/fs"
-	"maps"
 	"regexp"
-	"slices"
-	"strconv"
 	"strings"
 	"text/template"
 
@@ -31,14 +27,12 @@ func Files() fs.FS {
 	return files
 }
 
-// Limits of what an override may be and print.
-const (
-	maxFile   = 256 << 10 // bytes
-	maxOutput = 256 << 10 // bytes of one message in one form
-)
+// maxOutput is the most bytes of one message in one form.
+const maxOutput = 64 << 10
 
 // form is a parsed template of either kind.
 type form interface {
+	Name() string
 	Execute(w io.Writer, data any) error
 }
 
@@ -82,7 +76,7 @@ func block(t *template.Template, name string, f Facts) (string, error) {
 	}
 	var out limited
 	err := found.Execute(&out, f)
-	return out.String(), err
+	return out.String(), out.inFile(t.Name(), err)
 }
 
 var gap = regexp.MustCompile(`\n[ \t]*\n\s*\n`)
@@ -91,39 +85,57 @@ var gap = regexp.MustCompile(`\n[ \t]*\n\s*\n`)
 func run(t form, v View) (string, error) {
 	var out limited
 	if err := t.Execute(&out, v); err != nil {
-		return "", err
+		return "", out.inFile(t.Name(), err)
 	}
 	return strings.TrimSpace(gap.ReplaceAllString(out.String(), "\n\n")), nil
 }
 
 // limited is a buffer that refuses to grow beyond maxOutput.
-type limited struct{ bytes.Buffer }
+type limited struct {
+	bytes.Buffer
+	full bool
+}
 
 func (l *limited) Write(p []byte) (int, error) {
-	if l.Len()+len(p) > maxOutput {
-		return 0, fmt.Errorf("prints more than %d bytes", maxOutput)
+	if l.full = l.Len()+len(p) > maxOutput; l.full {
+		return 0, io.ErrShortWrite
 	}
 	return l.Buffer.Write(p)
 }
 
-// parse reads our templates and, over them, those of overrides.
-func parse(overrides fs.FS) (templates, error) {
+// inFile is why a file could not be executed, or not in full.
+func (l *limited) inFile(name string, err error) error {
+	if l.full {
+		return fmt.Errorf("%s: got more than %d bytes, want fewer", name, maxOutput)
+	}
+	return inFile(err)
+}
+
+// parse reads our templates and, over them, those given by name. Each problem
+// begins with its file.
+func parse(given map[string]string) (templates, []error) {
 	t := templates{languages: map[notifier.Language]language{}}
-	given, problems := readOverrides(overrides)
+	var problems []error
+	keep := func(err error) {
+		if err != nil {
+			problems = append(problems, inFile(err))
+		}
+	}
 	for _, l := range languages {
 		var set language
-		var errs [2]error
-		set.words, errs[0] = parseWords(given, "words."+string(l)+".txt", wordFuncs)
-		set.sms, errs[1] = parseWords(given, "sms."+string(l)+".txt", nil)
-		problems = append(problems, errs[:]...)
+		var err error
+		set.words, err = parseWords(given, "words."+string(l)+".txt", wordFuncs)
+		keep(err)
+		set.sms, err = parseWords(given, "sms."+string(l)+".txt", nil)
+		keep(err)
 		t.languages[l] = set
 	}
-	var errs [4]error
-	t.telegram, errs[0] = parseForm(given, "telegram.html")
-	t.email, errs[1] = parseForm(given, "email.html")
-	t.text, errs[2] = parseForm(given, "text.txt")
-	t.robot, errs[3] = parseForm(given, "robot.txt")
-	return t, errors.Join(append(problems, errs[:]...)...)
+	for name, to := range map[string]*form{"telegram.html": &t.telegram, "email.html": &t.email, "text.txt": &t.text, "robot.txt": &t.robot} {
+		var err error
+		*to, err = parseForm(given, name)
+		keep(err)
+	}
+	return t, problems
 }
 
 // blockFooter is the block of the words that subscribers find under every notice.
@@ -147,39 +159,12 @@ func parseWords(given map[string]string, name string, funcs template.FuncMap) (*
 	// On its own first, to know which blocks it has.
 	alone, err := template.New(name).Funcs(funcs).Parse(override)
 	if err != nil {
-		return set, inFile(err)
+		return set, err
 	}
 	if err := strayBlocks(set, alone, name); err != nil {
 		return set, err
 	}
 	return set.Parse(override)
-}
-
-// strayBlocks reports blocks of an override that nothing would ever print.
-func strayBlocks(ours, alone *template.Template, name string) error {
-	var bodies strings.Builder
-	for _, t := range alone.Templates() {
-		if t.Tree != nil {
-			bodies.WriteString(t.Root.String())
-		}
-	}
-	var problems []error
-	for _, t := range slices.SortedFunc(slices.Values(alone.Templates()), func(a, b *template.Template) int { return cmp.Compare(a.Name(), b.Name()) }) {
-		used := strings.Contains(bodies.String(), "{{template "+strconv.Quote(t.Name()))
-		if t.Name() != name && ours.Lookup(t.Name()) == nil && !used {
-			problems = append(problems, fmt.Errorf("%s: got a block %q, want one of %s, or one that another block uses", name, t.Name(), strings.Join(blockNames(ours, name), ", ")))
-		}
-	}
-	return errors.Join(problems...)
-}
-
-func blockNames(t *template.Template, file string) []string {
-	names := map[string]bool{}
-	for _, b := range t.Templates() {
-		names[b.Name()] = b.Name() != file
-	}
-	maps.DeleteFunc(names, func(_ string, block bool) bool { return !block })
-	return slices.Sorted(maps.Keys(names))
 }
 
 // parseForm parses an override of a form, or ours.
@@ -194,10 +179,9 @@ func parseForm(given map[string]string, name string) (form, error) {
 	}
 	if strings.HasSuffix(name, ".html") {
 		t, err := htmltemplate.New(name).Parse(content)
-		return t, inFile(err)
+		return t, err
 	}
-	t, err := template.New(name).Parse(content)
-	return t, inFile(err)
+	return template.New(name).Parse(content)
 }
 
 // prefixShape is how the template packages begin their errors.
@@ -209,58 +193,4 @@ func inFile(err error) error {
 		return nil
 	}
 	return errors.New(prefixShape.ReplaceAllString(err.Error(), ""))
-}
-
-// readOverrides reads the files that replace ours, by name. Hidden files are
-// left alone: that is how Kubernetes mounts a ConfigMap.
-func readOverrides(overrides fs.FS) (map[string]string, []error) {
-	if overrides == nil {
-		return nil, nil
-	}
-	entries, err := fs.ReadDir(overrides, ".")
-	if err != nil {
-		return nil, []error{err}
-	}
-	var names []string
-	ours, err := fs.ReadDir(Files(), ".")
-	if err != nil {
-		return nil, []error{err}
-	}
-	for _, entry := range ours {
-		names = append(names, entry.Name())
-	}
-	given := map[string]string{}
-	var problems []error
-	for _, entry := range entries {
-		name := entry.Name()
-		switch {
-		case strings.HasPrefix(name, "."):
-		case !slices.Contains(names, name):
-			problems = append(problems, fmt.Errorf("%s: got a file that replaces none of ours, want one of %s", name, strings.Join(names, ", ")))
-		default:
-			content, err := readFile(overrides, name)
-			if err != nil {
-				problems = append(problems, err)
-				continue
-			}
-			given[name] = content
-		}
-	}
-	return given, problems
-}
-
-func readFile(files fs.FS, name string) (string, error) {
-	file, err := files.Open(name)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", name, err)
-	}
-	if len(content) > maxFile {
-		return "", fmt.Errorf("%s: got a file of more than %d bytes, want fewer", name, maxFile)
-	}
-	return string(content), nil
 }

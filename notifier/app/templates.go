@@ -1,0 +1,29 @@
+package app
+
+import (
+	"io/fs"
+
+	"shopwatch/notifier/config"
+	"shopwatch/notifier/message"
+)
+
+// newWriter gives what words every notice.
+func (a *App) newWriter() (*message.Writer, error) {
+	page := a.cfg.Notifier.Page
+	return message.New(message.Config{
+		Page: page.Title, Zone: page.Zone, Links: a.subscription.Links(), Templates: a.cfg.Notifier.Templates, Logger: a.cfg.Logger,
+	})
+}
+
+// Check says what is wrong with the templates that the configuration names. It
+// connects to nothing. Each mistake begins with its file.
+func Check(cfg config.Config) error {
+	if cfg.Templates == "" {
+		return nil
+	}
+	return message.Check(cfg.Templates)
+}
+
+// Templates are the words and forms of notices that a folder of
+// notifier.templates.dir can replace, by the names that they have there.
+func Templates() fs.FS { return message.Files() }

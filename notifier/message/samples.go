@@ -1,0 +1,93 @@
+package message
+
+import (
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/rules"
+)
+
+// sampleLinks are links as a page with a public address has them.
+type sampleLinks struct{}
+
+func (sampleLinks) Leave(notifier.Recipient) string {
+	return "https://status.example.com/leave?x=1&y=2"
+}
+func (sampleLinks) Manage(notifier.Recipient) string {
+	return "https://status.example.com/mine?x=1&y=2"
+}
+func (sampleLinks) Confirm(notifier.Recipient) (url, code string) {
+	return "https://status.example.com/confirm?x=1&y=2", "123456"
+}
+
+func sampleShop(language notifier.Language) string {
+	if language == notifier.Chinese {
+		return "示例店铺"
+	}
+	return "Sample shop"
+}
+
+// samples are notices of every event to every audience, by every channel in
+// every language: one that says all there is, and one that says the least.
+func samples() (list []notifier.Delivery) {
+	for _, audience := range []rules.Audience{rules.Ops, rules.Management, rules.Subscribers} {
+		for _, event := range Events {
+			for _, n := range []notifier.Notice{fullNotice(event), bareNotice(event)} {
+				n.Audience = audience
+				for _, channel := range Channels {
+					for _, language := range languages {
+						d := notifier.Delivery{Notice: n, Recipient: notifier.Recipient{ID: 1, Audience: audience, Channel: channel, Language: language}}
+						d.First = n.Incident == "sample-bare" && event == notifier.EventRecovered
+						if event == notifier.EventDigest {
+							d.Digest = []notifier.Notice{fullNotice(notifier.EventDown), bareNotice(notifier.EventRecovered)}
+						}
+						list = append(list, d)
+					}
+				}
+			}
+		}
+	}
+	return list
+}
+
+var sampleTime = time.Date(2026, 11, 22, 3, 12, 5, 0, time.UTC)
+
+// fullNotice says all there is, with the signs that an escape forgets.
+func fullNotice(event notifier.Event) notifier.Notice {
+	n := bareNotice(event)
+	n.Incident = "sample-full"
+	f := &n.Facts
+	f.Description = rules.Text{ZH: `超时 <10 s> & "断开"`, EN: `timeout <10 s> & "gone"`}
+	f.RunbookURL, f.StatusURL = "https://runbooks.example.com/ServiceDown?a=1&b=2", "https://status.example.com/"
+	f.Acknowledged = notifier.Acknowledgement{By: "小王 <ops> & co", At: sampleTime.Add(6 * time.Minute)}
+	f.Scope = rules.Text{ZH: "用支付宝付款的买家 <全部>", EN: "everybody who pays by Alipay <all>"}
+	f.Workaround = rules.Text{ZH: "请用微信支付 & 余额", EN: "Use WeChat Pay & balance"}
+	f.ETA = notifier.ETA{At: sampleTime.Add(50 * time.Minute), Earlier: []time.Time{sampleTime.Add(8 * time.Minute)}}
+	if event == notifier.EventUpdated {
+		f.Status, f.By = notifier.Identified, "小王"
+		f.Update = rules.Text{ZH: "原因 <已找到>。\n\n正在修复 & 观察。", EN: "Cause <found>.\n\nBeing fixed & watched."}
+	}
+	return n
+}
+
+// bareNotice says the least that a notice can say.
+func bareNotice(event notifier.Event) notifier.Notice {
+	n := notifier.Notice{ID: 1, Incident: "sample-bare", Event: event, At: sampleTime.Add(31 * time.Minute)}
+	switch event {
+	case notifier.EventConfirm, notifier.EventWelcome, notifier.EventCode, notifier.EventDigest:
+		n.Incident = ""
+		return n
+	}
+	n.Facts = notifier.Facts{
+		Title:   rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"},
+		Service: notifier.Service{Shop: "main", ID: "alipay", Name: rules.Text{ZH: "支付宝", EN: "Alipay"}, Role: rules.RolePayment},
+		Impact:  notifier.ImpactMajor, Since: sampleTime, Alert: rules.AlertServiceDown,
+	}
+	switch event {
+	case notifier.EventJoined:
+		n.Facts.News, n.Facts.NewsSince = []rules.Text{{ZH: "商品 A 卖完了", EN: "Product A is out of stock"}}, sampleTime
+	case notifier.EventRecovered:
+		n.Facts.Over = sampleTime.Add(30 * time.Minute)
+	}
+	return n
+}
