@@ -104,7 +104,9 @@ func TestAPersonPublishesHoldsAndCallsOver(t *testing.T) {
 	if _, body := b.ask(http.MethodGet, "/api/incidents", ""); !strings.Contains(body, `"incidents":[]`) {
 		t.Errorf("a repeat opened it again: %s", body)
 	}
-	var record struct{ Entries []struct{ By, Way, Deed, Subject string } }
+	var record struct {
+		Entries []struct{ By, Way, Deed, Subject string }
+	}
 	_, body := b.ask(http.MethodGet, "/api/audit?subject=incident+"+strings.TrimPrefix(path, "/api/incidents/"), "")
 	if err := json.Unmarshal([]byte(body), &record); err != nil {
 		t.Fatal(err)
