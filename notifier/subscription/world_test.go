@@ -278,3 +278,13 @@ func (s *site) confirmed(address string) notifier.Subscriber {
 	}
 	return *s.row("email", address)
 }
+
+// tokenOf is the last part of a link's path.
+func tokenOf(link string) string {
+	link, _, _ = strings.Cut(link, "?")
+	return link[strings.LastIndexByte(link, '/')+1:]
+}
+
+func containsAddress(text string, people []*person) bool {
+	return slices.ContainsFunc(people, func(p *person) bool { return strings.Contains(text, p.address) })
+}
