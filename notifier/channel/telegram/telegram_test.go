@@ -91,7 +91,7 @@ func TestChannel(t *testing.T) {
 			{Name: "the chat does not exist", Serve: refusal(400, "Bad Request: chat not found"), Want: channeltest.Permanent},
 			{Name: "the topic is gone", Serve: refusal(400, "Bad Request: message thread not found"), Want: channeltest.Permanent},
 			{Name: "the group does not let the bot write", Serve: refusal(400, "Bad Request: not enough rights to send text messages to the chat"), Want: channeltest.Permanent},
-			{Name: "another mistake in the request is for a person", Serve: refusal(400, "Bad Request: message is too long"), Want: channeltest.Temporary, Says: "message is too long"},
+			{Name: "another mistake in the request is for a person", Serve: refusal(400, "Bad Request: message is too long"), Want: channeltest.Unsendable, Says: "message is too long"},
 			{Name: "the token was revoked", Serve: refusal(401, "Unauthorized"), Want: channeltest.WaitChannel, After: 15 * time.Second, Says: "token"},
 			{Name: "the token is of no bot", Serve: refusal(404, "Not Found"), Want: channeltest.WaitChannel, After: 15 * time.Second, Says: "token"},
 			{Name: "the api url leads to another server", Serve: answering(404, "<html>404 REQUEST</html>"), Want: channeltest.WaitChannel, After: 15 * time.Second, Says: "api url"},
@@ -102,12 +102,12 @@ func TestChannel(t *testing.T) {
 			{Name: "a limit is met and nobody says for how long", Serve: refusal(429, "Too Many Requests"), Want: channeltest.WaitRecipient, After: 30 * time.Second},
 			{Name: "a proxy on the way limits us", Serve: answering(429, "slow down"), Want: channeltest.WaitChannel, After: 30 * time.Second},
 			{
-				Name: "the group became a supergroup", Want: channeltest.Temporary, Says: "supergroup",
+				Name: "the group became a supergroup", Want: channeltest.Moved, Says: "supergroup",
 				Serve: answering(400, `{"ok":false,"error_code":400,"description":"Bad Request: group chat was upgraded to a supergroup chat","parameters":{"migrate_to_chat_id":-1009876543210}}`),
 			},
 			{Name: "Telegram is broken", Serve: refusal(500, "Internal Server Error"), Want: channeltest.Temporary, Says: "500"},
 			{Name: "a gateway on the way is broken", Serve: answering(502, "<html>REQUEST</html>"), Want: channeltest.Temporary, Says: "502"},
-			{Name: "the answer quotes the request", Serve: answering(400, `{"ok":false,"error_code":400,"description":"bad: REQUEST"}`), Want: channeltest.Temporary},
+			{Name: "the answer quotes the request", Serve: answering(400, `{"ok":false,"error_code":400,"description":"bad: REQUEST"}`), Want: channeltest.Unsendable},
 			{Name: "the answer is empty", Serve: answering(200, ""), Want: channeltest.Temporary},
 			{Name: "a redirect is not followed", Want: channeltest.Temporary, Says: "302", Serve: func(t *testing.T) string {
 				elsewhere := channeltest.HTTP(t, func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") })
