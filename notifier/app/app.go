@@ -25,6 +25,7 @@ import (
 
 	"shopwatch/internal/guard"
 	"shopwatch/notifier"
+	"shopwatch/notifier/channel/telegram/bot"
 	"shopwatch/notifier/config"
 	"shopwatch/notifier/console"
 	"shopwatch/notifier/dispatch"
@@ -83,6 +84,9 @@ type App struct {
 	leads      atomic.Pointer[func() bool] // whether this replica ticks the incidents; nil: it never has
 	chosen     chan struct{}               // it is to tick them from now on
 	querier    *query.Querier
+	silencer   *intake.Silencer   // nil: there is no Alertmanager to silence
+	bot        *bot.Bot           // nil: nobody listens to the Telegram bot
+	standing   standing           // what the public page shows, for the bot
 	reconciler *intake.Reconciler // nil: there is no Alertmanager to ask
 	heart      *heartbeat.Heart   // nil: nobody takes heartbeats
 	page       *statuspage.Page
@@ -161,6 +165,9 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	if a.reconciler, err = newReconciler(cfg, a.clocks.trusted); err != nil {
 		return nil, err
 	}
+	if a.silencer, err = newSilencer(cfg); err != nil {
+		return nil, err
+	}
 	if a.store, err = store.Open(ctx, storeConfig(cfg.Notifier.Store, cfg.DataDir)); err != nil {
 		return nil, err
 	}
@@ -185,20 +192,9 @@ func newQuerier(cfg Config, lag time.Duration) (*query.Querier, error) {
 // newReconciler gives nil where no Alertmanager is known: then an incident whose
 // resolved was lost stays open until a person closes it.
 func newReconciler(cfg Config, upFor time.Duration) (*intake.Reconciler, error) {
-	servers := cfg.Notifier.Alertmanagers
-	if len(servers) == 0 && cfg.AlertmanagerURL != "" {
-		servers = []config.ServerConfig{{URL: cfg.AlertmanagerURL}}
-	}
-	if len(servers) == 0 {
-		return nil, nil
-	}
-	var list []intake.Alertmanager
-	for _, server := range servers {
-		asking, err := client(server, cfg.Dial)
-		if err != nil {
-			return nil, fmt.Errorf("notifier.alertmanagers: %w", err)
-		}
-		list = append(list, intake.Alertmanager{URL: server.URL, Client: asking})
+	list, err := alertmanagers(cfg)
+	if err != nil || len(list) == 0 {
+		return nil, err
 	}
 	return intake.NewReconciler(list, upFor, cfg.Now)
 }
@@ -230,6 +226,9 @@ func (a *App) build(ctx context.Context) error {
 		Outbox: a.store, Lines: lines, Compose: writer.Compose, Recorder: a.metrics, Zone: cmp.Or(a.cfg.Notifier.Page.Zone, time.UTC), Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
 	if err != nil {
+		return err
+	}
+	if a.bot, err = a.newBot(lines); err != nil {
 		return err
 	}
 	if a.heart, err = a.newHeart(); err != nil {
@@ -331,6 +330,9 @@ func (a *App) Run(ctx context.Context) error {
 	running.Go(func() { a.lead(ctx) })
 	running.Go(func() { a.tidy(ctx) })
 	running.Go(func() { a.probes.run(ctx) })
+	if a.bot != nil {
+		running.Go(func() { a.bot.Run(ctx) })
+	}
 	if a.heart != nil {
 		running.Go(func() { a.heart.Run(ctx) })
 	}

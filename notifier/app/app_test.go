@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -36,6 +37,8 @@ type neighbours struct {
 	mu     sync.Mutex
 	alerts map[string]string // fingerprint -> alertname
 	polls  int               // of the alerts
+
+	silences []string // as they were posted
 }
 
 func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -44,6 +47,14 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/api/v2/status":
 		json.NewEncoder(w).Encode(map[string]any{"uptime": time.Now().Add(-time.Hour)})
+	case "/api/v2/silences":
+		if r.Header.Get("Authorization") != "Bearer operator" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		body, _ := io.ReadAll(r.Body)
+		n.silences = append(n.silences, string(body))
+		fmt.Fprint(w, `{"silenceID":"s1"}`)
 	case "/api/v2/alerts":
 		n.polls++
 		list := []map[string]any{}
@@ -60,6 +71,13 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 		json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "vector", "result": result}})
 	}
+}
+
+// silenced are the silences that Alertmanager took.
+func (n *neighbours) silenced() []string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return slices.Clone(n.silences)
 }
 
 func (n *neighbours) set(alerts map[string]string) {
@@ -83,6 +101,8 @@ type bench struct {
 	hold      bool
 	heartbeat *config.HeartbeatConfig
 	operator  *guard.Operator
+
+	subscriptions config.SubscriptionsConfig
 }
 
 func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
@@ -139,7 +159,7 @@ func (b *bench) start() {
 				rules.Ops: person(rules.Ops, config.Telegram, "100"), rules.Subscribers: person(rules.Subscribers, config.Email, "buyer@x.example"),
 				rules.Management: person(rules.Management, config.Email, "boss@x.example"),
 			},
-			HoldAcknowledged: b.hold, Heartbeat: b.heartbeat,
+			Subscriptions: b.subscriptions, HoldAcknowledged: b.hold, Heartbeat: b.heartbeat,
 			Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
 		},
 		DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,

@@ -91,6 +91,9 @@ func (a *App) newPublic() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(subscription.Root, pages)
 	mux.Handle(subscription.Root+"/", pages)
+	if a.hearsByWebhook() {
+		mux.Handle(a.bot.Path(), a.bot.Handler())
+	}
 	mux.Handle("/", a.page.Handler())
 	return mux, nil
 }

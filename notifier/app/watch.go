@@ -106,7 +106,9 @@ func (a *App) draw(ctx context.Context, sight query.Sight) {
 		}
 		return
 	}
-	a.page.Set(a.snapshot(now, sight, incidents))
+	snapshot := a.snapshot(now, sight, incidents)
+	a.standing.set(snapshot)
+	a.page.Set(snapshot)
 	a.measure(ctx)
 }
 

@@ -20,6 +20,9 @@ const (
 	missedPolls = 3
 )
 
+// listPath lists every alert, whatever keeps it still.
+const listPath = "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true"
+
 // Alertmanager is one server to reconcile with.
 type Alertmanager struct {
 	URL    string // without a slash at its end
@@ -93,7 +96,7 @@ func (r *Reconciler) poll(ctx context.Context) (map[string]bool, bool, error) {
 			Fingerprint string            `json:"fingerprint"`
 			Labels      map[string]string `json:"labels"`
 		}
-		if err := get(ctx, server, "/api/v2/alerts?active=true&silenced=true&inhibited=true&unprocessed=true", &alerts); err != nil {
+		if err := get(ctx, server, listPath, &alerts); err != nil {
 			return nil, false, err
 		}
 		watched := false

@@ -349,19 +349,23 @@ func (b *Bot) status(ctx context.Context, e event, w words) {
 		b.failed(ctx, e, w, err)
 		return
 	}
+	lines := append([]string{w.in(b.cfg.Title)}, b.statusLines(status, w)...)
+	b.say(ctx, e, b.withPage(strings.Join(lines, "\n")), nil)
+}
+
+// statusLines says what doesn't work as it should; what runs is known also while
+// nobody measures.
+func (b *Bot) statusLines(status Status, w words) []string {
 	const most = 20
-	lines := []string{w.in(b.cfg.Title)}
-	var troubled, unknown int
+	measured := func(s notifier.Service) bool { return s.Status != rules.Unknown && s.Status != "" }
+	seen := status.Fresh && slices.ContainsFunc(status.Services, measured)
+	var lines []string
+	troubled := 0
 	for _, s := range status.Services {
-		switch {
-		case s.Status == rules.Operational:
-			continue
-		case s.Status == rules.Unknown || s.Status == "":
-			unknown++
+		if !seen || !measured(s) || s.Status == rules.Operational {
 			continue
 		}
-		troubled++
-		if troubled <= most {
+		if troubled++; troubled <= most {
 			lines = append(lines, w.statusLine(s))
 		}
 	}
@@ -376,12 +380,12 @@ func (b *Bot) status(ctx context.Context, e event, w words) {
 		lines = append(lines, "• "+w.in(i.Title)+" "+fmt.Sprintf(w.since, b.clock(i.Since)))
 	}
 	switch {
-	case !status.Fresh || len(status.Services) == 0 || unknown == len(status.Services):
-		lines = append(lines[:1:1], w.notMeasured)
-	case troubled == 0 && len(status.Incidents) == 0:
+	case !seen:
+		lines = append(lines, w.notMeasured)
+	case len(lines) == 0:
 		lines = append(lines, w.allWell)
 	}
-	b.say(ctx, e, b.withPage(strings.Join(lines, "\n")), nil)
+	return lines
 }
 
 // withPage adds where the public page is.
