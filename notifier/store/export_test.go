@@ -33,3 +33,31 @@ func RecipientRows(t *testing.T, s *Store) string {
 	}
 	return all.String()
 }
+
+// Count is how many rows a table has.
+func Count(t *testing.T, s *Store, table string) int {
+	t.Helper()
+	var n int
+	if err := s.look.row(t.Context(), `SELECT count(*) FROM `+table).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// LimitPages lets the SQLite file grow by so many pages at most, as a disk with
+// that much room would, and gives the limit that was.
+func LimitPages(t *testing.T, s *Store, more int) (was int) {
+	t.Helper()
+	var pages int
+	err := s.write.QueryRowContext(t.Context(), `PRAGMA page_count`).Scan(&pages)
+	if err == nil {
+		err = s.write.QueryRowContext(t.Context(), `PRAGMA max_page_count`).Scan(&was)
+	}
+	if err == nil {
+		_, err = s.write.ExecContext(t.Context(), fmt.Sprintf(`PRAGMA max_page_count = %d`, pages+more))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return was - pages
+}

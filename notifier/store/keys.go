@@ -95,7 +95,7 @@ func complete(keys []key, proofs map[string]string, file string) error {
 			found = found || k.id == id && hmac.Equal([]byte(k.proof), []byte(proof))
 		}
 		if !found {
-			return fmt.Errorf("addresses are sealed with contact key %s, which %q is not: bring back the old key file; where a new one replaces it, name the old one in notifier.store.contact_key_previous_files", id, file)
+			return fmt.Errorf("addresses are sealed with contact key %s, and %q is missing or another: bring back the old key file; where a new one replaces it, name the old one in notifier.store.contact_key_previous_files; for another replica copy the key file of the first", id, file)
 		}
 	}
 	return nil
