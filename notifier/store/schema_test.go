@@ -178,7 +178,8 @@ func carriedForward(t *testing.T, place storetest.Place, fixture, want string) {
 	writeKey(t, place.KeyFile, 1)
 	s := place.Open(t)
 	if got := schema(t, place); got != want {
-		t.Errorf("the schema differs from that of a new database: mend the migrations; or, if no release has this schema yet, go test ./notifier/store -run Schema -update\ngot\n%s\nwant\n%s", got, want)
+		t.Fatalf("the schema differs from that of a new database: mend the migrations; or, if no release has this schema yet, go test ./notifier/store -run Schema -update\nonly in the old\n%s\nonly in the new\n%s",
+			linesOnlyIn(got, want), linesOnlyIn(want, got))
 	}
 	if got := addresses(t, s); got != "buyer@x.example" {
 		t.Errorf("subscribers %s", got)
@@ -196,6 +197,11 @@ func carriedForward(t *testing.T, place storetest.Place, fixture, want string) {
 	if value, err := s.Mark(t.Context(), "watchdog"); err != nil || value != "1" {
 		t.Errorf("mark %q, %v", value, err)
 	}
+}
+
+func linesOnlyIn(a, b string) string {
+	known := strings.Split(b, "\n")
+	return strings.Join(slices.DeleteFunc(strings.Split(a, "\n"), func(line string) bool { return slices.Contains(known, line) }), "\n")
 }
 
 func TestSchemaOfANewerVersionIsRefusedAndLeftAsItWas(t *testing.T) {

@@ -32,6 +32,7 @@ CREATE TABLE recipients (
   confirmed_at INTEGER NOT NULL DEFAULT 0,
   departed_at  INTEGER NOT NULL DEFAULT 0, -- since when nobody is told; seen by the next tidying
   problem      TEXT NOT NULL DEFAULT '', -- why it is refused
+  blocked_until INTEGER NOT NULL DEFAULT 0, -- the far side takes nothing for it until then
   UNIQUE (audience, channel, address_hash)
 ) STRICT;
 CREATE TABLE notices (
@@ -50,12 +51,11 @@ CREATE TABLE deliveries (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   notice_id    INTEGER NOT NULL REFERENCES notices (id),
   recipient_id INTEGER NOT NULL, -- of a row that stays as long as this one; checked by no index, which every delivery would pay for
-  incident_id  TEXT NOT NULL,
   channel      TEXT NOT NULL,
   lane         INTEGER NOT NULL,
   state        TEXT NOT NULL, -- queued, sent, dead, dropped, replaced
   attempts     INTEGER NOT NULL DEFAULT 0,
-  created_at   INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL, -- when its notice was decided, or a person sent it again
   next_at      INTEGER NOT NULL,
   lease_until  INTEGER NOT NULL DEFAULT 0,
   first        INTEGER NOT NULL DEFAULT 0, -- the recipient hears of the incident for the first time
@@ -88,25 +88,25 @@ CREATE TABLE marks (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 13:18:14');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 13:18:14');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 13:21:41');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 13:21:41');
 INSERT INTO incidents VALUES (1, 'i1', 'demo/alipay', 1795316400000, 0, 'major', 0, '{"ID":"i1","Key":"demo/alipay","Service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"Title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"Status":"investigating","Impact":"major","Public":false,"Wanted":false,"Since":"2026-11-22T03:00:00Z","Opened":"2026-11-22T03:00:00Z","Over":"0001-01-01T00:00:00Z","Closed":"0001-01-01T00:00:00Z","Alerts":null,"Told":{"ops":"2026-11-22T03:00:00Z"},"More":"0001-01-01T00:00:00Z","Updates":null,"Acknowledged":{},"Held":null,"Acts":null}');
-INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'D000B615AECA80FE65ED0E73C2EC4ABD28BA8F47A9E6D69F69E0C0136532', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '');
-INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'7DCB576ABE05A5A9A5C6E1803913029C238223916347CD9AB16168799757E1315FF9A9D6F959257BAF472A', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '');
+INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'4367397AF290A9F89F7D89CC3F4C79B2E3F5EB42C362BDA63388E7D633AD', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0);
+INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'645F49F52E1A45CDF4FA640530697B7B5522E344F6F812ED81628A28B575953519AC3DDA89B513D6FDDEB7', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0);
 INSERT INTO notices VALUES (1, 'i1', 'ops', 0, 'down', 0, 1795316400000, '{"title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"impact":"","since":"2026-11-22T03:00:00Z","description":{"zh":"","en":""},"alert_start":"0001-01-01T00:00:00Z"}', 1, 1);
-INSERT INTO deliveries VALUES (1, 1, 1, 'i1', 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 0, 0, 0, '');
+INSERT INTO deliveries VALUES (1, 1, 1, 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 1, 0, 0, '');
 INSERT INTO audit VALUES (1, 1795316400000, '小王', 'cli', 'acknowledge', 'incident i1', '');
 INSERT INTO seal_keys VALUES ('38fd4184fca0', '88e67e48d2ce2af9ee5b0837b9f00d4f070781316e28e278cc38eb561357c828');
-INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 q9cr0KzNNgMSsJAkv4BefOfzBUTs+AydJ/+wQlzh1y4PSScpfcT0dPE9v0AyZmyApircsRoWxfxZaH/l');
+INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 vC0dgbvfqFepv5/2RclHbJA2lCeofbM7N7amZnzbKdntXJiZCMy7N26ON7/4Z+ZJp3w1JzE/eZoBiz7U');
 INSERT INTO marks VALUES ('watchdog', '1');
 CREATE INDEX audit_by_subject ON audit (subject, id);
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
 CREATE TRIGGER audit_never_shrinks BEFORE DELETE ON audit
 BEGIN SELECT raise(ABORT, 'the audit log is never changed'); END;
-CREATE INDEX deliveries_dead ON deliveries (done_at) WHERE state = 'dead';
-CREATE INDEX deliveries_due ON deliveries (channel, lane, next_at) WHERE state = 'queued';
-CREATE INDEX deliveries_of_incident ON deliveries (incident_id, recipient_id, id);
+CREATE INDEX deliveries_dead ON deliveries (id) WHERE state = 'dead';
+CREATE INDEX deliveries_due ON deliveries (channel, lane, next_at, id) WHERE state = 'queued';
+CREATE INDEX deliveries_together ON deliveries (recipient_id) WHERE state = 'queued' AND digest = 1;
 CREATE INDEX incidents_by_key ON incidents (key, opened_at);
 CREATE INDEX incidents_by_opened ON incidents (public, opened_at);
 CREATE INDEX incidents_open ON incidents (key) WHERE closed_at = 0;
