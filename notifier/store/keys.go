@@ -38,6 +38,7 @@ func (s *Store) openSeal(ctx context.Context, cfg Config) error {
 		if err := tx.openRoot(seal); err != nil {
 			return err
 		}
+		seal.paces = derive(seal.root, "paces")
 		_, err = tx.exec(ctx, `INSERT INTO seal_keys (id, proof) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`, keys[0].id, keys[0].proof)
 		s.seal = seal
 		return err

@@ -30,7 +30,7 @@ func (t *Tx) key(scope notifier.Scope) string {
 	if scope.Private == "" {
 		return scope.Name
 	}
-	return scope.Name + "/" + base64.RawStdEncoding.EncodeToString(t.seal.digest(scope.Name, scope.Private))
+	return scope.Name + "/" + base64.RawStdEncoding.EncodeToString(t.seal.scope(scope.Name, scope.Private))
 }
 
 // load reads the rows of scopes that are not there yet, in one statement.

@@ -13,6 +13,7 @@ const (
 	keepDead     = 30 * 24 * time.Hour // what was given up, to be sent again by a person
 	keepDeparted = 30 * 24 * time.Hour // who left: the row with the address, and what was sent to it
 	keepPending  = 3 * 24 * time.Hour  // who signed up and never confirmed
+	keepPace     = 2 * 24 * time.Hour  // of a chat, number or domain that is spoken to no more; no zone's day is longer
 )
 
 // mostErased is how many people one transaction forgets: each costs a look at
@@ -22,11 +23,18 @@ const mostErased = 20
 // Prune forgets what is old, about limit rows in one transaction, and reports
 // whether there is more to forget: notices and their deliveries after 90 days
 // (those of open incidents stay, since a recovery goes to whoever was told), dead
-// letters after 30 days, people who departed after 30 days, and sign-ups that
-// nobody confirmed after 3 days.
+// letters after 30 days, people who departed after 30 days, sign-ups that
+// nobody confirmed after 3 days, and paces that were idle for 2.
 func (s *Store) Prune(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	scopes, err := s.idleScopes(ctx, now, limit)
+	if err != nil {
+		return false, wrap("prune", err)
+	}
 	err = s.Change(ctx, func(tx *Tx) error {
-		more = false
+		more = len(scopes) == limit
+		if err := tx.prunePaces(now, scopes); err != nil {
+			return err
+		}
 		for _, prune := range []func(time.Time, int) (bool, error){tx.pruneNotices, tx.pruneDead, tx.prunePeople} {
 			rest, err := prune(now, limit)
 			if err != nil {
@@ -37,6 +45,40 @@ func (s *Store) Prune(ctx context.Context, now time.Time, limit int) (more bool,
 		return nil
 	})
 	return more, wrap("prune", err)
+}
+
+// idle is a pace that says nothing any more: with it, its scope would be as free.
+const idle = `next_at < ? AND blocked_until < ? AND day < ?`
+
+func idleSince(now time.Time) []any {
+	past := now.Add(-keepPace)
+	return []any{past.UnixMicro(), millis(past), past.Format(dayForm)}
+}
+
+// idleScopes finds them without the lock that a look at every row would hold for long.
+func (s *Store) idleScopes(ctx context.Context, now time.Time, limit int) ([]any, error) {
+	rows, err := s.look.query(ctx, `SELECT scope FROM paces WHERE `+idle+` LIMIT ?`, append(idleSince(now), limit)...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var scopes []any
+	for rows.Next() {
+		var scope string
+		if err := rows.Scan(&scope); err != nil {
+			return nil, err
+		}
+		scopes = append(scopes, scope)
+	}
+	return scopes, rows.Err()
+}
+
+func (t *Tx) prunePaces(now time.Time, scopes []any) error {
+	if len(scopes) == 0 {
+		return nil
+	}
+	_, err := t.exec(t.ctx, `DELETE FROM paces WHERE scope IN (`+marksOf(len(scopes))+`) AND `+idle, append(scopes, idleSince(now)...)...)
+	return err
 }
 
 // pruneNotices forgets deliveries of the oldest notice that may go, then itself.

@@ -22,8 +22,10 @@ import (
 // AES-256-GCM with the recipient's row as additional data, so that a sealed
 // address can't be moved to another row, and an HMAC for looking one up.
 type seal struct {
-	keys []key // the current one first, then those that it replaces
-	root []byte
+	keys []key  // the current one first, then those that it replaces
+	root []byte // the secret behind Derive
+	// paces is the key of scope.
+	paces []byte
 }
 
 // key is one key file's. All that is used comes from its 32 bytes by HKDF-SHA256,
@@ -76,6 +78,14 @@ func (s *seal) digests(channel, address string) []any {
 func (k key) digest(channel, address string) []byte {
 	mac := hmac.New(sha256.New, k.hash)
 	mac.Write([]byte(channel + "\x00" + normal(channel, address)))
+	return mac.Sum(nil)
+}
+
+// scope is the keyed hash of what is private in the name of a pace. It stays when
+// the contact key is replaced: a far side's block must not end with it.
+func (s *seal) scope(name, private string) []byte {
+	mac := hmac.New(sha256.New, s.paces)
+	mac.Write([]byte(name + "\x00" + private))
 	return mac.Sum(nil)
 }
 
