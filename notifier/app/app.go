@@ -293,10 +293,8 @@ func (a *App) remember(ctx context.Context) error {
 	if err := a.loadMarks(ctx); err != nil {
 		return err
 	}
-	if !a.cfg.Notifier.Store.Postgres.IsSet() { // there other replicas hold leases of their own
-		if err := a.store.ReleaseLeases(ctx); err != nil {
-			return err
-		}
+	if err := a.store.ReleaseLeases(ctx); err != nil {
+		return err
 	}
 	var people []notifier.Recipient
 	for _, audience := range rules.Audiences {

@@ -100,6 +100,7 @@ type bench struct {
 	silent    atomic.Bool  // Prometheus is dead: no Watchdog comes
 	hold      bool
 	heartbeat *config.HeartbeatConfig
+	store     config.StoreConfig
 	operator  *guard.Operator
 
 	subscriptions config.SubscriptionsConfig
@@ -159,7 +160,7 @@ func (b *bench) start() {
 				rules.Ops: person(rules.Ops, config.Telegram, "100"), rules.Subscribers: person(rules.Subscribers, config.Email, "buyer@x.example"),
 				rules.Management: person(rules.Management, config.Email, "boss@x.example"),
 			},
-			Subscriptions: b.subscriptions, HoldAcknowledged: b.hold, Heartbeat: b.heartbeat,
+			Subscriptions: b.subscriptions, HoldAcknowledged: b.hold, Heartbeat: b.heartbeat, Store: b.store,
 			Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
 		},
 		DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
