@@ -75,6 +75,10 @@ func (b *Bot) meant(ctx context.Context, e event, w words) (string, bool) {
 	if len(ids) == 1 {
 		return ids[0], true
 	}
+	if len(ids) == 0 && e.command == "unack" {
+		b.say(ctx, e, w.nobodyHas, nil)
+		return "", false
+	}
 	b.listIncidents(ctx, e, w)
 	return "", false
 }
