@@ -273,13 +273,17 @@ type Message struct {
 	Thread   string
 	Event    Event
 	Language Language
-	Subject  string // one line, e-mail only
-	Text     string // plain text: e-mail's text part, SMS as its reader sees it, Telegram's fallback
-	HTML     string // Telegram's HTML subset on telegram, a whole document on email
+	Subject  string // one line: of an e-mail, a robot's card, a webhook's object
+	// Text is plain: e-mail's text part, SMS as its reader sees it, Telegram's
+	// fallback, what a webhook says. For dingtalk, wecom and feishu it is what stands
+	// below the subject, and holds nothing that their Markdown would take for a sign.
+	Text string
+	HTML string // Telegram's HTML subset on telegram, a whole document on email
 	// Leave is the https address by which an e-mail's reader leaves with one click
 	// (RFC 8058); empty where there is none, as for people on call.
 	Leave string
-	// Buttons are rows of what can be pressed under the message, telegram only.
+	// Buttons are rows of what can be pressed under the message: deeds on telegram,
+	// links on dingtalk, wecom and feishu.
 	Buttons [][]Button
 	// Template and Params are what an SMS provider with registered templates
 	// takes instead of text. Values are at most 35 runes.

@@ -3,6 +3,7 @@ package message
 import (
 	"cmp"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -64,6 +65,7 @@ type Facts struct {
 type OnCall struct {
 	Where        string // the service, and its key as in the configuration file
 	Impact       string
+	Publication  string // how it is to become public that isn't yet; empty: it is, or never will be
 	Acknowledged string // who has it in hand, and since when; empty: nobody said so
 	Description  string // what the alert says
 	RunbookURL   string
@@ -95,7 +97,7 @@ func (w *Writer) facts(d notifier.Delivery, links recipientLinks) Facts {
 		Orders: n.Alert == rules.AlertOrdersDelayed || n.Alert == rules.AlertOrdersStuck,
 		Shop:   in(w.cfg.Page, maxName), Title: oneLine(in(n.Title, maxName)), Service: oneLine(in(n.Service.Name, maxName)),
 		Scope: in(n.Scope, maxName), Workaround: in(n.Workaround, maxUpdate),
-		Status: say.status[n.Status], Update: in(n.Update, maxUpdate), StatusURL: n.StatusURL,
+		Status: say.status[n.Status], Update: in(n.Update, maxUpdate), StatusURL: webURL(n.StatusURL),
 		Leave: links.leave, Manage: links.manage, ConfirmURL: links.confirm, Code: links.code,
 	}
 	clock := clock{zone: w.cfg.Zone, now: d.Notice.At, language: language, brief: d.Recipient.Channel == SMS}
@@ -147,7 +149,7 @@ func onCall(d notifier.Delivery, clock clock) *OnCall {
 	say := wordsOf[language]
 	o := &OnCall{
 		Impact: say.impact[n.Impact], Description: clean(n.Description.In(string(language)), maxDescription),
-		RunbookURL: n.RunbookURL, By: oneLine(clean(n.By, maxName)),
+		RunbookURL: webURL(n.RunbookURL), By: oneLine(clean(n.By, maxName)),
 	}
 	if key := n.Service.Key(); key != "" {
 		o.Where = fmt.Sprintf(say.where, oneLine(clean(n.Service.Name.In(string(language)), maxName)), clean(key, maxName))
@@ -155,6 +157,12 @@ func onCall(d notifier.Delivery, clock clock) *OnCall {
 	if n.Acknowledged.Given() {
 		by := cmp.Or(oneLine(clean(n.Acknowledged.By, maxName)), say.somebody)
 		o.Acknowledged = fmt.Sprintf(say.inHand, by, clock.moment(n.Acknowledged.At))
+	}
+	switch {
+	case n.Publication.Held:
+		o.Publication = say.publicHeld
+	case !n.Publication.At.IsZero():
+		o.Publication = fmt.Sprintf(say.publicAt, clock.moment(n.Publication.At))
 	}
 	if !n.NewsSince.IsZero() {
 		o.NewsSince, o.NewsLasted = clock.moment(n.NewsSince), clock.duration(clock.now.Sub(n.NewsSince))
@@ -189,7 +197,7 @@ func (f *Facts) digest(notices []notifier.Notice, clock clock) {
 			told.Course = fmt.Sprintf(say.wasOpen, clock.moment(n.Since), clock.moment(n.Over), clock.duration(n.Lasted()))
 		}
 		f.Digest = append(f.Digest, told)
-		f.StatusURL = cmp.Or(f.StatusURL, n.StatusURL)
+		f.StatusURL = cmp.Or(f.StatusURL, webURL(n.StatusURL))
 	}
 }
 
@@ -208,6 +216,17 @@ func clean(s string, most int) string {
 		return r
 	}, s)
 	return clamp(strings.TrimSpace(s), most, "…")
+}
+
+// webURL is an address that may become a link, and "" where it may not: an
+// alert's runbook comes from outside.
+func webURL(address string) string {
+	const longest = 2000 // what browsers and messengers take
+	parsed, err := url.Parse(address)
+	if err != nil || len(address) > longest || parsed.Host == "" || parsed.Scheme != "http" && parsed.Scheme != "https" {
+		return ""
+	}
+	return parsed.String()
 }
 
 // oneLine is s without line breaks.

@@ -59,6 +59,7 @@ func fullNotice(event notifier.Event) notifier.Notice {
 	f := &n.Facts
 	f.Description = rules.Text{ZH: `超时 <10 s> & "断开"`, EN: `timeout <10 s> & "gone"`}
 	f.RunbookURL, f.StatusURL = "https://runbooks.example.com/ServiceDown?a=1&b=2", "https://status.example.com/"
+	f.Publication = notifier.Publication{At: sampleTime.Add(40 * time.Minute)}
 	f.Acknowledged = notifier.Acknowledgement{By: "小王 <ops> & co", At: sampleTime.Add(6 * time.Minute)}
 	f.Scope = rules.Text{ZH: "用支付宝付款的买家 <全部>", EN: "everybody who pays by Alipay <all>"}
 	f.Workaround = rules.Text{ZH: "请用微信支付 & 余额", EN: "Use WeChat Pay & balance"}

@@ -1,0 +1,4 @@
+package message
+
+// TelegramHTML is what Check asks of telegram.html.
+var TelegramHTML = telegramHTML
