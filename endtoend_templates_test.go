@@ -15,7 +15,7 @@ func TestTemplatesAreHandedOutChangedAndChecked(t *testing.T) {
 	dir := t.TempDir()
 	own := filepath.Join(dir, "words")
 	config := filepath.Join(dir, "shopwatch.yml")
-	put(t, config, "notifier: {templates: {dir: words}}\n")
+	put(t, config, "notifier: {prometheus: {url: \"http://127.0.0.1:9\"}, webhook: {token: 0123456789abcdef0123456789abcdef}, templates: {dir: words}}\n")
 	if said := printed(t, shopwatch(t, "templates", "--out="+own)); !strings.Contains(said, filepath.Join(own, "words.en.txt")+"\n") {
 		t.Fatalf("templates prints\n%s", said)
 	}
@@ -27,10 +27,10 @@ func TestTemplatesAreHandedOutChangedAndChecked(t *testing.T) {
 	if content, err := os.ReadFile(filepath.Join(own, "words.en.txt")); err != nil || !strings.Contains(string(content), "Oh no") || !strings.Contains(said, "words.en.txt is there already\n") {
 		t.Errorf("what was changed is lost: %s, %v\n%s", content, err, said)
 	}
-	for _, command := range []string{"check", "up"} {
+	for _, command := range []string{"check", "notifier"} {
 		stdout, stderr, code := finished(t, shopwatch(t, command, "--config.file="+config, "--data.dir="+filepath.Join(dir, command),
 			"--web.listen-address=127.0.0.1:0", "--private.listen-address=127.0.0.1:0"))
-		if code != 1 || stdout != "" || !strings.Contains(stderr, filepath.Join(own, "words.en.txt")+`:2:8: executing "down" at <.Titel>`) {
+		if code != 1 || stdout != "" || !strings.Contains(stderr, filepath.Join(own, "words.en.txt")+`:2:9: executing "down" at <.Titel>`) {
 			t.Errorf("%s: exit code %d, on standard output %q, on standard error\n%s", command, code, stdout, stderr)
 		}
 	}

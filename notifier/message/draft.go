@@ -95,9 +95,11 @@ func read(printed string, headline bool) (d draft) {
 			paragraph = false
 			continue
 		}
-		if headline && d.headline == "" {
-			d.headline = line
-			continue
+		if headline {
+			if headline = false; line[0] > markLine[0] { // the last of the marks: it is text
+				d.headline = line
+				continue
+			}
 		}
 		paragraph = d.line(line, paragraph)
 	}

@@ -101,6 +101,7 @@ func (w *Writer) facts(d notifier.Delivery, links recipientLinks) Facts {
 		Leave: links.leave, Manage: links.manage, ConfirmURL: links.confirm, Code: links.code,
 	}
 	clock := clock{zone: w.cfg.Zone, now: d.Notice.At, language: language, brief: d.Recipient.Channel == SMS}
+	f.Title = cmp.Or(f.Title, f.Service, say.trouble)
 	f.when(n, clock)
 	f.digest(d.Digest, clock)
 	if !public(d) {

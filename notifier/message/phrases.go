@@ -34,6 +34,7 @@ func markOf(event notifier.Event) mark {
 type phrases struct {
 	colon, comma      string
 	shop              string // %s is whose notice it is
+	trouble           string // what has no title
 	where             string // %[1]s is the service, %[2]s its key
 	left              string // of what joined, beside what is named; %d
 	inHand, somebody  string // %[1]s has it in hand since %[2]s; who gave no name
@@ -54,7 +55,7 @@ type phrases struct {
 
 var wordsOf = map[notifier.Language]phrases{
 	notifier.Chinese: {
-		colon: "：", comma: "、", shop: "【%s】", where: "%[1]s（%[2]s）",
+		colon: "：", comma: "、", shop: "【%s】", trouble: "故障", where: "%[1]s（%[2]s）",
 		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员",
 		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过）", unsaid: "待定", publicHeld: "等您确认后才公开", publicAt: "%s 自动公开",
 		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
@@ -89,7 +90,7 @@ var wordsOf = map[notifier.Language]phrases{
 		},
 	},
 	notifier.English: {
-		colon: ": ", comma: ", ", shop: "%s – ", where: "%[1]s (%[2]s)",
+		colon: ": ", comma: ", ", shop: "%s – ", trouble: "Trouble", where: "%[1]s (%[2]s)",
 		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call",
 		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed)", unsaid: "not known yet", publicHeld: "waits for you", publicAt: "by itself at %s",
 		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
