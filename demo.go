@@ -105,6 +105,7 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 			AccessKeyID: credentials.SMSAccessKeyID, AccessKeySecret: configfile.NewSecret(credentials.SMSAccessKeySecret),
 			SignName: credentials.SMSSignName, Endpoint: "http://" + d.sandbox.SMSEndpoint(), Templates: templates,
 		}},
+		Subscriptions: d.subscriptions(),
 		Audiences: map[rules.Audience][]notifier.Recipient{
 			rules.Ops: {
 				person(rules.Ops, notifierconfig.Telegram, "-1001000000001", notifier.Chinese),
@@ -118,6 +119,13 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 		},
 		Escalation: rules.DemoEscalation(),
 	}
+}
+
+// subscriptions are open on every channel: the sandbox takes what they cost.
+func (d *demoWorld) subscriptions() notifierconfig.SubscriptionsConfig {
+	open := notifierconfig.DefaultSubscriptions()
+	open.Email, open.SMS, open.Telegram = true, true, true
+	return open
 }
 
 // audience is the seeded subscribers of the demo.
