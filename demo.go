@@ -121,10 +121,10 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 	}
 }
 
-// subscriptions are open on every channel: the sandbox takes what they cost.
+// subscriptions are open.
 func (d *demoWorld) subscriptions() notifierconfig.SubscriptionsConfig {
 	open := notifierconfig.DefaultSubscriptions()
-	open.Email, open.SMS, open.Telegram = true, true, true
+	open.Email, open.Telegram = true, true
 	return open
 }
 
