@@ -1,7 +1,6 @@
 package notifier
 
 import (
-	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -192,10 +191,11 @@ func (q Quiet) Until(at time.Time) time.Time {
 	return time.Date(year, month, day, 0, q.To, 0, 0, at.Location())
 }
 
-// Hear reports whether a subscriber wants to hear of trouble with a service.
+// Hear reports whether a subscriber wants to hear of trouble with a service. Of
+// what nobody knows the impact, everybody does.
 func (w Wants) Hear(service string, impact Impact) bool {
 	return (len(w.Services) == 0 || slices.Contains(w.Services, service)) &&
-		slices.Index(Impacts, impact) >= slices.Index(Impacts, cmp.Or(w.Least, ImpactNone))
+		(w.Least == "" || impact == "" || slices.Index(Impacts, impact) >= slices.Index(Impacts, w.Least))
 }
 
 // Follows reports whether an event goes on with what was told before: it goes to

@@ -63,8 +63,8 @@ var Results = []Result{Accepted, Retried, GivenUp, Dropped, Replaced}
 
 // Limits of the outbox.
 const (
-	leastChunk, mostChunk = 50, 1000             // recipients looked at in one transaction
-	chunkWithin           = 5 * time.Millisecond // what such a transaction should take: an incident's change waits for it
+	leastChunk, mostChunk = 250, 1000             // recipients looked at in one transaction
+	chunkWithin           = 10 * time.Millisecond // what such a transaction should take: an incident's change waits for it
 	sendTimeout           = 30 * time.Second
 	lease                 = 2 * time.Minute // renewed while a slow far side needs longer
 	firstRetry            = time.Second
@@ -145,7 +145,7 @@ func (d *Dispatcher) now() time.Time { return d.cfg.Now().In(d.cfg.Zone) }
 
 // expand turns notices into deliveries whenever somebody wakes it.
 func (d *Dispatcher) expand(ctx context.Context) {
-	chunk, forgotten := 2*leastChunk, d.now()
+	chunk, forgotten := leastChunk, d.now()
 	for ctx.Err() == nil {
 		began := time.Now() // how long the database needs, whatever the given clock says
 		done, err := d.cfg.Outbox.Expand(ctx, notifier.Expansion{Now: d.now(), Limit: chunk, Channels: d.telling})

@@ -19,7 +19,7 @@ type Line struct {
 	// Senders say so many messages at once, at least 3: a quarter of them, and one
 	// at least, for people on call alone, one for confirmations, the rest for the public.
 	Senders int
-	// Recipient gives what one address bears, every pace of it held; nil: no limit.
+	// Recipient gives what one address bears, at most 4 paces, each held; nil: no limit.
 	// Telegram: {1, a second}, for groups {20, a minute} too.
 	Recipient func(address string) []notifier.Pace
 	// Domain gives what several addresses share, as a mail domain, and its pace;
@@ -34,8 +34,10 @@ type Line struct {
 	Tells func(notifier.Event) bool
 }
 
-// leastSenders are one a lane.
-const leastSenders = 3
+const (
+	leastSenders = 3 // one a lane
+	mostPaces    = 4 // of one address
+)
 
 func (l Line) check() error {
 	if l.Channel == nil {
@@ -102,7 +104,7 @@ func newLine(d *Dispatcher, cfg Line) *line {
 		whole: notifier.Scope{Name: name, Pace: slowed(cfg.Pace)},
 		names: scopeNames{domain: name + "/domain"},
 	}
-	for i := range 4 {
+	for i := range mostPaces {
 		l.names.recipient = append(l.names.recipient, fmt.Sprint(name, "/recipient/", i))
 	}
 	onCall := max(1, cfg.Senders/4)
@@ -139,7 +141,9 @@ func (l *line) own(which notifier.Lane, address string) []notifier.Scope {
 	var scopes []notifier.Scope
 	if l.Recipient != nil {
 		for i, pace := range l.Recipient(address) {
-			scopes = append(scopes, notifier.Scope{Name: l.names.recipient[i], Private: address, Pace: pace})
+			if i < mostPaces {
+				scopes = append(scopes, notifier.Scope{Name: l.names.recipient[i], Private: address, Pace: slowed(pace)})
+			}
 		}
 	}
 	if l.RecipientDaily > 0 {
@@ -147,7 +151,7 @@ func (l *line) own(which notifier.Lane, address string) []notifier.Scope {
 	}
 	if l.Domain != nil {
 		if domain, pace := l.Domain(address); domain != "" && pace.Limited() {
-			scopes = append(scopes, notifier.Scope{Name: l.names.domain, Private: strings.ToLower(domain), Pace: pace})
+			scopes = append(scopes, notifier.Scope{Name: l.names.domain, Private: strings.ToLower(domain), Pace: slowed(pace)})
 		}
 	}
 	return scopes

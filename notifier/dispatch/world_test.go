@@ -163,10 +163,7 @@ func (w *world) subscribers(n int, state notifier.RecipientState, wants notifier
 // start runs a dispatcher; a second one is another replica.
 func (w *world) start() {
 	w.t.Helper()
-	d, err := dispatch.New(dispatch.Config{
-		Outbox: w.store, Lines: []dispatch.Line{w.line}, Compose: compose, Zone: time.UTC,
-		Recorder: w.recorder, Now: time.Now, Jitter: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
-	})
+	d, err := dispatch.New(w.config(w.line))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -182,6 +179,13 @@ func (w *world) start() {
 			before()
 		}
 		w.stop, w.wake = nil, nil
+	}
+}
+
+func (w *world) config(line dispatch.Line) dispatch.Config {
+	return dispatch.Config{
+		Outbox: w.store, Lines: []dispatch.Line{line}, Compose: compose, Zone: time.UTC,
+		Recorder: w.recorder, Now: time.Now, Jitter: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
 	}
 }
 
