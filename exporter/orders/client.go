@@ -50,10 +50,10 @@ func (c Client) ask(ctx context.Context, method, path string, body []byte, into 
 // away says why the books can't be asked.
 func away(status int, content []byte) error {
 	var a Away
-	if status != http.StatusServiceUnavailable || json.Unmarshal(content, &a) != nil || a.Problem == "" {
-		return nil
+	if status == http.StatusServiceUnavailable && json.Unmarshal(content, &a) == nil && a.Problem != "" {
+		return a.sentence()
 	}
-	return a.sentence()
+	return nil
 }
 
 // sentence is what a person is told.
