@@ -12,14 +12,14 @@ import (
 	"shopwatch/rules"
 )
 
-// longestName is how long the name may be by which somebody acknowledges.
+// longestName is how long the name may be by which somebody calls themselves.
 const longestName = 40
 
 // Acknowledge notes that somebody has the incident in hand. The first one who
 // says so stays: a second time changes nothing and is no mistake. What is over
 // can't be taken in hand: that is a [notifier.Conflict].
 func (m *Machine) Acknowledge(now time.Time, open notifier.Incident, by string) (Result, error) {
-	by, err := nameOf(by)
+	by, err := Name(by)
 	if err != nil {
 		return Result{Incident: open}, err
 	}
@@ -38,7 +38,7 @@ func (m *Machine) Acknowledge(now time.Time, open notifier.Incident, by string) 
 // Withdraw takes an acknowledgement back. Management then hears what was held
 // back for it, if that still runs.
 func (m *Machine) Withdraw(now time.Time, open notifier.Incident, by string) (Result, error) {
-	by, err := nameOf(by)
+	by, err := Name(by)
 	if err != nil {
 		return Result{Incident: open}, err
 	}
@@ -69,11 +69,12 @@ func (m *Machine) holds(i notifier.Incident, alert notifier.Alert) bool {
 	return m.cfg.Hold && i.Acknowledged.Given() && !alert.Since().After(i.Acknowledged.At)
 }
 
-// nameOf checks how somebody calls themselves: it will be read in notices.
-func nameOf(by string) (string, error) {
+// Name checks how somebody calls themselves, since others will read it, and
+// gives it without the spaces around it. One that won't do is [notifier.Invalid].
+func Name(by string) (string, error) {
 	by = strings.TrimSpace(by)
 	if utf8.RuneCountInString(by) > longestName || !utf8.ValidString(by) || strings.ContainsFunc(by, misleads) {
-		return "", &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("the name of who acknowledges is at most %d characters in one line", longestName)}
+		return "", &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("a name is at most %d characters in one line", longestName)}
 	}
 	return by, nil
 }

@@ -1,6 +1,7 @@
 package incident_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -120,4 +121,33 @@ func TestAStrangersAlertThatNeverEndsIsCalledOver(t *testing.T) {
 	stranger.Firing, stranger.EndsAt = false, t0.Add(2*time.Hour)
 	w.alert(t0.Add(2*time.Hour), stranger)
 	expect(t, w, "ops:down", "ops:recovered")
+}
+
+func TestWhatAPersonHoldsStaysHeldWhenItBeginsAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld()
+	w.machine = incident.New(incident.Config{
+		Words: words{}, NewID: func() string { w.ids++; return fmt.Sprint("i", w.ids) },
+		Service: func(key string) (notifier.Service, bool) {
+			return notifier.Service{Shop: "demo", ID: "alipay", Position: 1, Role: rules.RolePayment, Public: true}, true
+		},
+		Fresh: 2 * time.Minute, Settle: time.Minute, Pause: 10 * time.Minute, Reopen: 15 * time.Minute, Aftermath: time.Hour,
+	})
+	w.alert(t0, down(rules.Ops, rules.Ops, t0))
+	w.act(t, w.machine.Hold, t0.Add(time.Minute), "小王")
+	end := t0.Add(10 * time.Minute)
+	w.watchdog = judging(end)
+	w.alert(end, ended(down(rules.Ops, rules.Ops, t0), end))
+	again := end.Add(time.Minute)
+	w.watchdog = judging(again)
+	w.alert(again, down(rules.Ops, rules.Ops, again))
+	w.alert(again, down(rules.Subscribers, rules.Ops, again))
+	w.tick(again.Add(time.Minute))
+	if !w.latest.Publication.Held || w.latest.Public || w.latest.Reopened.IsZero() {
+		t.Errorf("it stands as %+v, public %v", w.latest.Publication, w.latest.Public)
+	}
+	w.update(t, again.Add(2*time.Minute), incident.Draft{Status: notifier.Identified})
+	if last := w.notices[len(w.notices)-1]; last.Audience != rules.Ops || last.Event != notifier.EventUpdated {
+		t.Errorf("an update of it went to %s", last.Audience)
+	}
 }

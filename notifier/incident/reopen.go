@@ -29,7 +29,7 @@ func (m *Machine) reopen(now time.Time, closed notifier.Incident) notifier.Incid
 	i.Due, i.Parent, i.Impact = m.due(now, i), "", notifier.ImpactNone
 	i.More, i.Eased = time.Time{}, time.Time{}
 	i.Acknowledged, i.Held = notifier.Acknowledgement{}, nil
-	if !i.Public {
+	if !i.Public && !i.Publication.Held { // whoever held it has not let go
 		i.Publication = notifier.Publication{}
 	}
 	if at := i.ETA.At; !at.IsZero() { // nobody has said since when it will be over now

@@ -66,10 +66,7 @@ func (m *Machine) Update(now time.Time, incident notifier.Incident, d Draft) (Re
 	if d.Silent || !i.Open() {
 		return r, nil
 	}
-	for _, audience := range rules.Audiences {
-		if _, told := i.Told[audience]; !told || audience == rules.Subscribers && !i.Public {
-			continue
-		}
+	for _, audience := range owed(*i) {
 		facts := m.facts(*i, notifier.Alert{StartsAt: now})
 		facts.Status, facts.Update, facts.By = d.Status, either(d.Text), d.By
 		if audience == rules.Subscribers { // who works on it stays in the house
@@ -86,7 +83,7 @@ func (m *Machine) Update(now time.Time, incident notifier.Incident, d Draft) (Re
 // the first thing that won't do.
 func checked(now time.Time, i notifier.Incident, d Draft) (Draft, error) {
 	var err error
-	if d.By, err = nameOf(d.By); err != nil {
+	if d.By, err = Name(d.By); err != nil {
 		return d, err
 	}
 	for _, field := range []struct {
