@@ -28,6 +28,7 @@ type incidentFlags struct {
 	wish   console.Wish
 	status string
 	eta    time.Duration
+	quiet  time.Duration
 }
 
 func (i *incidentFlags) commands(ctx context.Context, f *flags, app *kingpin.Application, command func(*kingpin.CmdClause, func() error) *kingpin.CmdClause, stdout, stderr io.Writer) {
@@ -52,6 +53,8 @@ func (i *incidentFlags) commands(ctx context.Context, f *flags, app *kingpin.App
 	update.Flag("silent", "On the page alone: send nothing.").BoolVar(&i.wish.Silent)
 	i.words(deed("publish", "Make an incident public now, and tell the subscribers.", notifier.DeedPublish))
 	deed("hold", "Keep an incident from becoming public by itself.", notifier.DeedHold)
+	deed("silence", "Keep an incident's alerts silent in Alertmanager for a while.", notifier.DeedSilence).
+		Flag("for", "How long, from 1m to 24h.").Default("1h").DurationVar(&i.quiet)
 	resolve := deed("resolve", "Call an incident over whose end nobody else will tell; whoever was told of it hears so.", notifier.DeedResolve)
 	i.text(resolve)
 	resolve.Flag("force", "Though its alerts fire, as far as we know.").BoolVar(&i.wish.Force)
@@ -116,7 +119,7 @@ func (i *incidentFlags) show(ctx context.Context, f flags, stdout io.Writer) err
 // do does a deed to an incident.
 func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, stdout io.Writer) error {
 	wish := i.wish
-	wish.Status = notifier.IncidentStatus(i.status)
+	wish.Status, wish.For = notifier.IncidentStatus(i.status), console.Span(i.quiet)
 	if i.eta < 0 {
 		return fmt.Errorf("incident: --eta is %s; give a time to come, as in 30m", i.eta)
 	}

@@ -13,8 +13,12 @@ import (
 )
 
 // Do does what a person wants to an incident, as it is inside the transaction
-// that keeps it, its notices and who did it.
+// that keeps it, its notices and who did it. A silence is Alertmanager's, so it
+// is kept once that has it.
 func (a *App) Do(ctx context.Context, id string, deed notifier.Deed, w console.Wish) (notifier.Incident, error) {
+	if deed == notifier.DeedSilence {
+		return a.silenceFor(ctx, id, w)
+	}
 	now := a.cfg.Now()
 	var result incident.Result
 	err := a.store.Change(ctx, func(tx *store.Tx) error {
@@ -67,6 +71,24 @@ func (a *App) wanted(now time.Time, i notifier.Incident, deed notifier.Deed, w c
 		return a.machine.Resolve(now, i, incident.Ending{By: w.By, Text: w.Text, Force: w.Force})
 	}
 	return incident.Result{}, &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("nobody can %.20q an incident", deed)}
+}
+
+func (a *App) silenceFor(ctx context.Context, id string, w console.Wish) (notifier.Incident, error) {
+	by, err := incident.Name(w.By)
+	if err != nil {
+		return notifier.Incident{}, err
+	}
+	if _, err := a.Silence(ctx, id, by, w.Way, time.Duration(w.For)); err != nil {
+		return notifier.Incident{}, err
+	}
+	i, err := a.store.Incident(ctx, id)
+	if err == nil && i == nil {
+		err = unknownIncident(id)
+	}
+	if err != nil {
+		return notifier.Incident{}, err
+	}
+	return *i, nil
 }
 
 // publishWith publishes an incident with what there is to tell: first those who

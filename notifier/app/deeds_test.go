@@ -173,3 +173,32 @@ func TestWhatWasGivenUpIsSentAgainByHand(t *testing.T) {
 		t.Errorf("the record is %s", body)
 	}
 }
+
+func TestASilenceIsAskedForByNameAndKeptInTheRecord(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.tell(rules.Ops, "firing", time.Now().Add(-5*time.Second))
+	path := "/api/incidents/" + b.only()
+	for body, want := range map[string]string{
+		`{"by":"Wang"}`: "1 minute to 24 hours", `{"by":"a\nb","for":"1h"}`: "one line", `{"for":"an hour"}`: "invalid duration",
+	} {
+		if status, answer := b.ask(http.MethodPost, path+"/silence", body); status != http.StatusUnprocessableEntity || !strings.Contains(answer, want) {
+			t.Errorf("%s was answered %d %s, want %q", body, status, answer, want)
+		}
+	}
+	if status, answer := b.ask(http.MethodPost, "/api/incidents/nosuch/silence", `{"for":"1h"}`); status != http.StatusNotFound {
+		t.Errorf("an unknown incident was answered %d %s", status, answer)
+	}
+	if silences := b.near.silenced(); len(silences) != 0 {
+		t.Fatalf("Alertmanager was told %v", silences)
+	}
+	if answer := b.does(path+"/silence", `{"by":" Wang ","for":"90m"}`); !strings.Contains(answer, `"deed":"silence","detail":"until `) {
+		t.Errorf("answered %s", answer)
+	}
+	if silences := b.near.silenced(); len(silences) != 1 || !strings.Contains(silences[0], `"createdBy":"Wang"`) {
+		t.Errorf("Alertmanager was told %v", silences)
+	}
+	if _, body := b.ask(http.MethodGet, "/api/audit", ""); !strings.Contains(body, `"by":"Wang","way":"api","deed":"silence"`) {
+		t.Errorf("the record is %s", body)
+	}
+}

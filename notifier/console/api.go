@@ -222,7 +222,7 @@ var deeds = []struct {
 	deed notifier.Deed
 }{
 	{"acknowledge", notifier.DeedAcknowledge}, {"withdraw", notifier.DeedWithdraw}, {"updates", notifier.DeedUpdate},
-	{"publish", notifier.DeedPublish}, {"hold", notifier.DeedHold}, {"resolve", notifier.DeedResolve},
+	{"publish", notifier.DeedPublish}, {"hold", notifier.DeedHold}, {"silence", notifier.DeedSilence}, {"resolve", notifier.DeedResolve},
 }
 
 // wordOf is a deed in a path.
@@ -241,7 +241,7 @@ func deedOf(word string) (notifier.Deed, error) {
 			return d.deed, nil
 		}
 	}
-	return "", &notifier.Error{Code: notifier.NotFound, Message: "an incident can be acknowledged, withdrawn, updated (updates), published (publish), held (hold) and resolved (resolve); nothing else"}
+	return "", &notifier.Error{Code: notifier.NotFound, Message: "an incident can be acknowledged, withdrawn, updated (updates), published (publish), held (hold), silenced (silence) and resolved (resolve); nothing else"}
 }
 
 // before reads from where on a list goes on; 0 is its beginning.

@@ -110,6 +110,7 @@ func TestEveryFormDoesItsDeedInTheNameOfWhoeverLooks(t *testing.T) {
 	}
 	for deed, form := range map[string]url.Values{
 		"acknowledge": nil, "withdraw": nil, "hold": nil, "publish": nil,
+		"silence": {"for": {"90"}},
 		"resolve": {"text_en": {"gone"}, "force": {"1"}},
 		"updates": {"status": {"monitoring"}, "text_zh": {"修好了"}, "scope_en": {"all"}, "workaround_zh": {"等"}, "eta": {"30"}, "silent": {"1"}},
 	} {
@@ -118,14 +119,14 @@ func TestEveryFormDoesItsDeedInTheNameOfWhoeverLooks(t *testing.T) {
 		}
 	}
 	slices.Sort(b.source.deeds)
-	if want := []string{"acknowledge", "hold", "publish", "resolve", "update", "withdraw"}; !slices.EqualFunc(b.source.deeds, want, func(did, deed string) bool { return did == deed+" by "+name }) {
+	if want := []string{"acknowledge", "hold", "publish", "resolve", "silence", "update", "withdraw"}; !slices.EqualFunc(b.source.deeds, want, func(did, deed string) bool { return did == deed+" by "+name }) {
 		t.Errorf("did %q", b.source.deeds)
 	}
 	wanted := console.Wish{
 		By: name, Way: console.WayConsole, Status: notifier.Monitoring, Text: rules.Text{ZH: "修好了"}, Scope: rules.Text{EN: "all"},
 		Workaround: rules.Text{ZH: "等"}, ETA: now.Add(30 * time.Minute), Silent: true,
 	}
-	if !slices.Contains(b.source.wishes, wanted) || !slices.Contains(b.source.wishes, console.Wish{By: name, Way: console.WayConsole, Text: rules.Text{EN: "gone"}, Force: true}) {
+	if !slices.Contains(b.source.wishes, wanted) || !slices.Contains(b.source.wishes, console.Wish{By: name, Way: console.WayConsole, For: console.Span(90 * time.Minute)}) || !slices.Contains(b.source.wishes, console.Wish{By: name, Way: console.WayConsole, Text: rules.Text{EN: "gone"}, Force: true}) {
 		t.Errorf("wished %+v", b.source.wishes)
 	}
 }
