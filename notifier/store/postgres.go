@@ -154,7 +154,7 @@ func (e engine) again(err error) bool {
 	if e == sqlite { // waits for its lock by itself
 		return false
 	}
-	if errors.Is(err, errTaken) {
+	if errors.Is(err, errOvertaken) {
 		return true
 	}
 	var answer *pgconn.PgError

@@ -90,7 +90,7 @@ func (t *Tx) insertRecipient(r *recipientRow) error {
 		string(r.Audience), r.Channel, string(r.Language), r.origin, string(r.State), []byte{}, t.seal.digest(r.Channel, r.Address), string(wants),
 		r.Nonce, millis(r.NonceUntil), r.NonceTries, millis(r.Created), millis(r.Confirmed), r.Problem).Scan(&r.ID)
 	if errors.Is(err, sql.ErrNoRows) {
-		return errTaken
+		return errOvertaken
 	}
 	if err != nil {
 		return err

@@ -120,8 +120,12 @@ func (e *commitError) Error() string { return "store: commit: " + e.err.Error() 
 // Unwrap gives the cause.
 func (e *commitError) Unwrap() error { return e.err }
 
-// errTaken says that another transaction has just kept the same address.
-var errTaken = &notifier.Error{Code: notifier.Conflict, Message: "somebody has just signed up with the same address"}
+// errTaken says that somebody has an address already.
+var errTaken = &notifier.Error{Code: notifier.Conflict, Message: "somebody has signed up with the same address"}
+
+// errOvertaken says that another replica has kept an address since this
+// transaction looked for it.
+var errOvertaken = fmt.Errorf("just now: %w", errTaken)
 
 // SetMark keeps a single value under a name.
 func (t *Tx) SetMark(name, value string) error {
