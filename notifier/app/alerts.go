@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -120,6 +121,7 @@ func (a *App) tick(ctx context.Context, poll bool) error {
 	changed := false
 	var due time.Time
 	err = a.store.Change(ctx, func(tx *store.Tx) error {
+		open := slices.Clone(open) // of this run alone: it may be undone, and done again
 		for n, i := range open {
 			latest, err := tx.Latest(i.Key) // as it is inside this transaction
 			if err != nil {
