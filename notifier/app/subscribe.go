@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -57,12 +58,20 @@ func (a *App) held(ctx context.Context, id int64) (subscription.Held, error) {
 	return held, nil
 }
 
-// signUpPath is where people sign up, "" where the page takes nobody.
+// signUpPath is where people sign up, "" where nobody can.
 func (a *App) signUpPath() string {
-	if s := a.cfg.Notifier.Subscriptions; s.Email || s.SMS {
+	if s := a.cfg.Notifier.Subscriptions; s.Email || s.SMS || s.Telegram && a.bot != nil {
 		return subscription.Root
 	}
 	return ""
+}
+
+// botLink leads to the bot's chat, "" where there is none or its name isn't known yet.
+func (a *App) botLink() string {
+	if a.bot == nil {
+		return ""
+	}
+	return a.bot.Link(nil)
 }
 
 // newPublic gives the public address: the status page, and the pages to sign up
@@ -76,13 +85,15 @@ func (a *App) newPublic() (http.Handler, error) {
 	if cfg.SMS {
 		channels = append(channels, subscription.SMS)
 	}
-	limits := subscription.DefaultLimits
-	if cfg.Hourly > 0 {
-		limits = subscription.Limits{PerAddressDaily: cfg.PerAddressDaily, PerNetworkHourly: cfg.PerNetworkHourly, Hourly: cfg.Hourly}
+	usual := config.DefaultSubscriptions()
+	limits := subscription.Limits{
+		PerAddressDaily:  cmp.Or(cfg.PerAddressDaily, usual.PerAddressDaily),
+		PerNetworkHourly: cmp.Or(cfg.PerNetworkHourly, usual.PerNetworkHourly),
+		Hourly:           cmp.Or(cfg.Hourly, usual.Hourly),
 	}
 	pages, err := subscription.NewPages(subscription.PagesConfig{
 		Service: a.subscription, Title: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone, Stylesheet: a.page.Stylesheet(),
-		Channels: channels, Services: a.choosable, Trusted: cfg.TrustedProxies, Limits: limits,
+		Channels: channels, Services: a.choosable, Telegram: a.botLink, Trusted: cfg.TrustedProxies, Limits: limits,
 		Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
 	if err != nil {

@@ -20,9 +20,6 @@ type Limits struct {
 	Hourly           int // requests of everybody
 }
 
-// DefaultLimits let a household sign up, and nobody flood a mailbox.
-var DefaultLimits = Limits{PerAddressDaily: 3, PerNetworkHourly: 20, Hourly: 300}
-
 // remembered is how many addresses and networks are remembered each, some 200
 // bytes a piece. The longest unseen is forgotten first.
 const remembered = 20_000

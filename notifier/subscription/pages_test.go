@@ -422,3 +422,16 @@ func TestWhatCannotBeSignedUpForIsSaid(t *testing.T) {
 		}
 	}
 }
+
+func TestWithoutAFormThePageLeadsToTheBotOrSaysThatItIsClosed(t *testing.T) {
+	t.Parallel()
+	for bot, want := range map[string]string{"": "Please come back later", "https://t.me/star_bot?start=x": `href="https://t.me/star_bot?start=x"`} {
+		s := newSite(t, func(c *subscription.PagesConfig) { c.Channels, c.Telegram = nil, func() string { return bot } })
+		if page := s.get("/subscribe?lang=en"); !strings.Contains(page, want) || strings.Contains(page, "<form") {
+			t.Errorf("with bot %q the page shows %s", bot, page)
+		}
+		if w := s.do(http.MethodPost, "/subscribe", url.Values{"address": {"a@b.example"}}); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("a form that we didn't give was answered %d", w.Code)
+		}
+	}
+}

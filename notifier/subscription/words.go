@@ -106,6 +106,7 @@ var labels = map[string]rules.Text{
 	"trap":          text("请不要填写", "Leave this empty"),
 	"already":       text("已经订阅了？修改或退订", "Subscribed already? Change or leave"),
 	"telegram":      text("也可以在 Telegram 里订阅", "Or subscribe in Telegram"),
+	"noSignUp":      text("现在暂时不能在这里订阅，请过一会儿再来。", "Nobody can sign up here right now. Please come back later."),
 	"mistakes":      text("还差一点：", "Not quite yet:"),
 	"codeHead":      text("请输入验证码", "Enter the code"),
 	"codeLead":      text("我们给这个手机号发了一条短信，里面有 6 位验证码，10 分钟内有效。", "We have sent a text message with a code of 6 digits to this number; it is good for 10 minutes."),
