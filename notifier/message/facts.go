@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 
 	"shopwatch/notifier"
@@ -32,6 +33,7 @@ type Facts struct {
 	Channel  string
 	Language notifier.Language
 	First    bool // recovered only: its reader never heard of the trouble
+	Late     bool // it is delivered long after it was decided, at At: the trouble may be over
 	Orders   bool // it is about orders that wait: Since is when the oldest was paid
 
 	Shop       string // the page's title
@@ -93,7 +95,7 @@ func (w *Writer) facts(d notifier.Delivery, links recipientLinks) Facts {
 	say := wordsOf[language]
 	in := func(t rules.Text, most int) string { return clean(t.In(string(language)), most) }
 	f := Facts{
-		Event: d.Notice.Event, Channel: d.Recipient.Channel, Language: language, First: d.First && d.Notice.Event == notifier.EventRecovered,
+		Event: d.Notice.Event, Channel: d.Recipient.Channel, Language: language, First: d.First && d.Notice.Event == notifier.EventRecovered, Late: late(d),
 		Orders: n.Alert == rules.AlertOrdersDelayed || n.Alert == rules.AlertOrdersStuck,
 		Shop:   in(w.cfg.Page, maxName), Title: oneLine(in(n.Title, maxName)), Service: oneLine(in(n.Service.Name, maxName)),
 		Scope: in(n.Scope, maxName), Workaround: in(n.Workaround, maxUpdate),
@@ -101,6 +103,9 @@ func (w *Writer) facts(d notifier.Delivery, links recipientLinks) Facts {
 		Leave: links.leave, Manage: links.manage, ConfirmURL: links.confirm, Code: links.code,
 	}
 	clock := clock{zone: w.cfg.Zone, now: d.Notice.At, language: language, brief: d.Recipient.Channel == SMS}
+	if len(d.Digest) > 0 { // it is decided with its oldest
+		clock.now = d.Digest[len(d.Digest)-1].At
+	}
 	f.Title = cmp.Or(f.Title, f.Service, say.trouble)
 	f.when(n, clock)
 	f.digest(d.Digest, clock)
@@ -131,6 +136,12 @@ func (f *Facts) when(n notifier.Facts, clock clock) {
 	} else {
 		f.Over, f.Lasted = clock.moment(n.Over), clock.duration(n.Lasted())
 	}
+}
+
+// late reports whether a notice of trouble that runs is told so late, as after
+// quiet hours, that how long it has lasted is no longer so.
+func late(d notifier.Delivery) bool {
+	return d.Notice.Facts.Over.IsZero() && d.At.Sub(d.Notice.At) > 10*time.Minute
 }
 
 // roleOf is what is wrong, by the alert where that says more than the service:

@@ -59,7 +59,7 @@ type keptKey struct {
 	channel           string
 	language          notifier.Language
 	audience, readers rules.Audience
-	first             bool
+	first, late       bool
 	leave, manage     bool
 }
 
@@ -72,7 +72,7 @@ func keepable(d notifier.Delivery) bool {
 func keyOf(d notifier.Delivery, l recipientLinks) keptKey {
 	return keptKey{
 		notice: d.Notice.ID, at: unixNano(d.Notice.At), event: d.Notice.Event, channel: d.Recipient.Channel, language: d.Recipient.Language,
-		audience: d.Notice.Audience, readers: d.Recipient.Audience, first: d.First, leave: l.leave != "", manage: l.manage != "",
+		audience: d.Notice.Audience, readers: d.Recipient.Audience, first: d.First, late: late(d), leave: l.leave != "", manage: l.manage != "",
 	}
 }
 

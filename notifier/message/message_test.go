@@ -157,6 +157,7 @@ var told = map[rules.Audience][]struct {
 	},
 	rules.Subscribers: {
 		{"down", notifier.EventDown, nil},
+		{"down, and told after quiet hours", notifier.EventDown, func(d *notifier.Delivery) { d.At = d.Notice.At.Add(5 * time.Hour) }},
 		{"orders are delayed", notifier.EventDown, delayed},
 		{"orders are stuck", notifier.EventDown, stuck},
 		{"updated", notifier.EventUpdated, nil},

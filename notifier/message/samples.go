@@ -37,6 +37,9 @@ func samples() (list []notifier.Delivery) {
 				for _, channel := range Channels {
 					for _, language := range languages {
 						d := notifier.Delivery{Notice: n, Recipient: notifier.Recipient{ID: 1, Audience: audience, Channel: channel, Language: language}}
+						if n.Incident == "sample-full" {
+							d.At = n.At.Add(time.Hour)
+						}
 						d.First = n.Incident == "sample-bare" && event == notifier.EventRecovered
 						if event == notifier.EventDigest {
 							d.Digest = []notifier.Notice{fullNotice(notifier.EventDown), bareNotice(notifier.EventRecovered)}
