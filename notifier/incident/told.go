@@ -44,7 +44,8 @@ func (m *Machine) hear(r *Result, now time.Time, parent *notifier.Incident, aler
 
 // hearOps tells ops of the incident's first alert, and has them told of those
 // that join it, but for the same trouble's later tier and for what weighs less
-// than what they know: that follows from it more often than not.
+// than what they know: that follows from it more often than not. Once they heard
+// that it eases, the later tier is news.
 func (m *Machine) hearOps(r *Result, now time.Time, parent *notifier.Incident, alert notifier.Alert) {
 	i := &r.Incident
 	a := &i.Alerts[indexOf(i.Alerts, alert)]
@@ -55,7 +56,7 @@ func (m *Machine) hearOps(r *Result, now time.Time, parent *notifier.Incident, a
 	case !knows(i, rules.Ops):
 		a.Heard = true
 		m.say(r, now, parent, rules.Ops, m.facts(*i, alert))
-	case slices.ContainsFunc(i.Alerts, func(known notifier.ActiveAlert) bool { return known.Heard && outweighs(known, *a) || leads(known, *a) }):
+	case slices.ContainsFunc(i.Alerts, func(known notifier.ActiveAlert) bool { return known.Heard && outweighs(known, *a) || i.Eased.IsZero() && leads(known, *a) }):
 		a.Heard = true
 	default:
 		a.Waiting = now
