@@ -56,7 +56,9 @@ func (m *Machine) hearOps(r *Result, now time.Time, parent *notifier.Incident, a
 	case !knows(i, rules.Ops):
 		a.Heard = true
 		m.say(r, now, parent, rules.Ops, m.facts(*i, alert))
-	case slices.ContainsFunc(i.Alerts, func(known notifier.ActiveAlert) bool { return known.Heard && outweighs(known, *a) || i.Eased.IsZero() && leads(known, *a) }):
+	case slices.ContainsFunc(i.Alerts, func(known notifier.ActiveAlert) bool {
+		return known.Heard && outweighs(known, *a) || i.Eased.IsZero() && leads(known, *a)
+	}):
 		a.Heard = true
 	default:
 		a.Waiting = now

@@ -125,7 +125,9 @@ func (w *town) scene(open []notifier.Incident) incident.Scene {
 	}}
 }
 
-func (w *town) tell(a notifier.Alert) { w.keep(w.machine.Alert(w.now, w.scene(nil), w.latest(a.Key()), a)) }
+func (w *town) tell(a notifier.Alert) {
+	w.keep(w.machine.Alert(w.now, w.scene(nil), w.latest(a.Key()), a))
+}
 
 func (w *town) keep(r incident.Result) {
 	if !r.Changed && (len(r.Notices) > 0 || r.Rest != nil || r.Merged != nil) {
