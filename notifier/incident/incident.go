@@ -94,32 +94,13 @@ type Result struct {
 // Alert takes one alert as one receiver brought it. latest is the incident with
 // the alert's key that is open, or else was closed last; nil if there never was one.
 func (m *Machine) Alert(now time.Time, scene Scene, latest *notifier.Incident, alert notifier.Alert) Result {
-	var r Result
-	switch {
-	case latest == nil && !alert.Firing:
+	if latest == nil && !alert.Firing {
 		return Result{} // the end of something we never heard of
-	case latest == nil:
-		r = Result{Incident: m.open(now, alert), Changed: true}
-	case latest.Open():
-		before := scene.incident(latest.After)
-		switch {
-		case alert.Firing && m.late(now, latest.Opened, latest.Former, alert):
-			return Result{Incident: *latest}
-		case before != nil && untold(*latest) && m.again(now, *before, alert):
-			r = m.rejoin(now, *before, *latest)
-		default:
-			r = Result{Incident: clone(*latest)}
-		}
-	case !alert.Firing || m.late(now, latest.Closed, latest.Alerts, alert) || calledOver(*latest, alert):
-		return Result{Incident: *latest} // told again after it was over
-	case m.again(now, *latest, alert):
-		r = Result{Incident: m.reopen(now, *latest), Changed: true}
-	default:
-		r = Result{Incident: m.open(now, alert), Changed: true}
-		if now.Sub(latest.Closed) <= m.cfg.Reopen {
-			r.Incident.After, r.Incident.Former = latest.ID, latest.Alerts
-		}
 	}
+	if latest != nil && m.stale(now, *latest, alert) {
+		return Result{Incident: *latest}
+	}
+	r := m.take(now, scene, latest, alert)
 	if !alert.Firing {
 		m.end(&r, now, scene, alert)
 		return r
@@ -129,6 +110,40 @@ func (m *Machine) Alert(now time.Time, scene Scene, latest *notifier.Incident, a
 	m.hear(&r, now, parent, alert)
 	m.release(&r, now, parent)
 	m.more(&r, now, scene)
+	return r
+}
+
+// stale reports whether an alert tells what is over, and was known to be.
+func (m *Machine) stale(now time.Time, latest notifier.Incident, alert notifier.Alert) bool {
+	switch {
+	case alert.Firing && m.late(now, latest.Opened, latest.Former, alert):
+		return true
+	case latest.Open():
+		return false
+	}
+	return !alert.Firing || m.late(now, latest.Closed, latest.Alerts, alert) || calledOver(latest, alert)
+}
+
+// take gives the incident that an alert is of: the open one, one that it opens
+// again, or a new one. What is left of an outage, of which nobody was told, gives
+// way to the outage itself.
+func (m *Machine) take(now time.Time, scene Scene, latest *notifier.Incident, alert notifier.Alert) Result {
+	if latest == nil {
+		return Result{Incident: m.open(now, alert), Changed: true}
+	}
+	if before := scene.incident(latest.After); before != nil && untold(*latest) && m.again(now, *before, alert) {
+		return m.rejoin(now, *before, *latest)
+	}
+	switch {
+	case latest.Open():
+		return Result{Incident: clone(*latest)}
+	case m.again(now, *latest, alert):
+		return Result{Incident: m.reopen(now, *latest), Changed: true}
+	}
+	r := Result{Incident: m.open(now, alert), Changed: true}
+	if now.Sub(latest.Closed) <= m.cfg.Reopen {
+		r.Incident.After, r.Incident.Former = latest.ID, latest.Alerts
+	}
 	return r
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"shopwatch/notifier"
-	"shopwatch/rules"
 )
 
 // again reports whether an alert is the trouble of an incident that was over a
@@ -25,7 +24,7 @@ func (m *Machine) again(now time.Time, closed notifier.Incident, alert notifier.
 func (m *Machine) reopen(now time.Time, closed notifier.Incident) notifier.Incident {
 	i := clone(closed)
 	i.Reopened, i.Closed, i.Over, i.Status = now, time.Time{}, time.Time{}, notifier.Investigating
-	i.Again = map[rules.Audience]time.Time{}
+	i.Again = nil
 	i.Due, i.Parent, i.Impact = m.due(now, i), "", notifier.ImpactNone
 	i.More, i.Eased = time.Time{}, time.Time{}
 	i.Acknowledged, i.Held = notifier.Acknowledgement{}, nil
@@ -46,6 +45,9 @@ func (m *Machine) reopen(now time.Time, closed notifier.Incident) notifier.Incid
 // which nobody was told.
 func (m *Machine) rejoin(now time.Time, before, rest notifier.Incident) Result {
 	r := Result{Incident: m.reopen(now, before), Changed: true}
+	if !rest.Open() {
+		return r
+	}
 	i := &r.Incident
 	for _, a := range running(rest.Alerts) {
 		i.Alerts = slices.DeleteFunc(i.Alerts, func(old notifier.ActiveAlert) bool { return old.Fingerprint == a.Fingerprint })

@@ -230,6 +230,9 @@ func (m *Machine) tell(r *Result, now time.Time, audience rules.Audience, facts 
 		i.Told[audience] = now
 	}
 	if !i.Reopened.IsZero() {
+		if i.Again == nil { // an empty one is not kept
+			i.Again = map[rules.Audience]time.Time{}
+		}
 		i.Again[audience] = now
 	}
 	r.Changed = true
@@ -247,8 +250,8 @@ func (m *Machine) announce(r *Result, now time.Time, event notifier.Event, facts
 	}
 }
 
-// untold reports whether nobody was told of the incident, nor that it began again.
-func untold(i notifier.Incident) bool { return len(owed(i)) == 0 }
+// untold reports whether nobody was ever told of the incident.
+func untold(i notifier.Incident) bool { return len(i.Told) == 0 }
 
 func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Facts {
 	var publication notifier.Publication

@@ -2,6 +2,7 @@ package incident_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -31,7 +32,10 @@ type town struct {
 func newTown(t testing.TB) *town {
 	w := &town{
 		all: map[string]notifier.Incident{}, now: t0, since: t0.Add(-time.Hour), publish: map[string]notifier.Publication{},
-		services: map[string]notifier.Service{}, broken: t.Fatalf,
+		services: map[string]notifier.Service{},
+	}
+	if t != nil {
+		w.broken = t.Fatalf
 	}
 	w.add("db", rules.RoleDatabase, false)
 	w.add("cache", rules.RoleDatabase, true)
@@ -210,4 +214,17 @@ func (w *town) expect(t *testing.T, when string, want ...string) {
 	if got := w.told(); !slices.Equal(got, want) {
 		t.Fatalf("%s: told %q, want %q", when, got, want)
 	}
+}
+
+// stored is an incident as it comes back from a store.
+func stored(t interface{ Fatal(args ...any) }, i notifier.Incident) notifier.Incident {
+	body, err := json.Marshal(i)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back notifier.Incident
+	if err := json.Unmarshal(body, &back); err != nil {
+		t.Fatal(err)
+	}
+	return back
 }
