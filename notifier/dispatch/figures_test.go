@@ -68,7 +68,7 @@ func BenchmarkFanOutToHundredThousand(b *testing.B) {
 		s := storetest.SQLite(b).Open(b)
 		_, far := spawn(b, "far")
 		subscribe(b, s, subscribers)
-		d, err := telling(s, far, senders, notifier.Pace{})
+		d, err := telling(s, far, senders, time.Now)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -29,6 +29,7 @@ const (
 	envFar     = "SHOPWATCH_TEST_FAR"  // where the far side is
 	envStore   = "SHOPWATCH_TEST_STORE"
 	envSenders = "SHOPWATCH_TEST_SENDERS"
+	envLater   = "SHOPWATCH_TEST_LATER" // how far its clock is ahead
 )
 
 // helper reports whether this process is one of a test's own, and did its work.
@@ -79,9 +80,17 @@ func endWithParent() {
 	os.Exit(0)
 }
 
+// identityHeader carries a message's identity. It is none that net/http takes as a
+// promise that a request may be said again on a connection that broke.
+const identityHeader = "X-Identity"
+
 // gateway is a far side that speaks HTTP and counts what it takes by identity.
 type gateway struct {
-	lose func(n int) bool // whether the answer to its n-th message is lost after it was taken
+	lose   func(n int) bool // whether the answer to its n-th message is lost after it was taken
+	refuse func(n int) int  // the status of its n-th answer, where it takes nothing; -1: it hangs up; 0: it takes it
+	slow   time.Duration    // how long it takes
+
+	asked int
 
 	mu    sync.Mutex
 	n     int
@@ -100,10 +109,22 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	io.Copy(io.Discard, r.Body)
+	time.Sleep(g.slow)
 	g.mu.Lock()
+	g.asked++
+	if g.refuse != nil {
+		if status := g.refuse(g.asked); status != 0 {
+			g.mu.Unlock()
+			if status < 0 {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(status)
+			return
+		}
+	}
 	g.n++
 	n := g.n
-	g.took[r.Header.Get("Idempotency-Key")]++
+	g.took[r.Header.Get(identityHeader)]++
 	g.last = time.Now()
 	if g.first.IsZero() {
 		g.first = g.last
@@ -142,7 +163,7 @@ func (p *post) Send(ctx context.Context, address string, m notifier.Message) err
 	if err != nil {
 		return err
 	}
-	request.Header.Set("Idempotency-Key", m.ID)
+	request.Header.Set(identityHeader, m.ID)
 	answer, err := p.client.Do(request)
 	if err != nil {
 		return err
@@ -161,10 +182,10 @@ func words(d notifier.Delivery) (notifier.Message, error) {
 }
 
 // telling gives a dispatcher from a store to a gateway.
-func telling(s *store.Store, far string, senders int, pace notifier.Pace) (*dispatch.Dispatcher, error) {
+func telling(s *store.Store, far string, senders int, now func() time.Time) (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Config{
-		Outbox: s, Lines: []dispatch.Line{{Channel: newPost(far, senders), Senders: senders, Pace: pace}}, Compose: words, Zone: time.UTC,
-		Recorder: &recorder{results: map[dispatch.Result]int{}}, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		Outbox: s, Lines: []dispatch.Line{{Channel: newPost(far, senders), Senders: senders}}, Compose: words, Zone: time.UTC,
+		Recorder: &recorder{results: map[dispatch.Result]int{}}, Now: now, Logger: slog.New(slog.DiscardHandler),
 	})
 }
 
@@ -193,7 +214,11 @@ func tellUntilKilled(cfg store.Config, senders int) error {
 	if err := s.ReleaseLeases(ctx); err != nil {
 		return err
 	}
-	d, err := telling(s, os.Getenv(envFar), senders, notifier.Pace{})
+	later, err := time.ParseDuration(os.Getenv(envLater))
+	if err != nil {
+		return err
+	}
+	d, err := telling(s, os.Getenv(envFar), senders, func() time.Time { return time.Now().Add(later) })
 	if err != nil {
 		return err
 	}
@@ -235,5 +260,31 @@ func decide(tb testing.TB, s *store.Store, incident string, notices ...notifier.
 	})
 	if err != nil {
 		tb.Fatal(err)
+	}
+}
+
+// doubled is how many messages came again, and how many different ones came.
+func (g *gateway) doubled() (again, different int) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, n := range g.took {
+		again += n - 1
+	}
+	return again, len(g.took)
+}
+
+// await waits until the gateway has taken so many different messages.
+func (g *gateway) await(tb testing.TB, different int) {
+	tb.Helper()
+	deadline := time.Now().Add(2 * time.Minute)
+	for {
+		_, have := g.doubled()
+		if have >= different {
+			return
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("%d of %d messages came", have, different)
+		}
+		time.Sleep(5 * time.Millisecond)
 	}
 }
