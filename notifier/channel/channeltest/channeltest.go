@@ -65,6 +65,9 @@ type Subject struct {
 	// host:port and how many messages it has taken.
 	Accepting func(t *testing.T) (hostport string, taken func() int)
 	Answers   []Answer
+	// Status says what an answer of this HTTP status must mean whose body is no
+	// word of the protocol. Nil where the channel speaks no HTTP.
+	Status func(status int) Outcome
 }
 
 // patience is how long a Send that should have ended may go on before the
@@ -122,6 +125,9 @@ func Run(t *testing.T, s Subject) {
 		})
 	}
 	s.runBroken(t)
+	if s.Status != nil {
+		s.runHTTP(t)
+	}
 	for _, answer := range s.Answers {
 		t.Run(answer.Name, func(t *testing.T) {
 			t.Parallel()

@@ -3,62 +3,50 @@ package sms
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
-	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
-	dysms "github.com/alibabacloud-go/dysmsapi-20170525/v4/client"
-	openapiutil "github.com/alibabacloud-go/tea-utils/v2/service"
+	openapiutil "github.com/alibabacloud-go/openapi-util/service"
 	"github.com/alibabacloud-go/tea/tea"
 
 	"shopwatch/notifier"
 )
 
+// Sources: help.aliyun.com "SendSms" of 2017-05-25, "V3 版本请求体&签名机制"
+// (ACS3-HMAC-SHA256), "短信服务 API 错误码". The signature is made by the SDK's own
+// signing package, openapi-util; only the dialling is ours, since the SDK's own
+// takes no context, follows redirects and reads answers without a limit.
+
 // DefaultAliyunEndpoint is where Aliyun takes messages for mainland China.
 const DefaultAliyunEndpoint = "dysmsapi.aliyuncs.com"
 
-const (
-	// callTimeout ends a call of the SDK. The SDK takes no context, so a call
-	// whose caller has gone lives on in the background for at most this long.
-	callTimeout = 10 * time.Second
-	// maxCalls is how many calls may be under way, abandoned ones included.
-	maxCalls = 16
-	// providerRefused is how long the whole channel rests after the provider
-	// refused our account, key, signature or balance. Only a person mends those.
-	providerRefused = 5 * time.Minute
-	// throttled is how long the whole channel rests when Aliyun's API gateway is
-	// asked too often; its limits are counted by the second and by the minute.
-	throttled = time.Minute
-)
-
 // AliyunConfig is what NewAliyun needs.
 type AliyunConfig struct {
-	AccessKeyID, AccessKeySecret string // required
-	SignName                     string // required: the approved signature, without its 【】
-	// Templates names the approved template, "SMS_123456789", for each
-	// Message.Template. An entry "down.zh" goes before "down" for a message in
-	// that language. Required, at least one.
-	Templates map[string]string
-	Endpoint  string // host[:port]; default DefaultAliyunEndpoint
-	Protocol  string // "https", the default, or "http" for a server on this machine
-	// AllowedPrefixes are the countries that may cost money. Default +86.
-	AllowedPrefixes []string
+	AccessKeyID, AccessKeySecret string           // required
+	SignName                     string           // required: the approved signature, without its 【】
+	Templates                    Templates        // required: approved codes, "SMS_123456789"
+	Endpoint                     string           // host[:port], or URL; default DefaultAliyunEndpoint
+	Now                          func() time.Time // required: Aliyun takes signatures 15 minutes old at most
 }
 
 // Aliyun sends through Aliyun's SMS service. It is safe for concurrent use.
 type Aliyun struct {
 	cfg AliyunConfig
-	// idle holds the SDK's clients that no call uses. A client is not safe for
-	// two calls at once; their connections are shared all the same.
-	idle chan *dysms.Client
+	url *url.URL
+	far *far
 }
 
-// NewAliyun makes a channel; it does not connect.
+var _ Provider = (*Aliyun)(nil)
+
+// NewAliyun makes a provider; it does not connect.
 func NewAliyun(cfg AliyunConfig) (*Aliyun, error) {
 	var wrong []error
 	refuse := func(format string, args ...any) {
@@ -81,117 +69,81 @@ func NewAliyun(cfg AliyunConfig) (*Aliyun, error) {
 	if cfg.Endpoint == "" {
 		cfg.Endpoint = DefaultAliyunEndpoint
 	}
-	if cfg.Protocol == "" {
-		cfg.Protocol = "https"
-	}
-	if cfg.Protocol != "https" && cfg.Protocol != "http" {
-		refuse("protocol: got %q, want https or http", cfg.Protocol)
-	}
-	parsed, err := url.Parse(cfg.Protocol + "://" + cfg.Endpoint)
-	if err != nil || parsed.Host != cfg.Endpoint {
-		refuse("endpoint: got %q, want host or host:port", cfg.Endpoint)
-		parsed = &url.URL{}
-	}
-	here := loopback(parsed.Hostname())
-	if cfg.Protocol == "http" && !here {
-		refuse("protocol: http would show the numbers to everybody on the way: use https")
-	}
-	if len(cfg.AllowedPrefixes) == 0 {
-		cfg.AllowedPrefixes = []string{"+86"}
-	}
-	if err := checkPrefixes(cfg.AllowedPrefixes); err != nil {
+	where, err := base(cfg.Endpoint)
+	if err != nil {
 		refuse("%w", err)
+	}
+	if cfg.Now == nil {
+		refuse("no clock")
 	}
 	if len(wrong) > 0 {
 		return nil, errors.Join(wrong...)
 	}
-	sdk := &openapi.Config{
-		AccessKeyId:     tea.String(cfg.AccessKeyID),
-		AccessKeySecret: tea.String(cfg.AccessKeySecret),
-		Endpoint:        tea.String(cfg.Endpoint),
-		Protocol:        tea.String(cfg.Protocol),
-		// The SDK keeps a client for ever for each pair of timeouts, so they
-		// are the same for every call. It bounds the whole call by the read
-		// timeout, and reads the connect timeout as seconds.
-		ReadTimeout:    tea.Int(int(callTimeout / time.Millisecond)),
-		ConnectTimeout: tea.Int(int(callTimeout / time.Second)),
-		MaxIdleConns:   tea.Int(maxCalls),
-	}
-	if here { // the SDK would ask even this machine through HTTP_PROXY
-		sdk.NoProxy = tea.String(cfg.Endpoint)
-	}
-	a := &Aliyun{cfg: cfg, idle: make(chan *dysms.Client, maxCalls)}
-	for range maxCalls {
-		client, err := dysms.NewClient(sdk)
-		if err != nil {
-			return nil, fmt.Errorf("sms aliyun: %s", a.redact(err.Error()))
-		}
-		a.idle <- client
-	}
-	return a, nil
+	where.Path = "/"
+	return &Aliyun{cfg: cfg, url: where, far: newFar()}, nil
 }
 
-// Name is "sms".
-func (a *Aliyun) Name() string { return "sms" }
+// Name is "aliyun".
+func (a *Aliyun) Name() string { return "aliyun" }
 
-// Send fills the template of m.Template with m.Params and sends it to the
-// number, in E.164. Values longer than 35 runes are cut. A message whose
-// deadline ends while Aliyun is thinking may have been accepted all the same;
-// it carries m.ID as OutId, by which receipts tell a doubled one.
-//
-// Errors: wrapping notifier.ErrPermanent where the number takes no messages,
-// *notifier.RetryAfterError where a limit was met or the account is refused.
-func (a *Aliyun) Send(ctx context.Context, address string, m notifier.Message) error {
-	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("sms: %w", err)
-	}
-	if err := checkNumber(address, a.cfg.AllowedPrefixes); err != nil {
+// Tells reports whether the event has a template.
+func (a *Aliyun) Tells(event notifier.Event) bool { return a.cfg.Templates.tells(event) }
+
+// Send fills the template of m.Template with m.Params. Values longer than 35
+// runes are cut. The message carries m.ID as OutId, by which receipts tell a
+// doubled one.
+func (a *Aliyun) Send(ctx context.Context, number string, m notifier.Message) error {
+	code, err := a.cfg.Templates.find("aliyun", m)
+	if err != nil {
 		return err
-	}
-	code, ok := a.cfg.Templates[m.Template+"."+string(m.Language)]
-	if !ok {
-		code, ok = a.cfg.Templates[m.Template]
-	}
-	if !ok {
-		return fmt.Errorf("sms aliyun: no template code for the notice %q in language %q: name one in templates", m.Template, m.Language)
 	}
 	params, err := jsonObject(m.Params)
 	if err != nil {
-		return fmt.Errorf("sms aliyun: %w", err)
+		return fmt.Errorf("sms aliyun: %w: %w", err, notifier.ErrUnsendable)
 	}
-	request := &dysms.SendSmsRequest{
-		PhoneNumbers:  tea.String(aliyunNumber(address)),
-		SignName:      tea.String(a.cfg.SignName),
-		TemplateCode:  tea.String(code),
-		TemplateParam: tea.String(params),
-		OutId:         tea.String(m.ID),
-	}
-	answer, err := a.call(ctx, request)
-	if err != nil && ctx.Err() != nil {
-		return fmt.Errorf("sms: %w", ctx.Err())
-	}
+	calling, t := begin(ctx)
+	where := *a.url
+	where.RawQuery = url.Values{
+		"PhoneNumbers": {home(number)}, "SignName": {a.cfg.SignName}, "TemplateCode": {code}, "TemplateParam": {params}, "OutId": {m.ID},
+	}.Encode()
+	request, err := http.NewRequestWithContext(calling, http.MethodPost, where.String(), nil)
 	if err != nil {
-		return a.readError(err)
+		return errors.New("sms aliyun: no request can be made of the endpoint")
 	}
-	if answer.Body == nil || tea.StringValue(answer.Body.Code) == "" {
-		return errors.New("sms aliyun: an answer without a code: check the endpoint")
+	a.sign(request)
+	a.far.do(request)
+	if t.err != nil {
+		return t.failed(ctx, "aliyun", a.cfg.AccessKeySecret, a.cfg.AccessKeyID)
 	}
-	return a.readCode(tea.StringValue(answer.Body.Code), tea.StringValue(answer.Body.Message))
+	var answer struct{ Code, Message string }
+	if json.Unmarshal(t.body, &answer) != nil || answer.Code == "" || answer.Code == "OK" && t.status != http.StatusOK {
+		return t.unread("aliyun")
+	}
+	return a.readCode(answer.Code, answer.Message)
 }
 
-// aliyunNumber is a number as Aliyun wants it: eleven digits at home, country
-// and digits without "+" abroad.
-func aliyunNumber(e164 string) string {
-	if home, ok := strings.CutPrefix(e164, "+86"); ok {
-		return home
+// sign signs a request without a body.
+func (a *Aliyun) sign(request *http.Request) {
+	empty := sha256.Sum256(nil)
+	signed := &tea.Request{
+		Method: tea.String(request.Method), Pathname: tea.String(request.URL.EscapedPath()),
+		Headers: map[string]*string{
+			"host": tea.String(request.URL.Host), "x-acs-version": tea.String("2017-05-25"), "x-acs-action": tea.String("SendSms"),
+			"x-acs-date":            tea.String(a.cfg.Now().UTC().Format(time.RFC3339)),
+			"x-acs-signature-nonce": tea.String(rand.Text()), "x-acs-content-sha256": tea.String(hex.EncodeToString(empty[:])),
+		},
+		Query: map[string]*string{},
 	}
-	return strings.TrimPrefix(e164, "+")
-}
-
-// loopback reports whether the host is this machine.
-func loopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	for name, values := range request.URL.Query() {
+		signed.Query[name] = tea.String(values[0])
+	}
+	for name, value := range signed.Headers {
+		if name != "host" {
+			request.Header.Set(name, *value)
+		}
+	}
+	request.Header.Set("Authorization", tea.StringValue(openapiutil.GetAuthorization(signed, tea.String("ACS3-HMAC-SHA256"),
+		signed.Headers["x-acs-content-sha256"], tea.String(a.cfg.AccessKeyID), tea.String(a.cfg.AccessKeySecret))))
 }
 
 // jsonObject is the params as a JSON object in their own order.
@@ -218,56 +170,8 @@ func jsonObject(params []notifier.Param) (string, error) {
 	return object.String(), nil
 }
 
-// call runs one call of the SDK and lets go of it when ctx ends.
-func (a *Aliyun) call(ctx context.Context, request *dysms.SendSmsRequest) (*dysms.SendSmsResponse, error) {
-	var client *dysms.Client
-	select {
-	case client = <-a.idle:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-	type result struct {
-		answer *dysms.SendSmsResponse
-		err    error
-	}
-	done := make(chan result, 1)
-	go func() {
-		var r result
-		defer func() {
-			if broken := recover(); broken != nil { // an answer that the SDK did not expect
-				r = result{err: errors.New("the answer cannot be read")}
-			}
-			a.idle <- client
-			done <- r
-		}()
-		r.answer, r.err = client.SendSmsWithOptions(request, &openapiutil.RuntimeOptions{})
-	}()
-	select {
-	case r := <-done:
-		return r.answer, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-// readError words an error of the SDK, and keeps nothing of it: it holds the
-// request's URL, and so the number.
-func (a *Aliyun) readError(err error) error {
-	var refused *tea.SDKError
-	if errors.As(err, &refused) {
-		return a.readCode(tea.StringValue(refused.Code), tea.StringValue(refused.Message))
-	}
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
-	}
-	return fmt.Errorf("sms aliyun: no answer that can be read: %s", a.redact(err.Error()))
-}
-
 // readCode maps a code of Aliyun to what the caller must do; nil for "OK". What
-// isn't named here is about this message or will pass, so it is a plain error:
-// a template that doesn't fit, a forbidden word in a variable
-// (BLACK_KEY_CONTROL_LIMIT), a fault of Aliyun's. The codes are those of
-// help.aliyun.com, "短信服务 API 错误码".
+// isn't named here will pass, so it is a plain error.
 func (a *Aliyun) readCode(code, words string) error {
 	said := fmt.Errorf("sms aliyun: %s: %s", a.redact(code), a.redact(words))
 	later := func(after time.Duration, whole bool) error {
@@ -276,18 +180,22 @@ func (a *Aliyun) readCode(code, words string) error {
 	switch code {
 	case "OK":
 		return nil
-	case "isv.MOBILE_NUMBER_ILLEGAL", "isv.NOT_SUPPORTED_COUNTRY", "isv.COUNTRY_RESTRICTED":
+	case "isv.MOBILE_NUMBER_ILLEGAL", "isv.NOT_SUPPORTED_COUNTRY", "isv.COUNTRY_RESTRICTED", "isv.BLACK_LIST", "isv.MOBILE_IN_BLACK":
 		return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
+	case "isv.SMS_TEMPLATE_ILLEGAL", "isv.TEMPLATE_MISSING_PARAMETERS", "isv.TEMPLATE_PARAMS_ILLEGAL", "isv.PARAM_LENGTH_LIMIT",
+		"isv.PARAM_NOT_SUPPORT_URL", "isv.INVALID_JSON_PARAM", "isv.BLACK_KEY_CONTROL_LIMIT", "isv.SMS_CONTENT_ILLEGAL",
+		"isv.CONTENT_KEYWORD", "isv.INVALID_PARAMETERS", "isv.SMS_SIGNATURE_SCENE_ILLEGAL":
+		return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
 	case "isv.BUSINESS_LIMIT_CONTROL": // of this number
 		return later(limitOf(words), false)
 	case "isv.DAY_LIMIT_CONTROL", "isv.MONTH_LIMIT_CONTROL": // of the account, set by its owner
 		return later(time.Hour, true)
 	case "isv.AMOUNT_NOT_ENOUGH", "isv.OUT_OF_SERVICE", "isv.ACCOUNT_NOT_EXISTS", "isv.ACCOUNT_ABNORMAL",
 		"isv.PRODUCT_UN_SUBSCRIPT", "isv.PRODUCT_UNSUBSCRIBE", "isp.RAM_PERMISSION_DENY", "isv.DENY_IP_RANGE",
-		"isv.SMS_SIGNATURE_ILLEGAL", "SignatureDoesNotMatch", "IncompleteSignature":
+		"isv.SMS_SIGNATURE_ILLEGAL", "isv.SMS_SIGN_ILLEGAL", "SignatureDoesNotMatch", "IncompleteSignature":
 		return later(providerRefused, true)
 	}
-	for _, refusal := range []string{"InvalidAccessKeyId", "Forbidden", "NoPermission"} {
+	for _, refusal := range []string{"InvalidAccessKeyId", "Forbidden", "NoPermission", "InvalidTimeStamp"} {
 		if strings.HasPrefix(code, refusal) {
 			return later(providerRefused, true)
 		}

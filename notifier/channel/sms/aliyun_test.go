@@ -1,7 +1,6 @@
 package sms_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -31,18 +30,38 @@ var message = notifier.Message{
 
 func config(hostport string) sms.AliyunConfig {
 	return sms.AliyunConfig{
-		AccessKeyID: keyID, AccessKeySecret: secret, SignName: "小明卡铺", Endpoint: hostport, Protocol: "http",
-		Templates: map[string]string{"down": "SMS_100", "recovered.zh": "SMS_201", "recovered.en": "SMS_202"},
+		AccessKeyID: keyID, AccessKeySecret: secret, SignName: "小明卡铺", Endpoint: "http://" + hostport, Now: time.Now,
+		Templates: sms.Templates{"down": "SMS_100", "recovered.zh": "SMS_201", "recovered.en": "SMS_202"},
 	}
 }
 
-func connect(t *testing.T, cfg sms.AliyunConfig) *sms.Aliyun {
+// connect is a channel with one provider.
+func connect(t *testing.T, cfg sms.AliyunConfig) *sms.Channel {
 	t.Helper()
 	a, err := sms.NewAliyun(cfg)
+	return channel(t, a, err)
+}
+
+func channel(t *testing.T, p sms.Provider, err error) *sms.Channel {
+	t.Helper()
 	if err != nil {
-		t.Fatalf("NewAliyun: %v", err)
+		t.Fatal(err)
 	}
-	return a
+	c, err := sms.New(sms.Config{Providers: []sms.Provider{p}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// nonsense is what an answer means that is none of a provider's: a limit and a
+// refused key by their statuses, and else a fault that may pass.
+func nonsense(status int) channeltest.Outcome {
+	switch status {
+	case 401, 403, 429, 503:
+		return channeltest.WaitChannel
+	}
+	return channeltest.Temporary
 }
 
 // answering is a gateway that gives one answer, in which REQUEST stands for the
@@ -71,6 +90,7 @@ func TestAliyunIsAChannel(t *testing.T) {
 		Invalid: []string{"", "13800138000", "+86", "+86138001380001234567", "+8613800138000,+8613800138001", "+86138 00138000", "+14155550100"},
 		Private: []string{secret, keyID, number, "13800138000"},
 		Message: message,
+		Status:  nonsense,
 		Accepting: func(t *testing.T) (string, func() int) {
 			var taken atomic.Int64
 			hostport := channeltest.HTTP(t, func(w http.ResponseWriter, _ *http.Request) {
@@ -85,8 +105,8 @@ func TestAliyunIsAChannel(t *testing.T) {
 			{Name: "HTTP 200 with another kind of JSON is a failure", Serve: answering(200, `[1,2]`), Want: channeltest.Temporary},
 			{Name: "HTTP 200 with nothing is a failure", Serve: answering(200, ``), Want: channeltest.Temporary},
 			{Name: "the number does not exist", Serve: code(200, "isv.MOBILE_NUMBER_ILLEGAL", number+" invalid mobile number"), Want: channeltest.Permanent, Says: "isv.MOBILE_NUMBER_ILLEGAL"},
-			{Name: "a word in a variable is forbidden, which is not the reader's fault", Serve: code(200, "isv.BLACK_KEY_CONTROL_LIMIT", "变量含黑名单关键字"), Want: channeltest.Temporary},
-			{Name: "the template does not exist", Serve: code(200, "isv.SMS_TEMPLATE_ILLEGAL", "模板不合法(不存在或被拉黑)"), Want: channeltest.Temporary, Says: "SMS_TEMPLATE_ILLEGAL"},
+			{Name: "a word in a variable is forbidden, which is not the reader's fault", Serve: code(200, "isv.BLACK_KEY_CONTROL_LIMIT", "变量含黑名单关键字"), Want: channeltest.Unsendable},
+			{Name: "the template does not exist", Serve: code(200, "isv.SMS_TEMPLATE_ILLEGAL", "模板不合法(不存在或被拉黑)"), Want: channeltest.Unsendable, Says: "SMS_TEMPLATE_ILLEGAL"},
 			{Name: "the number's minute is full", Serve: code(200, "isv.BUSINESS_LIMIT_CONTROL", "触发分钟级流控Permits:1"), Want: channeltest.WaitRecipient, After: time.Minute},
 			{Name: "the number's hour is full", Serve: code(200, "isv.BUSINESS_LIMIT_CONTROL", "触发小时级流控Permits:5"), Want: channeltest.WaitRecipient, After: time.Hour},
 			{Name: "the number's day is full", Serve: code(200, "isv.BUSINESS_LIMIT_CONTROL", "触发天级流控Permits:10"), Want: channeltest.WaitRecipient, After: time.Hour},
@@ -100,7 +120,9 @@ func TestAliyunIsAChannel(t *testing.T) {
 			{Name: "the API is broken", Serve: code(503, "ServiceUnavailable", "REQUEST"), Want: channeltest.Temporary, Says: "ServiceUnavailable"},
 			{Name: "a gateway on the way is broken", Serve: answering(502, "<html>REQUEST</html>"), Want: channeltest.Temporary},
 			{Name: "an error without words", Serve: answering(500, ""), Want: channeltest.Temporary},
-			{Name: "the answer quotes the request", Serve: answering(200, `{"Code":"isv.INVALID_PARAMETERS","Message":"REQUEST"}`), Want: channeltest.Temporary},
+			{Name: "the answer quotes the request", Serve: answering(200, `{"Code":"isv.INVALID_PARAMETERS","Message":"REQUEST"}`), Want: channeltest.Unsendable},
+			{Name: "the number is on the black list", Serve: code(200, "isv.BLACK_LIST", number), Want: channeltest.Permanent},
+			{Name: "the clocks differ", Serve: code(400, "InvalidTimeStamp.Expired", "Specified time stamp or date value is expired."), Want: channeltest.WaitChannel, After: 5 * time.Minute},
 		},
 	})
 }
@@ -170,9 +192,9 @@ func TestANoticeWithoutTemplateIsAnErrorThatNamesIt(t *testing.T) {
 	t.Parallel()
 	var far recording
 	m := message
-	m.Template = "prolonged"
+	m.Template = "confirm"
 	err := connect(t, config(far.start(t))).Send(t.Context(), number, m)
-	if err == nil || errors.Is(err, notifier.ErrPermanent) || !strings.Contains(err.Error(), `"prolonged"`) || len(far.queries) != 0 {
+	if err == nil || errors.Is(err, notifier.ErrPermanent) || !errors.Is(err, notifier.ErrUnsendable) || !strings.Contains(err.Error(), `"confirm"`) || len(far.queries) != 0 {
 		t.Errorf("error %v after %d requests, want one that names the template and no request", err, len(far.queries))
 	}
 }
@@ -207,45 +229,23 @@ func TestValuesAreOneLineOfAtMost35Runes(t *testing.T) {
 func TestOtherCountriesMustBeAllowed(t *testing.T) {
 	t.Parallel()
 	var far recording
-	cfg := config(far.start(t))
-	cfg.AllowedPrefixes = []string{"+86", "+852"}
-	a := connect(t, cfg)
-	if err := a.Send(t.Context(), "+85261234567", message); err != nil || far.queries[0].Get("PhoneNumbers") != "85261234567" {
+	p, err := sms.NewAliyun(config(far.start(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := sms.New(sms.Config{Providers: []sms.Provider{p}, AllowedPrefixes: []string{"+86", "+852"}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Send(t.Context(), "+85261234567", message); err != nil || far.queries[0].Get("PhoneNumbers") != "85261234567" {
 		t.Errorf("Send to Hong Kong: %v", err)
 	}
-	err := a.Send(t.Context(), "+14155550100", message)
+	err = c.Send(t.Context(), "+14155550100", message)
 	if !errors.Is(err, notifier.ErrPermanent) || channeltest.Leaked(err, "4155550100") != "" || len(far.queries) != 1 {
 		t.Errorf("Send to the USA: %v, want a permanent error without the number", err)
 	}
-}
-
-func TestAbandonedCallsAreBounded(t *testing.T) {
-	t.Parallel()
-	var reached atomic.Int64
-	release := make(chan struct{})
-	hostport := channeltest.HTTP(t, func(w http.ResponseWriter, _ *http.Request) {
-		reached.Add(1)
-		<-release
-		fmt.Fprint(w, `{"Code":"OK","Message":"OK"}`)
-	})
-	a := connect(t, config(hostport))
-	var group sync.WaitGroup
-	for range 40 {
-		group.Go(func() {
-			ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-			defer cancel()
-			if err := a.Send(ctx, number, message); !errors.Is(err, context.DeadlineExceeded) {
-				t.Errorf("Send: %v, want a deadline", err)
-			}
-		})
-	}
-	group.Wait()
-	if n := reached.Load(); n > 16 {
-		t.Errorf("%d calls were under way at once, want at most 16", n)
-	}
-	close(release)
-	if err := a.Send(t.Context(), number, message); err != nil {
-		t.Errorf("Send after the gateway came back: %v", err)
+	if _, err := sms.New(sms.Config{Providers: []sms.Provider{p}, AllowedPrefixes: []string{"86"}, Now: time.Now}); err == nil || !strings.Contains(err.Error(), "allowed prefixes") {
+		t.Errorf("New with a prefix without +: %v", err)
 	}
 }
 
@@ -261,14 +261,14 @@ func TestThisMachineIsNotAskedThroughAProxy(t *testing.T) {
 func TestNewRefusesAWrongConfigAndNamesEveryMistake(t *testing.T) {
 	t.Parallel()
 	for mistake, spoil := range map[string]func(*sms.AliyunConfig){
-		"access key":       func(c *sms.AliyunConfig) { c.AccessKeySecret = "" },
-		"sign name":        func(c *sms.AliyunConfig) { c.SignName = "" },
-		"templates: want":  func(c *sms.AliyunConfig) { c.Templates = nil },
-		"templates: got":   func(c *sms.AliyunConfig) { c.Templates = map[string]string{"down": "短信"} },
-		"endpoint":         func(c *sms.AliyunConfig) { c.Endpoint = "https://dysmsapi.aliyuncs.com/" },
-		"protocol: got":    func(c *sms.AliyunConfig) { c.Protocol = "ftp" },
-		"protocol: http":   func(c *sms.AliyunConfig) { c.Endpoint = "dysmsapi.aliyuncs.com" },
-		"allowed prefixes": func(c *sms.AliyunConfig) { c.AllowedPrefixes = []string{"86"} },
+		"access key":            func(c *sms.AliyunConfig) { c.AccessKeySecret = "" },
+		"sign name":             func(c *sms.AliyunConfig) { c.SignName = "" },
+		"templates: want":       func(c *sms.AliyunConfig) { c.Templates = nil },
+		"templates: got":        func(c *sms.AliyunConfig) { c.Templates = map[string]string{"down": "短信"} },
+		"endpoint: got \"https": func(c *sms.AliyunConfig) { c.Endpoint = "dysmsapi.aliyuncs.com/path" },
+		"endpoint: got \"ftp":   func(c *sms.AliyunConfig) { c.Endpoint = "ftp://dysmsapi.aliyuncs.com" },
+		"endpoint: http ":       func(c *sms.AliyunConfig) { c.Endpoint = "http://dysmsapi.aliyuncs.com" },
+		"no clock":              func(c *sms.AliyunConfig) { c.Now = nil },
 	} {
 		cfg := config("127.0.0.1:80")
 		spoil(&cfg)
@@ -277,7 +277,7 @@ func TestNewRefusesAWrongConfigAndNamesEveryMistake(t *testing.T) {
 		}
 	}
 	_, err := sms.NewAliyun(sms.AliyunConfig{AccessKeySecret: secret})
-	if err == nil || strings.Count(err.Error(), "sms aliyun: ") != 3 || channeltest.Leaked(err, secret) != "" {
-		t.Errorf("error %v, want three mistakes and no secret", err)
+	if err == nil || strings.Count(err.Error(), "sms aliyun: ") != 4 || channeltest.Leaked(err, secret) != "" {
+		t.Errorf("error %v, want four mistakes and no secret", err)
 	}
 }
