@@ -85,10 +85,6 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 	credentials := d.sandbox.Credentials()
 	host, port, _ := net.SplitHostPort(d.sandbox.SMTPAddr()) // of a listener: always well-formed
 	number, _ := strconv.Atoi(port)
-	templates := map[notifier.Event]string{}
-	for name, code := range d.sandbox.SMSTemplates() {
-		templates[notifier.Event(name)] = code
-	}
 	person := func(audience rules.Audience, channel, address string, language notifier.Language) notifier.Recipient {
 		return notifier.Recipient{Audience: audience, Channel: channel, Address: address, Language: language}
 	}
@@ -101,10 +97,13 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 			Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
 			From: "shopwatch <alerts@demo.example>", TLS: notifierconfig.TLSNone,
 		},
-		SMS: &notifierconfig.SMSConfig{Aliyun: &notifierconfig.AliyunConfig{
-			AccessKeyID: credentials.SMSAccessKeyID, AccessKeySecret: configfile.NewSecret(credentials.SMSAccessKeySecret),
-			SignName: credentials.SMSSignName, Endpoint: "http://" + d.sandbox.SMSEndpoint(), Templates: templates,
-		}},
+		SMS: &notifierconfig.SMSConfig{
+			Providers: []string{notifierconfig.Aliyun}, AllowedPrefixes: []string{"+86"}, DailyLimit: 1000, PerNumberDailyLimit: 1000,
+			Aliyun: &notifierconfig.AliyunConfig{
+				AccessKeyID: credentials.SMSAccessKeyID, AccessKeySecret: configfile.NewSecret(credentials.SMSAccessKeySecret),
+				SignName: credentials.SMSSignName, Endpoint: "http://" + d.sandbox.SMSEndpoint(), Templates: d.sandbox.SMSTemplates(),
+			},
+		},
 		Subscriptions: d.subscriptions(),
 		Audiences: map[rules.Audience][]notifier.Recipient{
 			rules.Ops: {

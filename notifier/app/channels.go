@@ -10,18 +10,16 @@ import (
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/channel/email"
-	"shopwatch/notifier/channel/sms"
 	"shopwatch/notifier/channel/telegram"
 	"shopwatch/notifier/config"
 	"shopwatch/notifier/dispatch"
 )
 
 // Paces that the far sides bear: Telegram allows about 30 a second a bot; mail
-// servers and SMS providers differ, and these are what small accounts may do.
+// servers differ, and this is what small accounts may do.
 const (
 	telegramRate = 28
 	emailRate    = 10
-	smsRate      = 5
 )
 
 // channels builds a line for each channel of the configuration.
@@ -48,24 +46,18 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 		add(c, err, emailRate, connections)
 	}
 	if s := cfg.SMS; s != nil {
-		c, err := aliyun(s.Aliyun)
-		add(c, err, smsRate, 4)
+		line, err := texts(s, now)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		lines = append(lines, line)
 	}
+	posts, err := posts(cfg.Webhooks, now)
+	if err != nil {
+		problems = append(problems, err)
+	}
+	lines = append(lines, posts...)
 	return lines, errors.Join(problems...)
-}
-
-func aliyun(a *config.AliyunConfig) (*sms.Aliyun, error) {
-	cfg := sms.AliyunConfig{
-		AccessKeyID: a.AccessKeyID, AccessKeySecret: a.AccessKeySecret.Reveal(), SignName: a.SignName,
-		Endpoint: a.Endpoint, Templates: map[string]string{}, AllowedPrefixes: a.AllowedPrefixes,
-	}
-	if gateway, err := url.Parse(a.Endpoint); err == nil && gateway.Host != "" {
-		cfg.Endpoint, cfg.Protocol = gateway.Host, gateway.Scheme
-	}
-	for event, code := range a.Templates {
-		cfg.Templates[string(event)] = code
-	}
-	return sms.NewAliyun(cfg)
 }
 
 // listID names our mail for filters by the page's host name; a page that is

@@ -34,7 +34,7 @@ func phonePrefixes(cfg config.Config) []string {
 	if cfg.SMS == nil {
 		return nil
 	}
-	return cfg.SMS.Aliyun.AllowedPrefixes
+	return cfg.SMS.AllowedPrefixes
 }
 
 // held gives what the store holds of a subscriber beside the row.

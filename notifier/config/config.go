@@ -34,6 +34,10 @@ const (
 	Telegram = "telegram"
 	Email    = "email"
 	SMS      = "sms"
+	Webhook  = "webhook"
+	DingTalk = "dingtalk"
+	WeCom    = "wecom"
+	Feishu   = "feishu"
 )
 
 // Config is the telling half's configuration, valid and complete.
@@ -51,6 +55,8 @@ type Config struct {
 	Telegram      *TelegramConfig // nil: not configured
 	Email         *EmailConfig    // nil: not configured
 	SMS           *SMSConfig      // nil: not configured
+	// Webhooks are the addresses and group robots that notices are posted to.
+	Webhooks []OutgoingConfig
 	// Audiences are the people on call. Their channels are configured. IDs are
 	// zero: the store gives them.
 	Audiences map[rules.Audience][]notifier.Recipient
@@ -108,31 +114,13 @@ type EmailConfig struct {
 	TLS      TLS
 }
 
-// SMSConfig is one provider of text messages.
-type SMSConfig struct {
-	Aliyun *AliyunConfig // never nil: the one provider there is
-}
-
-// AliyunConfig is an account with Aliyun's SMS service.
-type AliyunConfig struct {
-	AccessKeyID     string
-	AccessKeySecret configfile.Secret
-	SignName        string
-	Endpoint        string // host, host:port, or URL of a gateway of one's own
-	// Templates are registered template codes by event; every event has one.
-	Templates map[notifier.Event]string
-	// AllowedPrefixes are how numbers begin that may be sent to, such as "+86":
-	// nobody runs up a bill in a country the shop does not sell to. At least one.
-	AllowedPrefixes []string
-}
-
 // String counts what there is: a Config holds addresses of people.
 func (c Config) String() string {
 	text := ""
 	for _, audience := range audiences {
 		text += fmt.Sprintf("%d %s, ", len(c.Audiences[audience]), audience)
 	}
-	return text + fmt.Sprintf("telegram %t, email %t, sms %t", c.Telegram != nil, c.Email != nil, c.SMS != nil)
+	return text + fmt.Sprintf("telegram %t, email %t, sms %t, %d webhooks", c.Telegram != nil, c.Email != nil, c.SMS != nil, len(c.Webhooks))
 }
 
 // GoString is String, for %#v.
@@ -181,6 +169,7 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	config.Telegram = build.telegram(path("telegram"), fields.Telegram, config.Page.URL)
 	config.Email = build.email(path("email"), fields.Email)
 	config.SMS = build.sms(path("sms"), fields.SMS)
+	config.Webhooks = build.webhooks(path("webhooks"), fields.Webhooks)
 	config.Audiences = build.audiences(path("audiences"), fields)
 	config.HoldAcknowledged = build.acknowledged(path("acknowledged"), fields.Acknowledged)
 	config.Templates = build.templateFolder(path("templates"), fields.Templates)

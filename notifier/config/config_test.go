@@ -131,6 +131,12 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		{"email", got.Email.Password.Reveal(), "hunter2"},
 		{"heartbeat", got.Heartbeat.URL.Reveal(), "https://hc-ping.com/hunter2"},
 		{"sms", got.SMS.Aliyun.AccessKeySecret.Reveal(), "hunter2"},
+		{"tencent", got.SMS.Tencent.SecretKey.Reveal(), "hunter2"},
+		{"twilio", got.SMS.Twilio.KeySecret.Reveal(), "hunter2"},
+		{"gateway", got.SMS.Gateway.Secret.Reveal(), "hunter2"},
+		{"gateway's address", got.SMS.Gateway.URL.Reveal(), "https://hc-ping.com/hunter2"},
+		{"robot's address", got.Webhooks[0].URL.Reveal(), "https://hc-ping.com/hunter2"},
+		{"robot", got.Webhooks[0].Secret.Reveal(), "hunter2"},
 	} {
 		if secret.got != secret.want {
 			t.Errorf("secret of %s: got %q, want %q", secret.name, secret.got, secret.want)
@@ -149,6 +155,11 @@ func TestAFullFileSaysEverything(t *testing.T) {
 	got.Store.Postgres = configfile.Secret{}
 	got.Heartbeat.URL = configfile.Secret{}
 	got.Email.Password, got.SMS.Aliyun.AccessKeySecret = configfile.Secret{}, configfile.Secret{}
+	got.SMS.Tencent.SecretKey, got.SMS.Twilio.KeySecret = configfile.Secret{}, configfile.Secret{}
+	got.SMS.Gateway.URL, got.SMS.Gateway.Secret = configfile.Secret{}, configfile.Secret{}
+	for i := range got.Webhooks {
+		got.Webhooks[i].URL, got.Webhooks[i].Secret = configfile.Secret{}, configfile.Secret{}
+	}
 	want := config.Config{
 		Prometheus: &config.ServerConfig{
 			URL: "https://prometheus.example.com/prom", Username: "shopwatch", Tenant: "shop", CAFile: "testdata/ca.pem",
@@ -167,19 +178,31 @@ func TestAFullFileSaysEverything(t *testing.T) {
 			Host: "smtp.example.com", Port: 465, Username: "alerts@example.com",
 			From: "小店 <alerts@example.com>", TLS: config.TLSImplicit,
 		},
-		SMS: &config.SMSConfig{Aliyun: &config.AliyunConfig{
-			AccessKeyID: "LTAI5example", SignName: "我的小店", Endpoint: "http://127.0.0.1:8082",
-			Templates: map[notifier.Event]string{
-				notifier.EventDown: "SMS_1", notifier.EventProlonged: "SMS_1", notifier.EventRecovered: "SMS_2",
+		SMS: &config.SMSConfig{
+			Providers: []string{"tencent", "aliyun", "gateway", "twilio"}, AllowedPrefixes: []string{"+86"}, DailyLimit: 200, PerNumberDailyLimit: 5,
+			Aliyun: &config.AliyunConfig{
+				AccessKeyID: "LTAI5example", SignName: "我的小店", Endpoint: "http://127.0.0.1:8082",
+				Templates: map[string]string{"down": "SMS_1", "recovered": "SMS_2"},
 			},
-			AllowedPrefixes: []string{"+86"},
-		}},
+			Tencent: &config.TencentConfig{
+				SecretID: "AKIDexample", AppID: "1400006666", SignName: "我的小店", Region: "ap-beijing", Endpoint: "sms.tencentcloudapi.com",
+				Templates: map[string]string{"down.zh": "449739", "down.en": "449740", "recovered": "449741", "confirm": "449742"},
+			},
+			Twilio: &config.TwilioConfig{AccountSID: "AC0123456789abcdef0123456789abcdef", From: "+14155550100", Endpoint: "api.twilio.com"},
+			Gateway: &config.GatewayConfig{
+				Method: "POST", Headers: map[string]string{"Authorization": "Bearer ${secret}", "X-Account": "123456:hunter2"},
+				JSON:   `{"to": "${number_home}", "text": "${text}"}`,
+				Result: config.GatewayResult{JSON: "data.code", Accepted: []string{"0", "ok"}, Permanent: []string{"21"}},
+			},
+		},
+		Webhooks: []config.OutgoingConfig{{Name: "ops-group", Kind: "dingtalk"}, {Name: "tickets", Kind: "webhook"}},
 		Audiences: map[rules.Audience][]notifier.Recipient{
 			rules.Ops: {
 				{Audience: rules.Ops, Channel: config.Telegram, Address: "-1009876500000:7", Language: notifier.Chinese, State: notifier.Active},
 				{Audience: rules.Ops, Channel: config.Telegram, Address: "42", Language: notifier.Chinese, State: notifier.Active},
 				{Audience: rules.Ops, Channel: config.Email, Address: "ops@shop.example", Language: notifier.English, State: notifier.Active},
 				{Audience: rules.Ops, Channel: config.SMS, Address: "+8613912345678", Language: notifier.Chinese, State: notifier.Active},
+				{Audience: rules.Ops, Channel: config.DingTalk, Address: "ops-group", Language: notifier.Chinese, State: notifier.Active},
 			},
 			rules.Management:  {{Audience: rules.Management, Channel: config.Email, Address: "boss@shop.example", Language: notifier.Chinese, State: notifier.Active}},
 			rules.Subscribers: {{Audience: rules.Subscribers, Channel: config.Telegram, Address: "@my_shop_status", Language: notifier.Chinese, State: notifier.Active}},
@@ -250,7 +273,7 @@ func TestAConfigIsPrintedWithoutSecretsAndAddresses(t *testing.T) {
 			t.Errorf("%s is in %s", secret, printed)
 		}
 	}
-	if want := "4 ops, 1 management, 1 subscribers, telegram true, email true, sms true"; loaded.String() != want {
+	if want := "5 ops, 1 management, 1 subscribers, telegram true, email true, sms true, 2 webhooks"; loaded.String() != want {
 		t.Errorf("got %q, want %q", loaded, want)
 	}
 }
@@ -283,7 +306,7 @@ func TestTheExamplesLoad(t *testing.T) {
 		if err != nil {
 			t.Errorf("got\n%v", err)
 		}
-		if filepath.Base(file) == "dujiaoka.yml" && loaded.String() != "2 ops, 2 management, 0 subscribers, telegram true, email true, sms false" {
+		if filepath.Base(file) == "dujiaoka.yml" && loaded.String() != "2 ops, 2 management, 0 subscribers, telegram true, email true, sms false, 0 webhooks" {
 			t.Errorf("got %v", loaded)
 		}
 	}

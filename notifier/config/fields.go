@@ -19,6 +19,7 @@ type sectionFields struct {
 	Telegram      *telegramFields
 	Email         *emailFields
 	SMS           *smsFields
+	Webhooks      []outgoingFields
 	Audiences     map[string][]personFields
 	Acknowledged  acknowledgedFields
 	Heartbeat     *heartbeatFields
@@ -64,30 +65,12 @@ type emailFields struct {
 // SetDefaults is called before the file's values.
 func (f *emailFields) SetDefaults() { f.TLS = TLSStartTLS }
 
-type smsFields struct {
-	Aliyun *aliyunFields
-}
-
-type aliyunFields struct {
-	AccessKeyID     string            `yaml:"access_key_id"`
-	AccessKeySecret configfile.Secret `yaml:"access_key_secret"`
-	SignName        string            `yaml:"sign_name"`
-	Endpoint        string
-	Templates       map[notifier.Event]string
-	AllowedPrefixes []string `yaml:"allowed_prefixes"`
-}
-
-// SetDefaults is called before the file's values.
-func (f *aliyunFields) SetDefaults() {
-	f.Endpoint = "dysmsapi.aliyuncs.com"
-	f.AllowedPrefixes = []string{"+86"}
-}
-
 // personFields is one person: exactly one of the channels.
 type personFields struct {
 	Telegram string
 	Email    string
 	SMS      string
+	Webhook  string
 	Language notifier.Language
 }
 

@@ -2,7 +2,6 @@ package config
 
 import (
 	"maps"
-	"net/mail"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,8 +17,6 @@ var audiences = []rules.Audience{rules.Ops, rules.Management, rules.Subscribers}
 var (
 	// chatForm matches a chat's number or a public channel's @name, each with an optional topic.
 	chatForm = regexp.MustCompile(`^(-?[1-9][0-9]{0,18}|@[A-Za-z][A-Za-z0-9_]{3,31})(:[1-9][0-9]{0,9})?$`)
-	// phoneForm matches E.164.
-	phoneForm = regexp.MustCompile(`^\+[1-9][0-9]{6,14}$`)
 )
 
 // audiences makes recipients of the section's people.
@@ -63,7 +60,7 @@ func (b builder) person(path string, fields personFields, section sectionFields)
 		{Email, fields.Email, "no mail address", "one such as ops@example.com",
 			sendable(fields.Email), section.Email != nil},
 		{SMS, fields.SMS, "no phone number", `one with its country such as "+8613800138000"`,
-			phoneForm.MatchString(fields.SMS), section.SMS != nil},
+			notifier.PhoneNumber(fields.SMS), section.SMS != nil},
 	} {
 		if way.address == "" {
 			continue
@@ -77,13 +74,23 @@ func (b builder) person(path string, fields personFields, section sectionFields)
 			b.add(path, way.channel, configfile.Phrase("a channel that is not configured"), "notifier."+way.channel+" in this file")
 		}
 	}
-	if section.SMS != nil && section.SMS.Aliyun != nil && phoneForm.MatchString(fields.SMS) {
-		b.allowed(path, fields.SMS, section.SMS.Aliyun.AllowedPrefixes)
+	if fields.Webhook != "" {
+		given++
+		recipient.Address = fields.Webhook
+		i := slices.IndexFunc(section.Webhooks, func(w outgoingFields) bool { return w.Name == fields.Webhook })
+		if i < 0 {
+			b.add(path, Webhook, configfile.Phrase("no name of notifier.webhooks"), "one of them")
+		} else {
+			recipient.Channel = section.Webhooks[i].Kind
+		}
+	}
+	if section.SMS != nil && notifier.PhoneNumber(fields.SMS) {
+		b.allowed(path, fields.SMS, section.SMS.AllowedPrefixes)
 	}
 	if given != 1 {
-		got := "none of telegram, email, sms"
+		got := "none of telegram, email, sms, webhook"
 		if given > 1 {
-			got = "several of telegram, email, sms"
+			got = "several of telegram, email, sms, webhook"
 		}
 		b.problems.Add(path, configfile.Phrase(got), "exactly one")
 	}
@@ -98,16 +105,13 @@ func (b builder) allowed(path, number string, prefixes []string) {
 		}
 	}
 	b.add(path, SMS, configfile.Phrase("a number of another country"),
-		"one that begins with "+strings.Join(prefixes, " or ")+", or its beginning in notifier.sms.aliyun.allowed_prefixes")
+		"one that begins with "+strings.Join(prefixes, " or ")+", or its beginning in notifier.sms.allowed_prefixes")
 }
 
-// sendable reports whether the text is a bare mail address that SMTP carries.
+// sendable reports whether the text is a bare mail address.
 func sendable(address string) bool {
-	if len(address) > 254 || strings.ContainsFunc(address, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return false
-	}
-	parsed, err := mail.ParseAddress(address)
-	return err == nil && parsed.Name == "" && parsed.Address == address
+	_, ok := notifier.MailAddress(address)
+	return ok
 }
 
 func joined[T ~string](values []T) string {
