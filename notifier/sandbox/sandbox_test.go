@@ -72,12 +72,16 @@ func channels(t *testing.T, s *sandbox.Sandbox) map[string]channeltest.Channel {
 	t.Cleanup(func() { _ = mail.Close() })
 	aliyun, err := sms.NewAliyun(sms.AliyunConfig{
 		AccessKeyID: expected.SMSAccessKeyID, AccessKeySecret: expected.SMSAccessKeySecret, SignName: expected.SMSSignName,
-		Endpoint: s.SMSEndpoint(), Protocol: "http", Templates: s.SMSTemplates(),
+		Endpoint: "http://" + s.SMSEndpoint(), Templates: s.SMSTemplates(), Now: time.Now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string]channeltest.Channel{sandbox.Telegram: bot, sandbox.Email: mail, sandbox.SMS: aliyun}
+	texts, err := sms.New(sms.Config{Providers: []sms.Provider{aliyun}, Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string]channeltest.Channel{sandbox.Telegram: bot, sandbox.Email: mail, sandbox.SMS: texts}
 }
 
 // addresses are a good reader on each channel.
