@@ -3,14 +3,12 @@ package app_test
 import (
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"shopwatch/internal/configfile"
 	"shopwatch/internal/servertest"
-	"shopwatch/notifier/app"
 	"shopwatch/notifier/config"
 	"shopwatch/notifier/store/storetest"
 	"shopwatch/rules"
@@ -106,16 +104,4 @@ func TestIncidentsAreLookedAtByAnotherReplicaWhenTheFirstDies(t *testing.T) {
 	first.stop()
 	second.near.set(map[string]string{"w": rules.AlertWatchdog}) // over, and told by nobody
 	second.arrives("100", "Resolved")
-}
-
-func TestDatabaseIsCopiedWhileTheNotifierRunsAndTheKeyIsNamed(t *testing.T) {
-	t.Parallel()
-	b := newBench(t)
-	file := filepath.Join(t.TempDir(), "backup.db")
-	if err := app.Backup(t.Context(), config.StoreConfig{}, b.dir, file); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(app.KeyFile(config.StoreConfig{}, b.dir)); err != nil {
-		t.Error(err)
-	}
 }
