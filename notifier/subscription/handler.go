@@ -170,6 +170,11 @@ func (p *pages) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		p.say(w, r, http.StatusNotFound, pageVoid)
 		return
 	}
+	p.trouble(w, r, err)
+}
+
+// trouble says that something went wrong with us, and logs what.
+func (p *pages) trouble(w http.ResponseWriter, r *http.Request, err error) {
 	if r.Context().Err() == nil {
 		p.cfg.Logger.Error("subscription not changed", "err", err)
 	}

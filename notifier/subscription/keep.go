@@ -15,7 +15,7 @@ func (s *Service) Join(ctx context.Context, channel, address string, language no
 
 // enrol makes somebody be told without asking them again.
 func (s *Service) enrol(ctx context.Context, r Request, way, by, deed string) (joined notifier.Subscriber, err error) {
-	err = s.cfg.Change(ctx, func(tx Tx) error {
+	err = s.change(ctx, func(tx Tx) error {
 		sub, err := tx.Subscriber(r.Channel, r.Address)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func (s *Service) enrol(ctx context.Context, r Request, way, by, deed string) (j
 
 // Of finds a subscriber by address, whatever their state; nil: there is none.
 func (s *Service) Of(ctx context.Context, channel, address string) (sub *notifier.Subscriber, err error) {
-	err = s.cfg.Change(ctx, func(tx Tx) error {
+	err = s.change(ctx, func(tx Tx) error {
 		sub, err = tx.Subscriber(channel, address)
 		return err
 	})
@@ -52,7 +52,7 @@ func (s *Service) Of(ctx context.Context, channel, address string) (sub *notifie
 // else of them stays, whatever change does. Its mistake is NotFound for whoever
 // isn't told.
 func (s *Service) Change(ctx context.Context, id int64, way string, change func(*notifier.Subscriber)) (changed notifier.Subscriber, err error) {
-	err = s.cfg.Change(ctx, func(tx Tx) error {
+	err = s.change(ctx, func(tx Tx) error {
 		sub, err := tx.SubscriberByID(id)
 		if err != nil {
 			return err
@@ -78,7 +78,7 @@ func (s *Service) Leave(ctx context.Context, id int64, way string) error {
 }
 
 func (s *Service) leave(ctx context.Context, id int64, way, by, deed string) error {
-	return s.cfg.Change(ctx, func(tx Tx) error {
+	return s.change(ctx, func(tx Tx) error {
 		sub, err := tx.SubscriberByID(id)
 		if err != nil || sub == nil || sub.State == notifier.Departed {
 			return err
@@ -130,7 +130,7 @@ func (s *Service) look(ctx context.Context, id int64) (*notifier.Subscriber, err
 // Erase removes all that is held of somebody. What stays is that recipient so
 // and so was erased. Its mistake is NotFound.
 func (s *Service) Erase(ctx context.Context, id int64, way, by string) error {
-	return s.cfg.Change(ctx, func(tx Tx) error {
+	return s.change(ctx, func(tx Tx) error {
 		sub, err := tx.SubscriberByID(id)
 		if err != nil {
 			return err

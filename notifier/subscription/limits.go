@@ -29,7 +29,12 @@ type gate struct {
 	all            *rate.Limiter
 	networks, many *buckets // many: IPv6 /48
 	addresses      *buckets
+	codes          *buckets // tries, by address
 }
+
+// triesHourly is how many codes are looked at for one address an hour: more than
+// those of every code that it is sent, and few enough to keep nobody else waiting.
+const triesHourly = 20
 
 func newGate(l Limits) *gate {
 	return &gate{
@@ -37,6 +42,7 @@ func newGate(l Limits) *gate {
 		networks:  newBuckets(l.PerNetworkHourly, time.Hour),
 		many:      newBuckets(4*l.PerNetworkHourly, time.Hour),
 		addresses: newBuckets(l.PerAddressDaily, 24*time.Hour),
+		codes:     newBuckets(triesHourly, time.Hour),
 	}
 }
 
@@ -50,6 +56,11 @@ func (g *gate) request(from netip.Addr, now time.Time) bool {
 // address reports whether an address may be written to now.
 func (g *gate) address(channel, address string, now time.Time) bool {
 	return g.addresses.take(channel+"\x00"+strings.ToLower(address), now)
+}
+
+// code reports whether a code for an address is looked at now.
+func (g *gate) code(channel, address string, now time.Time) bool {
+	return g.codes.take(channel+"\x00"+address, now)
 }
 
 // buckets are limiters by name.

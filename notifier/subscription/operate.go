@@ -140,7 +140,7 @@ func (s *Service) Add(ctx context.Context, a Addition) (Listed, error) {
 		return listed(sub), err
 	}
 	var added notifier.Subscriber
-	err = s.cfg.Change(ctx, func(tx Tx) error {
+	err = s.change(ctx, func(tx Tx) error {
 		sub, err := s.asked(tx, r, way, a.By, deedAdd)
 		if err != nil {
 			return err

@@ -412,6 +412,32 @@ func TestTroubleOfOursIsLoggedAndNotShown(t *testing.T) {
 	}
 }
 
+func TestTwoWhoSignUpTheSameAddressAtOnceAreAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	s.taken = 1
+	if w := s.signUp("a@b.example"); w.Code != http.StatusSeeOther || len(s.told(1)) != 1 {
+		t.Errorf("the second was answered %d, and %v sent", w.Code, s.told(1))
+	}
+	s.taken = 2
+	if w := s.signUp("c@d.example"); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("one who lost twice was answered %d", w.Code)
+	}
+}
+
+func TestCodesAreNotLookedAtForEver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	u, _ := url.Parse(s.signUp("13800138000").Header().Get("Location"))
+	for range 20 {
+		s.do(http.MethodPost, "/subscribe/code", url.Values{"t": u.Query()["t"], "code": {"99999x"}})
+	}
+	s.work = nil
+	if w := s.do(http.MethodPost, "/subscribe/code", url.Values{"t": u.Query()["t"], "code": {"99999x"}}); w.Code != http.StatusUnprocessableEntity || s.work != nil {
+		t.Errorf("one more was answered %d, after %v", w.Code, s.work)
+	}
+}
+
 func TestWhatCannotBeSignedUpForIsSaid(t *testing.T) {
 	t.Parallel()
 	only := newSite(t, func(c *subscription.PagesConfig) { c.Channels = []string{subscription.Email} })

@@ -48,7 +48,7 @@ type Delivery struct {
 // was given is itself an act.
 func (s *Service) Export(ctx context.Context, id int64, way, by string) (Record, error) {
 	var sub notifier.Subscriber
-	err := s.cfg.Change(ctx, func(tx Tx) error {
+	err := s.change(ctx, func(tx Tx) error {
 		found, err := tx.SubscriberByID(id)
 		if err != nil {
 			return err

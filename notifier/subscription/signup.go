@@ -17,7 +17,7 @@ var errVoid = &notifier.Error{Code: notifier.NotFound, Message: "the link or cod
 // subscription instead, which stays as it is: the caller can't tell the two
 // apart, and each does the same work.
 func (s *Service) SignUp(ctx context.Context, r Request) error {
-	return s.cfg.Change(ctx, func(tx Tx) error {
+	return s.change(ctx, func(tx Tx) error {
 		sub, err := s.asked(tx, r, wayPage, "", deedAsk)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (s *Service) asked(tx Tx, r Request, way, by, deed string) (*notifier.Subsc
 // WayBack has somebody who is subscribed be sent a way to their own
 // subscription. Of anybody else it says and does nothing.
 func (s *Service) WayBack(ctx context.Context, channel, address string) error {
-	return s.cfg.Change(ctx, func(tx Tx) error {
+	return s.change(ctx, func(tx Tx) error {
 		sub, err := tx.Subscriber(channel, address)
 		if err != nil || sub == nil || sub.State != notifier.Active {
 			return err
@@ -87,7 +87,10 @@ func (s *Service) Asking(ctx context.Context, token string) (notifier.Subscriber
 
 // Confirm uses a link of a mail up: from now on its owner is told.
 func (s *Service) Confirm(ctx context.Context, token string) (sub notifier.Subscriber, err error) {
-	err = s.cfg.Change(ctx, func(tx Tx) error {
+	if _, err := s.Asking(ctx, token); err != nil { // forged ones keep nobody from writing
+		return sub, err
+	}
+	err = s.change(ctx, func(tx Tx) error {
 		found, err := s.claimed(tx, token)
 		if err != nil {
 			return err
@@ -150,7 +153,7 @@ func (s *Service) confirmed(tx Tx, sub *notifier.Subscriber) (notifier.Subscribe
 // now on, and may change the subscription. Wrong ones count.
 func (s *Service) EnterCode(ctx context.Context, channel, address, code string) (sub notifier.Subscriber, err error) {
 	right := false
-	err = s.cfg.Change(ctx, func(tx Tx) error {
+	err = s.change(ctx, func(tx Tx) error {
 		right = false // the store may run it again
 		found, err := tx.Subscriber(channel, address)
 		if err != nil || found == nil || !s.asks(*found) || found.NonceTries >= maxTries {

@@ -150,6 +150,16 @@ func (s *Service) void(sub *notifier.Subscriber) {
 	sub.Nonce, sub.NonceTries, sub.NonceUntil = "", 0, s.cfg.Now()
 }
 
+// change runs a transaction, and once more where somebody else was signing the
+// same address up in the same moment.
+func (s *Service) change(ctx context.Context, do func(Tx) error) error {
+	err := s.cfg.Change(ctx, do)
+	if mistake, ok := errors.AsType[*notifier.Error](err); ok && mistake.Code == notifier.Conflict {
+		err = s.cfg.Change(ctx, do)
+	}
+	return err
+}
+
 // notify has one subscriber be told.
 func (s *Service) notify(tx Tx, id int64, event notifier.Event) error {
 	return tx.Notify(notifier.Notice{

@@ -1,6 +1,7 @@
 package subscription
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"time"
@@ -42,7 +43,7 @@ func (p *pages) ask(w http.ResponseWriter, r *http.Request, channel, address str
 	}
 	p.even(r, begun)
 	if err != nil {
-		p.refuse(w, r, err)
+		p.trouble(w, r, err)
 		return
 	}
 	if channel == Email {
@@ -116,13 +117,17 @@ func (p *pages) code(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	digits, _ := plainLine(r.PostFormValue("code"))
-	sub, err := p.service.EnterCode(r.Context(), channel, address, phoneDress.Replace(digits))
+	var sub notifier.Subscriber
+	var err error = errVoid
+	if p.gate.code(channel, address, p.cfg.Now()) {
+		sub, err = p.service.EnterCode(r.Context(), channel, address, phoneDress.Replace(digits))
+	}
 	p.even(r, begun)
 	switch {
-	case err == errVoid:
+	case errors.Is(err, errVoid):
 		p.showCode(w, r, http.StatusUnprocessableEntity, envelope, mistakeCode)
 	case err != nil:
-		p.refuse(w, r, err)
+		p.trouble(w, r, err)
 	default:
 		p.manageNow(w, r, sub, "confirmed")
 	}

@@ -39,6 +39,7 @@ type world struct {
 	audit   []notifier.AuditEntry
 	work    []string // what the last transaction did
 	broken  error    // what the next transactions fail with at their end
+	taken   int      // so many next transactions lose to another's
 	service *subscription.Service
 }
 
@@ -80,6 +81,10 @@ func (w *world) change(_ context.Context, do func(subscription.Tx) error) error 
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.work = tx.work
+	if w.taken > 0 {
+		w.taken--
+		return cmp.Or(err, error(&notifier.Error{Code: notifier.Conflict, Message: "somebody else has the address"}))
+	}
 	if err = cmp.Or(err, w.broken); err != nil {
 		return err
 	}
