@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -43,9 +44,14 @@ func journal(path string) ([]sandbox.Message, error) {
 	lines.Buffer(nil, len(content)+1)
 	for lines.Scan() {
 		var m sandbox.Message
-		if json.Unmarshal(lines.Bytes(), &m) == nil {
-			messages = append(messages, m)
+		if json.Unmarshal(lines.Bytes(), &m) != nil {
+			continue
 		}
+		if i := slices.IndexFunc(messages, func(old sandbox.Message) bool { return old.ID == m.ID }); i >= 0 {
+			messages[i] = m // its buttons were pressed
+			continue
+		}
+		messages = append(messages, m)
 	}
 	return messages, err
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -104,6 +105,7 @@ type bench struct {
 	operator  *guard.Operator
 
 	subscriptions config.SubscriptionsConfig
+	botToken      string // default: the sandbox's
 }
 
 func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
@@ -151,7 +153,7 @@ func (b *bench) start() {
 	b.app, err = app.New(b.t.Context(), app.Config{
 		Notifier: config.Config{
 			Page:     config.PageConfig{Title: rules.Text{ZH: "店", EN: "Shop"}, URL: "https://status.example.com", Zone: time.UTC},
-			Telegram: &config.TelegramConfig{Token: configfile.NewSecret(credentials.TelegramToken), APIURL: b.world.TelegramURL()},
+			Telegram: &config.TelegramConfig{Token: configfile.NewSecret(cmp.Or(b.botToken, credentials.TelegramToken)), APIURL: b.world.TelegramURL()},
 			Email: &config.EmailConfig{
 				Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
 				From: "Shop <alerts@shop.example>", TLS: config.TLSNone,

@@ -61,6 +61,16 @@ func (a *App) hearsByWebhook() bool {
 	return a.bot != nil && a.cfg.Notifier.Telegram.Updates == config.UpdatesWebhook
 }
 
+// botLink leads to the bot, where one press subscribes; "" where none takes
+// sign-ups, or Telegram hasn't told its name yet. The demo's bot lives in the
+// sandbox: a link would lead to whoever has its name in the world.
+func (a *App) botLink() string {
+	if a.bot == nil || a.cfg.Demo != nil {
+		return ""
+	}
+	return a.bot.Link(nil)
+}
+
 // wayTelegram is how the bot's acts stand in the record.
 const wayTelegram = "telegram"
 

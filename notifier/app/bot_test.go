@@ -97,3 +97,20 @@ func TestAReaderSignsUpInTelegramAndIsTold(t *testing.T) {
 	b.world.Say(4242, "en", "/stop")
 	b.arrives("4242", "You won't be told any more")
 }
+
+func TestARevokedTokenIsNoticedOnAQuietDay(t *testing.T) {
+	t.Parallel()
+	for token, want := range map[string]float64{"": 1, "1000000001:revoked": 0} {
+		b := newBenchWith(t, func(b *bench) { b.botToken = token })
+		for _, family := range b.gather(rules.ChannelUp.Name) {
+			if family.GetName() != rules.ChannelUp.Name {
+				continue
+			}
+			for _, m := range family.GetMetric() {
+				if channel := m.GetLabel()[0].GetValue(); channel == config.Telegram && m.GetGauge().GetValue() != want {
+					t.Errorf("with the token %q: up is %v, want %v", token, m.GetGauge().GetValue(), want)
+				}
+			}
+		}
+	}
+}

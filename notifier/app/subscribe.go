@@ -66,14 +66,6 @@ func (a *App) signUpPath() string {
 	return ""
 }
 
-// botLink leads to the bot's chat, "" where there is none or its name isn't known yet.
-func (a *App) botLink() string {
-	if a.bot == nil {
-		return ""
-	}
-	return a.bot.Link(nil)
-}
-
 // newPublic gives the public address: the status page, and the pages to sign up
 // beside it. Those stay where nobody can sign up any more: whoever did leaves there.
 func (a *App) newPublic() (http.Handler, error) {

@@ -10,9 +10,11 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"shopwatch/notifier"
 	"shopwatch/notifier/channel/telegram/bot"
 	"shopwatch/notifier/sandbox"
 )
@@ -164,4 +166,40 @@ func TestTheWebhookOfOurOwnIsTakenBackWhenPollingAgain(t *testing.T) {
 	w.run()
 	w.sandbox.Say(42, "en", "/start")
 	w.sees("42", "You will be told here")
+}
+
+// handing leads until it is told to hand over, and then never again.
+type handing struct {
+	led  atomic.Int64
+	gone atomic.Bool
+}
+
+// Lead gives the lead once.
+func (h *handing) Lead(ctx context.Context, _ string) (func() bool, func(), error) {
+	if h.led.Add(1) > 1 {
+		<-ctx.Done()
+		return nil, nil, ctx.Err()
+	}
+	return func() bool { return !h.gone.Load() }, func() {}, nil
+}
+
+func TestWhoNoLongerLeadsAnswersNothing(t *testing.T) {
+	t.Parallel()
+	leader := new(handing)
+	w := newWorld(t, func(cfg *bot.Config) {
+		pausing(cfg)
+		cfg.Leader = leader
+	})
+	w.run()
+	w.sandbox.Say(42, "en", "/start")
+	w.sees("42", "You will be told here")
+	leader.gone.Store(true) // while it waits for the next update
+	w.sandbox.Say(42, "en", "/stop")
+	w.eventually("it asks for the lead again", func() bool { return leader.led.Load() == 2 })
+	if got := w.subscriber("42").State; got != notifier.Active {
+		t.Errorf("an update of the next leader's was answered: the reader is %s", got)
+	}
+	if left := w.ask("getUpdates", url.Values{"timeout": {"0"}}); !strings.Contains(left, "/stop") {
+		t.Errorf("the update was lost: %s", left)
+	}
 }

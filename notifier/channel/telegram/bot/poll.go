@@ -29,7 +29,7 @@ const wanted = `["message","callback_query","my_chat_member"]`
 func (b *Bot) poll(ctx context.Context, held func() bool) {
 	pause, troubled := firstRetry, false
 	for ctx.Err() == nil && held() {
-		err := b.pollOnce(ctx)
+		err := b.pollOnce(ctx, held)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -59,7 +59,7 @@ func (b *Bot) poll(ctx context.Context, held func() bool) {
 	}
 }
 
-func (b *Bot) pollOnce(ctx context.Context) error {
+func (b *Bot) pollOnce(ctx context.Context, held func() bool) error {
 	next, err := b.offset(ctx)
 	if err != nil {
 		return err
@@ -77,6 +77,9 @@ func (b *Bot) pollOnce(ctx context.Context) error {
 	var updates []json.RawMessage
 	if err := json.Unmarshal(result, &updates); err != nil {
 		return errors.New("telegram: getUpdates: the answer is no list")
+	}
+	if !held() { // whoever leads now is told the same ones, which nobody confirmed
+		return nil
 	}
 	return b.take(ctx, updates)
 }

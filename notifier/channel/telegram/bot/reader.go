@@ -377,7 +377,7 @@ func (b *Bot) statusLines(status Status, w words) []string {
 			lines = append(lines, fmt.Sprintf(w.more, len(status.Incidents)-n))
 			break
 		}
-		lines = append(lines, "• "+w.in(i.Title)+" "+fmt.Sprintf(w.since, b.clock(i.Since)))
+		lines = append(lines, "• "+w.in(i.Title)+w.space+fmt.Sprintf(w.since, b.clock(i.Since)))
 	}
 	switch {
 	case !seen:

@@ -30,7 +30,7 @@ type words struct {
 
 	statuses                     map[rules.Status]string
 	allWell, notMeasured         string
-	since                        string // when
+	since, space                 string // when; space: before what stands in brackets
 	more                         string // how many
 	onCallHelp                   string
 	notOnCall, notOperator       string
@@ -72,7 +72,7 @@ func (w words) quiet(q notifier.Quiet, zone string) string {
 func clockOf(minute int) string { return fmt.Sprintf("%02d:%02d", minute/60%24, minute%60) }
 
 func (w words) statusLine(s notifier.Service) string {
-	return w.statuses[s.Status] + " " + w.in(s.Name)
+	return w.statuses[s.Status] + w.space + w.in(s.Name)
 }
 
 func (w words) help(signUp bool) string {
@@ -154,7 +154,7 @@ var wordsOf = map[notifier.Language]words{
 			rules.Degraded: "🟡 变慢：", rules.Outage: "🔴 故障：", rules.Maintenance: "🔵 维护：",
 		},
 		allWell: "🟢 一切正常。", notMeasured: "⚪ 暂时看不到最新状态，请稍后再看。",
-		since: "（%s 开始）", more: "……另有 %d 项",
+		since: "（%s 开始）", space: "", more: "……另有 %d 项",
 		onCallHelp: "这里是值班群：所有告警都会发到这里。\n/incidents 正在发生的故障\n/ack 接手处理\n/unack 撤回接手\n/status 对外公布的状态",
 		notOnCall:  "这个按钮只给值班人员用。", notOperator: "只有配置里列出的值班人员可以这样做。", unknownButton: "这个按钮已经失效了。",
 		runs: "正在发生的故障：", nothingRuns: "现在没有故障。", ackButton: "✋ 接手 %d", muteButton: "🔕 静音 %d：1 小时",
@@ -183,7 +183,7 @@ var wordsOf = map[notifier.Language]words{
 			rules.Degraded: "🟡 Slow:", rules.Outage: "🔴 Not working:", rules.Maintenance: "🔵 Maintenance:",
 		},
 		allWell: "🟢 Everything works.", notMeasured: "⚪ We can't see the current state right now. Please look again later.",
-		since: "(since %s)", more: "… and %d more",
+		since: "(since %s)", space: " ", more: "… and %d more",
 		onCallHelp: "This chat is on call: every alert is told here.\n/incidents what runs\n/ack take an incident in hand\n/unack give it back\n/status what the public is told",
 		notOnCall:  "This button is for the people on call.", notOperator: "Only the operators that the configuration names can do this.", unknownButton: "This button no longer works.",
 		runs: "Running now:", nothingRuns: "Nothing is wrong at the moment.", ackButton: "✋ Acknowledge %d", muteButton: "🔕 Silence %d: 1 h",
