@@ -1,9 +1,12 @@
 package message_test
 
 import (
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -20,6 +23,24 @@ func TestOurOwnTemplatesHaveNoMistake(t *testing.T) {
 	}
 	if err := message.Check(dir); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestOurTemplatesNameEveryFactThatTheyCouldTell(t *testing.T) {
+	t.Parallel()
+	for _, file := range []string{"words.zh.txt", "words.en.txt"} {
+		content, err := fs.ReadFile(message.Files(), file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		head, _, _ := strings.Cut(string(content), "*/")
+		for _, of := range []reflect.Type{reflect.TypeFor[message.Facts](), reflect.TypeFor[message.OnCall](), reflect.TypeFor[message.Told]()} {
+			for _, field := range reflect.VisibleFields(of) {
+				if !regexp.MustCompile(`\.` + field.Name + `\b`).MatchString(head) {
+					t.Errorf("the head of %s does not name .%s", file, field.Name)
+				}
+			}
+		}
 	}
 }
 
