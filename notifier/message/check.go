@@ -25,7 +25,7 @@ const (
 // are left untried: most mistakes of a form fail in every one.
 const enough = 3
 
-// Check words sample notices of every event, channel, language and audience with
+// Check words sample notices of every event, form, language and audience with
 // the templates of a folder. Its error joins every mistake, each beginning with
 // its file, and its line where there is one: "templates/words.zh.txt:12:5: …".
 func Check(dir string) error {

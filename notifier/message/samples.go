@@ -27,14 +27,14 @@ func sampleShop(language notifier.Language) string {
 	return "Sample shop"
 }
 
-// samples are notices of every event to every audience, by every channel in
+// samples are notices of every event to every audience, by every form in
 // every language: one that says all there is, and one that says the least.
 func samples() (list []notifier.Delivery) {
 	for _, audience := range []rules.Audience{rules.Ops, rules.Management, rules.Subscribers} {
 		for _, event := range Events {
 			for _, n := range []notifier.Notice{fullNotice(event), bareNotice(event)} {
 				n.Audience = audience
-				for _, channel := range Channels {
+				for _, channel := range []string{Telegram, Email, SMS, DingTalk} { // each form in turn: text.txt is e-mail's, robot.txt every robot's
 					for _, language := range languages {
 						d := notifier.Delivery{Notice: n, Recipient: notifier.Recipient{ID: 1, Audience: audience, Channel: channel, Language: language}}
 						if n.Incident == "sample-full" {
