@@ -105,8 +105,11 @@ func TestEveryFormDoesItsDeedInTheNameOfWhoeverLooks(t *testing.T) {
 	}
 	post("/console/name", url.Values{"name": {" 夜班\u202e小王\n" + strings.Repeat("长", 60)}})
 	name := "夜班小王" + strings.Repeat("长", 36)
-	if _, _, page := b.get("/console/", "en"); !strings.Contains(page, `value="`+name+`"`) {
+	if _, _, page := b.get("/console/incidents/i1", "en"); !strings.Contains(page, `value="`+name+`"`) {
 		t.Errorf("the name is not kept:\n%s", page)
+	}
+	if _, _, page := b.get("/console/", "en"); !strings.Contains(page, ": "+name+"</a>") || strings.Contains(page, `name="name"`) {
+		t.Errorf("the page that refreshes itself takes a name, or doesn't tell it:\n%s", page)
 	}
 	for deed, form := range map[string]url.Values{
 		"acknowledge": nil, "withdraw": nil, "hold": nil, "publish": nil,

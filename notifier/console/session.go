@@ -109,7 +109,8 @@ const (
 	longestName = 40
 )
 
-// keepName remembers how the operator goes by.
+// keepName remembers how the operator goes by. Pages that stand still ask for it:
+// one that refreshes itself would take away what is being typed.
 func (c *console) keepName(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 4096)
 	http.SetCookie(w, &http.Cookie{
