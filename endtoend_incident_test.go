@@ -57,7 +57,7 @@ func (d *demonstration) saysHowItStands(t *testing.T, id string) {
 		t.Errorf("incident update says %q", said)
 	}
 	d.eventually(t, "the page says how it stands", func() error {
-		p, err := read(d.page+"/incidents/"+id, "zh")
+		p, err := read(strings.TrimSuffix(d.page, "/")+"/incidents/"+id, "zh")
 		for _, want := range []string{"网关证书过期，正在更换。", "所有买家", "预计 "} {
 			if err == nil && !strings.Contains(p.text, want) {
 				err = fmt.Errorf("the page lacks %q", want)
