@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"shopwatch/internal/configfile"
+	"shopwatch/notifier"
 )
 
 // SubscriptionsConfig says by which channels the public can sign up, and how often.
@@ -75,6 +76,9 @@ func (b builder) subscriptions(path string, fields subscriptionsFields, section 
 			b.add(path, way.channel, configfile.Phrase("true without a page that is reached by https"), "notifier.page.url with https://…, or false")
 		}
 	}
+	if got.SMS && section.SMS != nil && !confirms(*section.SMS) {
+		b.add(path, SMS, configfile.Phrase("true without a template for the code"), "a template of event confirm, in notifier.sms of a provider, or false")
+	}
 	proxies := configfile.Field(path, "trusted_proxies")
 	for i, text := range fields.TrustedProxies {
 		network, ok := networkOf(text)
@@ -94,6 +98,21 @@ func (b builder) subscriptions(path string, fields subscriptionsFields, section 
 		}
 	}
 	return got
+}
+
+// confirms reports whether a provider can send the code that proves a number:
+// Twilio and a gateway take any text, the others what was registered with them.
+func confirms(sms SMSConfig) bool {
+	registered := func(templates map[string]string) bool {
+		for name := range templates {
+			if event, _, _ := strings.Cut(name, "."); event == string(notifier.EventConfirm) {
+				return true
+			}
+		}
+		return false
+	}
+	return sms.Twilio != nil || sms.Gateway != nil ||
+		sms.Aliyun != nil && registered(sms.Aliyun.Templates) || sms.Tencent != nil && registered(sms.Tencent.Templates)
 }
 
 // safeOrigin reports whether links to the page show nobody on the way who is

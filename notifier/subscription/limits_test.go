@@ -1,0 +1,107 @@
+package subscription_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"shopwatch/notifier/subscription"
+)
+
+func TestOneAddressIsSentThreeMessagesADay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	for range 10 {
+		s.signUp("a@b.example")
+	}
+	if n := len(s.told(1)); n != 3 {
+		t.Errorf("it was sent %d, want 3", n)
+	}
+	s.advance(24 * time.Hour)
+	s.signUp("a@b.example")
+	if n := len(s.told(1)); n != 4 {
+		t.Errorf("a day later it was sent %d, want 4", n)
+	}
+}
+
+func TestNetworksAndEverybodyHaveLimits(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *subscription.PagesConfig) {
+		c.Limits = subscription.Limits{PerAddressDaily: 3, PerNetworkHourly: 2, Hourly: 7}
+	})
+	count := 0
+	ask := func(from string, header ...string) int {
+		count++
+		s.from = from
+		return s.do(http.MethodPost, "/subscribe", s.filled("/subscribe", fmt.Sprintf("p%d@b.example", count)), header...).Code
+	}
+	steps := []struct {
+		from, forwarded string
+		want            int
+	}{
+		{"203.0.113.7:1", "", 303},
+		{"203.0.113.9:1", "198.51.100.1", 303}, // what a stranger forwards is not believed
+		{"203.0.113.200:1", "", 429},           // one /24
+		{"[2001:db8:0:1::1]:1", "", 303},
+		{"[2001:db8:0:1:ffff::2]:1", "", 303},
+		{"[2001:db8:0:1::3]:1", "", 429},          // one /64
+		{"10.1.2.3:1", "7.7.7.7, 8.8.8.8", 303},   // the proxy that we trust
+		{"10.1.2.3:1", "9.9.9.9,8.8.8.9", 303},    // … the nearest counts
+		{"10.1.2.3:1", "8.8.8.10, 10.9.9.9", 429}, // … also behind a second proxy of ours
+		{"192.0.2.1:1", "", 303},
+		{"198.51.100.1:1", "", 429}, // seven in all
+	}
+	for _, step := range steps {
+		var header []string
+		if step.forwarded != "" {
+			header = append(header, "X-Forwarded-For: "+step.forwarded)
+		}
+		if got := ask(step.from, header...); got != step.want {
+			t.Errorf("from %s (%s): got %d, want %d", step.from, step.forwarded, got, step.want)
+		}
+	}
+	s.advance(time.Hour)
+	if got := ask("203.0.113.7:1"); got != 303 {
+		t.Errorf("an hour later: got %d", got)
+	}
+}
+
+func TestProgramsAtTheFormGetTheAnswerOfPeopleAndNothingIsSent(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	form := s.filled("/subscribe", "a@b.example")
+	form.Set("website", "https://spam.example")
+	if w := s.do(http.MethodPost, "/subscribe", form); w.Header().Get("Location") != "/subscribe/sent" || len(s.notices) != 0 {
+		t.Errorf("answered %d, sent %v", w.Code, s.notices)
+	}
+	bad := map[string]func(url.Values){
+		"no stamp":        func(v url.Values) { v.Del("stamp") },
+		"a forged stamp":  func(v url.Values) { v.Set("stamp", "AAAAAZKq"+strings.Repeat("A", 24)) },
+		"a stamp too old": func(url.Values) { s.advance(25 * time.Hour) },
+		"a stamp too new": func(v url.Values) { v.Set("stamp", stamps.FindStringSubmatch(s.get("/subscribe"))[1]) },
+	}
+	for name, change := range bad {
+		form := s.filled("/subscribe", "a@b.example")
+		change(form)
+		w := s.do(http.MethodPost, "/subscribe", form)
+		if w.Code != http.StatusUnprocessableEntity || len(s.notices) != 0 || !strings.Contains(w.Body.String(), `value="a@b.example"`) {
+			t.Errorf("%s: answered %d, sent %v", name, w.Code, s.notices)
+		}
+	}
+}
+
+func TestCodesAreNotLookedAtForEver(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	u, _ := url.Parse(s.signUp("13800138000").Header().Get("Location"))
+	for range 20 {
+		s.do(http.MethodPost, "/subscribe/code", url.Values{"t": u.Query()["t"], "code": {"99999x"}})
+	}
+	s.work = nil
+	if w := s.do(http.MethodPost, "/subscribe/code", url.Values{"t": u.Query()["t"], "code": {"99999x"}}); w.Code != http.StatusUnprocessableEntity || s.work != nil {
+		t.Errorf("one more was answered %d, after %v", w.Code, s.work)
+	}
+}
