@@ -20,7 +20,7 @@ import (
 type Message struct {
 	ID      int64     `json:"id"` // grows by one
 	At      time.Time `json:"at"`
-	Channel string    `json:"channel"` // Telegram, Email or SMS
+	Channel string    `json:"channel"` // Telegram, Email, SMS, or a robot's
 	From    string    `json:"from"`    // the bot, the sender's address, the SMS signature
 	To      string    `json:"to"`      // as the channel's address: chat id with its topic, mail address, E.164
 	Subject string    `json:"subject,omitempty"`

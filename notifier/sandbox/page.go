@@ -168,7 +168,10 @@ func (s *Sandbox) page(r *http.Request) page {
 		p.Messages = append(p.Messages, s.view(m, p.words))
 	}
 	slices.Sort(p.Readers)
-	for _, channel := range []string{"", Telegram, Email, SMS} {
+	for i, channel := range []string{"", Telegram, Email, SMS, Webhook, DingTalk, WeCom, Feishu} {
+		if i > 3 && counts[channel] == 0 && p.Channel != channel {
+			continue // the demo has none
+		}
 		name := p.Everything
 		if channel != "" {
 			name = p.Channels[channel]

@@ -1,6 +1,6 @@
 // Package sandbox is a small world on this machine that takes messages as the
-// real one does: a Telegram Bot API, an SMTP server and Aliyun's SMS gateway,
-// and a page that shows each message as its reader would see it.
+// real one does: a Telegram Bot API, an SMTP server, SMS gateways of Aliyun and
+// others, robots of groups, and a page that shows each message as its reader would see it.
 //
 // It is the demo's world and the tests' world, one and the same, so that what a
 // newcomer sees is what the tests hold: the channels speak to it over their real
@@ -30,6 +30,10 @@ const (
 	Telegram = "telegram"
 	Email    = "email"
 	SMS      = "sms"
+	Webhook  = "webhook"
+	DingTalk = "dingtalk"
+	WeCom    = "wecom"
+	Feishu   = "feishu"
 )
 
 // Config is what a Sandbox needs.
@@ -40,7 +44,7 @@ type Config struct {
 	Keep int
 	// Path is a JSON-lines file that messages outlive a restart in. Empty: memory alone.
 	Path string
-	// Listen opens each of the three servers' listeners, which must be on
+	// Listen opens each of the four servers' listeners, which must be on
 	// loopback. Default: any free port of 127.0.0.1.
 	Listen func() (net.Listener, error)
 	// Prefix is where Handler is mounted, as "/sandbox". Empty: at the root.
@@ -63,7 +67,7 @@ type Credentials struct {
 	SMSSignName                        string
 }
 
-// Sandbox is the three servers and what they took.
+// Sandbox is the servers and what they took.
 type Sandbox struct {
 	cfg      Config
 	journal  *journal
@@ -73,11 +77,11 @@ type Sandbox struct {
 	hook     hook
 	roots    *x509.CertPool
 
-	telegram, smtp, sms net.Listener
-	mail                *smtp.Server
-	web                 []*http.Server // of telegram and sms, in this order
-	closed              chan struct{}
-	close               func() error
+	telegram, smtp, sms, gates net.Listener
+	mail                       *smtp.Server
+	web                        []*http.Server // of telegram, sms and gates, in this order
+	closed                     chan struct{}
+	close                      func() error
 }
 
 var prefixShape = regexp.MustCompile(`^(?:/[A-Za-z0-9_-]+)*$`)
@@ -116,7 +120,7 @@ func New(cfg Config) (*Sandbox, error) {
 	if s.journal, err = openJournal(cfg.Path, cfg.Keep, cfg.Logger); err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
-	for _, listener := range []*net.Listener{&s.telegram, &s.smtp, &s.sms} {
+	for _, listener := range []*net.Listener{&s.telegram, &s.smtp, &s.sms, &s.gates} {
 		if *listener, err = s.listen(); err != nil {
 			return nil, errors.Join(fmt.Errorf("sandbox: %w", err), s.Close())
 		}
@@ -125,6 +129,7 @@ func New(cfg Config) (*Sandbox, error) {
 	s.web = []*http.Server{
 		{Handler: http.HandlerFunc(s.serveTelegram), ReadHeaderTimeout: 10 * time.Second},
 		{Handler: http.HandlerFunc(s.serveSMS), ReadHeaderTimeout: 10 * time.Second},
+		{Handler: s.gatesHandler(), ReadHeaderTimeout: 10 * time.Second},
 	}
 	return s, nil
 }
@@ -152,6 +157,7 @@ func (s *Sandbox) Run(ctx context.Context) error {
 		func() error { return s.web[0].Serve(s.telegram) },
 		func() error { return s.mail.Serve(s.smtp) },
 		func() error { return s.web[1].Serve(s.sms) },
+		func() error { return s.web[2].Serve(s.gates) },
 	}
 	ended := make(chan error, len(serve))
 	for _, server := range serve {
@@ -182,7 +188,7 @@ func (s *Sandbox) stop() error {
 	if s.mail != nil {
 		_ = s.mail.Close()
 	}
-	for _, listener := range []net.Listener{s.telegram, s.smtp, s.sms} {
+	for _, listener := range []net.Listener{s.telegram, s.smtp, s.sms, s.gates} {
 		if listener != nil {
 			_ = listener.Close() // closed already where it was served
 		}
