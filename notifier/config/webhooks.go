@@ -52,7 +52,7 @@ func (b builder) webhooks(path string, list []outgoingFields) []OutgoingConfig {
 		case fields.Kind == WeCom && fields.Secret.IsSet():
 			b.add(at, "secret", configfile.Phrase("a secret"), "none: WeCom's robots take no signature")
 		}
-		made = append(made, OutgoingConfig{Name: fields.Name, Kind: fields.Kind, URL: fields.URL, Secret: fields.Secret})
+		made = append(made, OutgoingConfig(fields))
 	}
 	return made
 }
