@@ -127,3 +127,21 @@ func TestALinkCarriesItsServicesAndNothingThatCanBeRead(t *testing.T) {
 		t.Errorf("more than there is room for is %q, want all", got)
 	}
 }
+
+func TestWhoTakesANameThatAGroupGaveUpIsNotOnCall(t *testing.T) {
+	t.Parallel()
+	for kind, want := range map[string]string{"supergroup": "Wang", "private": ""} {
+		w := newWorld(t, func(cfg *bot.Config) { cfg.OnCall = []bot.OnCall{{Address: "@Shop_ops", Language: notifier.English}} })
+		chat := fmt.Sprintf(`{"id":-100700,"type":%q,"username":"shop_OPS"}`, kind)
+		if kind == "private" {
+			chat = `{"id":666,"type":"private","username":"shop_OPS"}`
+		}
+		w.take(`"callback_query":{"id":"1","from":` + user(666, "en") + `,"message":{"message_id":5,"date":1,"chat":` + chat + `},"data":"ack:k3abc"}`)
+		w.take(`"message":{"message_id":6,"date":1,"from":` + user(666, "en") + `,"chat":` + chat + `,"text":"/ack k3abc"}`)
+		w.mu.Lock()
+		if got := w.incidents[0].Acknowledged.By; got != want {
+			t.Errorf("from a %s chat: in hand of %q, want %q", kind, got, want)
+		}
+		w.mu.Unlock()
+	}
+}

@@ -191,7 +191,9 @@ func (b *Bot) isOnCall(at place) bool {
 
 func (b *Bot) onCallLanguage(at place) (notifier.Language, bool) {
 	names := []string{at.address(), at.number()}
-	if at.username != "" {
+	// A name that a group gave up can be taken by anybody, who then has it as a
+	// private chat's. The configuration names groups and channels so, never people.
+	if at.username != "" && !at.private {
 		name := "@" + strings.ToLower(at.username)
 		names = append(names, name)
 		if at.topic != 0 {
