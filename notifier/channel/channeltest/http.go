@@ -75,6 +75,15 @@ func (s Subject) runHTTP(t *testing.T) {
 			s.expect(t, s.send(t, t.Context(), s.Connect(t, hostport), s.Address), Answer{Want: Temporary})
 		})
 	}
+	t.Run("holds no secret when what it said comes back in place of an answer", func(t *testing.T) {
+		t.Parallel()
+		hostport := TCP(t, func(conn net.Conn) {
+			heard := make([]byte, 64<<10)
+			n, _ := conn.Read(heard)
+			_, _ = conn.Write(heard[:n])
+		})
+		s.expect(t, s.send(t, t.Context(), s.Connect(t, hostport), s.Address), Answer{Want: Temporary})
+	})
 	t.Run("reads only so much of an endless answer", func(t *testing.T) { t.Parallel(); s.runEndless(t, false) })
 	t.Run("unpacks only so much of an endless answer", func(t *testing.T) { t.Parallel(); s.runEndless(t, true) })
 	t.Run("gives up at the deadline when the answer stops in its middle", func(t *testing.T) {

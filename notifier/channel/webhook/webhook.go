@@ -128,7 +128,7 @@ func (c *Channel) Send(ctx context.Context, name string, m notifier.Message) err
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", c.cfg.Kind, name, err)
 	}
-	a, err := c.post(ctx, request)
+	a, err := c.post(ctx, request, private)
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", c.cfg.Kind, name, err)
 	}
@@ -199,31 +199,32 @@ func privateOf(where *url.URL, secret string) []string {
 	return private
 }
 
-func (c *Channel) post(ctx context.Context, request *http.Request) (answer, error) {
+func (c *Channel) post(ctx context.Context, request *http.Request, private []string) (answer, error) {
 	response, err := c.client.Do(request)
 	if err != nil {
-		return answer{}, lost(ctx, err)
+		return answer{}, lost(ctx, err, private)
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit+1))
 	switch {
 	case err != nil:
-		return answer{}, lost(ctx, err)
+		return answer{}, lost(ctx, err, private)
 	case len(body) > answerLimit:
 		return answer{}, errors.New("its answer is too long: check the URL")
 	}
 	return answer{status: response.StatusCode, header: response.Header, body: body}, nil
 }
 
-// lost words what happened to a request without an answer; the outer errors hold the URL.
-func lost(ctx context.Context, err error) error {
+// lost words what happened to a request without an answer; the outer errors hold
+// the URL, and the innermost may quote a far side that says it back.
+func lost(ctx context.Context, err error, private []string) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
 	}
 	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
 		err = inner
 	}
-	return fmt.Errorf("no answer: %s", redact(err.Error()))
+	return fmt.Errorf("no answer: %s", redact(err.Error(), private...))
 }
 
 // answer is what a target said.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -261,6 +262,25 @@ func TestATargetsFileThatIsGoneIsATroubleThatPasses(t *testing.T) {
 		if got, _ := channeltest.Understand(err); got != channeltest.Temporary || channeltest.Leaked(err, token) != "" || !strings.Contains(err.Error(), "wecom "+name) {
 			t.Errorf("Send to %s: %v", name, err)
 		}
+	}
+}
+
+func TestAShortTokenThatComesBackIsToldByNoError(t *testing.T) {
+	t.Parallel()
+	hostport := channeltest.TCP(t, func(conn net.Conn) {
+		heard := make([]byte, 64<<10)
+		n, _ := conn.Read(heard)
+		_, _ = conn.Write(heard[:n])
+	})
+	const short = "hunter4"
+	c, err := webhook.New(webhook.Config{Kind: webhook.WeCom, Now: time.Now, Targets: []webhook.Target{
+		{Name: "a", URL: func() (string, error) { return "http://" + hostport + "/cgi-bin/webhook/send?key=" + short, nil }},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Send(t.Context(), "a", message); err == nil || strings.Contains(err.Error(), short) {
+		t.Errorf("the error is %v", err)
 	}
 }
 
