@@ -205,6 +205,9 @@ func (p *pages) export(w http.ResponseWriter, r *http.Request) {
 		p.refuse(w, r, err)
 		return
 	}
+	if !p.mayChange(w, r, sub.ID) {
+		return
+	}
 	record, err := p.service.Export(r.Context(), sub.ID, wayPage, "")
 	if err != nil {
 		p.refuse(w, r, err)

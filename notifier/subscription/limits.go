@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,11 +31,16 @@ type gate struct {
 	networks, many *buckets // many: IPv6 /48
 	addresses      *buckets
 	codes          *buckets // tries, by address
+	changes        *buckets // of one's own subscription, by row
 }
 
 // triesHourly is how many codes are looked at for one address an hour: more than
 // those of every code that it is sent, and few enough to keep nobody else waiting.
 const triesHourly = 20
+
+// changesHourly is how often a subscription is changed or taken along an hour:
+// each time stands in the record, which is kept for good.
+const changesHourly = 60
 
 func newGate(l Limits) *gate {
 	return &gate{
@@ -43,6 +49,7 @@ func newGate(l Limits) *gate {
 		many:      newBuckets(4*l.PerNetworkHourly, time.Hour),
 		addresses: newBuckets(l.PerAddressDaily, 24*time.Hour),
 		codes:     newBuckets(triesHourly, time.Hour),
+		changes:   newBuckets(changesHourly, time.Hour),
 	}
 }
 
@@ -55,7 +62,32 @@ func (g *gate) request(from netip.Addr, now time.Time) bool {
 
 // address reports whether an address may be written to now.
 func (g *gate) address(channel, address string, now time.Time) bool {
-	return g.addresses.take(channel+"\x00"+strings.ToLower(address), now)
+	return g.addresses.take(channel+"\x00"+mailbox(address), now)
+}
+
+// mailbox is one name for the addresses that are likely to be one person's: who
+// signs up victim+1@…, victim+2@… has the same inbox filled. It counts alone; each
+// of them is a subscriber of its own.
+func mailbox(address string) string {
+	local, domain, mail := strings.Cut(strings.ToLower(address), "@")
+	if !mail {
+		return address
+	}
+	if tag := strings.IndexByte(local, '+'); tag > 0 {
+		local = local[:tag]
+	}
+	if domain == "googlemail.com" {
+		domain = "gmail.com"
+	}
+	if domain == "gmail.com" {
+		local = strings.ReplaceAll(local, ".", "")
+	}
+	return local + "@" + domain
+}
+
+// change reports whether a subscriber may change or take along what is theirs now.
+func (g *gate) change(id int64, now time.Time) bool {
+	return g.changes.take(strconv.FormatInt(id, 10), now)
 }
 
 // code reports whether a code for an address is looked at now.

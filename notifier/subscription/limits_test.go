@@ -105,3 +105,51 @@ func TestCodesAreNotLookedAtForEver(t *testing.T) {
 		t.Errorf("one more was answered %d, after %v", w.Code, s.work)
 	}
 }
+
+func TestOneInboxIsNotFilledByOtherSpellingsOfItsAddress(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	for _, spelling := range []string{
+		"vic.tim@gmail.com", "victim+1@gmail.com", "Vict.im+2@GoogleMail.com", "v.i.c.t.i.m@gmail.com", "victim+news+3@gmail.com",
+		"victim@corp.example", "victim+1@corp.example", "VICTIM+2@Corp.example", "victim+3@corp.example",
+		"vic.tim@corp.example", "+victim@corp.example", "+other@corp.example", // of others there
+	} {
+		if w := s.signUp(spelling); w.Code != http.StatusSeeOther {
+			t.Errorf("%s was answered %d, want as all", spelling, w.Code)
+		}
+	}
+	sent := map[string]int{}
+	for _, n := range s.notices {
+		sent[s.rows[n.To].Address[strings.IndexByte(s.rows[n.To].Address, '@'):]]++
+	}
+	if sent["@gmail.com"]+sent["@googlemail.com"] != 3 || sent["@corp.example"] != 6 {
+		t.Errorf("sent %v, want 3 to the inbox at Gmail, and of the other domain 3 to one and 1 to each of three", sent)
+	}
+}
+
+func TestNobodyFillsTheRecordWithChangesOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	sub := s.confirmed("a@b.example")
+	manage := path(s.links(t).Manage(sub.Recipient))
+	before, busy := len(s.audit), 0
+	for n := range 400 {
+		method, to, form := http.MethodGet, "/subscribe/manage/"+tokenOf(manage)+"/export", url.Values(nil)
+		if n%2 == 0 {
+			method, to, form = http.MethodPost, manage, url.Values{"scope": {"all"}, "severity": {"major"}, "language": {"en"}}
+		}
+		if w := s.do(method, to, form); w.Code == http.StatusTooManyRequests {
+			busy++
+		}
+	}
+	if grown := len(s.audit) - before; grown != 60 || busy != 340 {
+		t.Errorf("the record grew by %d, and %d times it was said to be too much; want 60 and 340", grown, busy)
+	}
+	s.advance(time.Hour)
+	if w := s.do(http.MethodPost, manage, url.Values{"scope": {"all"}, "severity": {"all"}, "language": {"en"}}); w.Code != http.StatusSeeOther {
+		t.Errorf("an hour later a change was answered %d", w.Code)
+	}
+	if w := s.do(http.MethodPost, "/subscribe/manage/"+tokenOf(manage)+"/erase", url.Values{}); w.Code != http.StatusSeeOther {
+		t.Errorf("who changed too often could not go: %d", w.Code)
+	}
+}

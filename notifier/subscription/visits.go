@@ -202,6 +202,9 @@ func (p *pages) manage(w http.ResponseWriter, r *http.Request) {
 		p.show(w, r, http.StatusUnprocessableEntity, "manage.html", page)
 		return
 	}
+	if !p.mayChange(w, r, sub.ID) {
+		return
+	}
 	sub, err = p.service.Change(r.Context(), sub.ID, wayPage, func(s *notifier.Subscriber) { s.Language, s.Wants = language, wants })
 	if err != nil {
 		p.refuse(w, r, err)
@@ -212,6 +215,16 @@ func (p *pages) manage(w http.ResponseWriter, r *http.Request) {
 		query.Set("lang", string(lang))
 	}
 	p.to(w, r, r.URL.Path+"?"+query.Encode())
+}
+
+// mayChange says it is busy to a program that changes its subscription without end.
+func (p *pages) mayChange(w http.ResponseWriter, r *http.Request, id int64) bool {
+	if p.gate.change(id, p.cfg.Now()) {
+		return true
+	}
+	w.Header().Set("Retry-After", "60")
+	p.say(w, r, http.StatusTooManyRequests, pageBusy)
+	return false
 }
 
 func (p *pages) leaveManaged(w http.ResponseWriter, r *http.Request) {
