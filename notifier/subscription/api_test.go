@@ -82,16 +82,18 @@ func TestWhatTheOperatorCannotDoIsSaidInASentenceWithoutTheAddress(t *testing.T)
 		do   func() error
 		want string
 	}{
-		"nobody":          {find("secret@shop.example"), "nobody has signed up with this address"},
-		"no address":      {find("secret"), "no mail address, no phone number that begins with +86"},
-		"no chat":         {find("telegram:secret"), "that is no chat"},
-		"no language":     {add(subscription.Addition{Address: "secret@shop.example"}), "language is zh or en"},
-		"a chat unasked":  {add(subscription.Addition{Address: "telegram:7", Language: "zh"}), "send /start to the bot"},
-		"a strange name":  {add(subscription.Addition{Address: "a@b.example", Language: "zh", Doer: subscription.Doer{By: "a\nb"}}), "by is your name"},
-		"erase nobody":    {func() error { return c.Erase(ctx, 7, "") }, "there is no subscriber 7"},
-		"export nobody":   {func() error { _, err := c.Export(ctx, 7, ""); return err }, "there is no subscriber 7"},
-		"deactivate none": {func() error { _, err := c.Deactivate(ctx, 7, ""); return err }, "there is no subscriber 7"},
-		"a limit":         {func() error { _, err := c.List(ctx, subscription.Selection{Limit: 5000}); return err }, "limit 1–1000"},
+		"nobody":                 {find("secret@shop.example"), "nobody has signed up with this address"},
+		"no address":             {find("secret"), "no mail address, no phone number that begins with +86"},
+		"no chat":                {find("telegram:secret"), "that is no chat"},
+		"no language":            {add(subscription.Addition{Address: "secret@shop.example"}), "language is zh or en"},
+		"a chat unasked":         {add(subscription.Addition{Address: "telegram:7", Language: "zh"}), "send /start to the bot"},
+		"a strange name":         {add(subscription.Addition{Address: "a@b.example", Language: "zh", Doer: subscription.Doer{By: "a\nb"}}), "by is your name"},
+		"erase nobody":           {func() error { return c.Erase(ctx, 7, "") }, "there is no subscriber 7"},
+		"export nobody":          {func() error { _, err := c.Export(ctx, 7, ""); return err }, "there is no subscriber 7"},
+		"deactivate none":        {func() error { _, err := c.Deactivate(ctx, 7, ""); return err }, "there is no subscriber 7"},
+		"a night of years":       {add(subscription.Addition{Address: "secret@shop.example", Language: "zh", Consented: true, Wants: notifier.Wants{Quiet: notifier.Quiet{From: 1, To: 1 << 30}}}), "0–1439"},
+		"an impact that is none": {add(subscription.Addition{Address: "secret@shop.example", Language: "zh", Wants: notifier.Wants{Least: "huge"}}), "least minor, major or critical"},
+		"a limit":                {func() error { _, err := c.List(ctx, subscription.Selection{Limit: 5000}); return err }, "limit 1–1000"},
 	} {
 		if err := test.do(); err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("%s: got %v, want %q", name, err, test.want)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -131,6 +132,8 @@ func (s *Service) Add(ctx context.Context, a Addition) (Listed, error) {
 		return Listed{}, err
 	case tags[a.Language] == "":
 		return Listed{}, invalid("language is zh or en")
+	case !possible(a.Wants):
+		return Listed{}, invalid("wants are at most %d services, least minor, major or critical, and quiet from and to in minutes of the day, 0–1439", maxServices)
 	case channel == Telegram && !a.Consented:
 		return Listed{}, invalid("a chat is not asked by us: have its people send /start to the bot, or say that they agreed (--consented)")
 	}
@@ -152,6 +155,21 @@ func (s *Service) Add(ctx context.Context, a Addition) (Listed, error) {
 		return s.notify(tx, sub.ID, notifier.EventConfirm)
 	})
 	return listed(added), err
+}
+
+// Limits of what an operator's program says that somebody wants.
+const (
+	maxServices = 200
+	maxService  = 200 // bytes of a key
+	dayMinutes  = 24 * 60
+)
+
+// possible reports whether wants make sense: quiet hours that never end would
+// keep everything from whom they are of.
+func possible(w notifier.Wants) bool {
+	within := func(minute int) bool { return minute >= 0 && minute < dayMinutes }
+	return within(w.Quiet.From) && within(w.Quiet.To) && (w.Least == "" || slices.Contains(notifier.Impacts, w.Least)) &&
+		len(w.Services) <= maxServices && !slices.ContainsFunc(w.Services, func(key string) bool { return key == "" || len(key) > maxService })
 }
 
 // Deactivate has somebody be told no more, as if they had left.
