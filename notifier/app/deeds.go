@@ -180,6 +180,10 @@ const resendAtOnce = 1000
 
 // Resend sends dead letters again: those that are named, or all.
 func (a *App) Resend(ctx context.Context, which console.Resending) (int, error) {
+	var err error
+	if which.By, err = incident.Name(which.By); err != nil {
+		return 0, err
+	}
 	if !which.All {
 		return a.resend(ctx, which, which.Deliveries)
 	}
