@@ -33,6 +33,14 @@ const (
 	maxAlerts = 5000
 )
 
+// Limits of what one alert says, in bytes; what is longer is cut. A label may be
+// the incident's key, and PostgreSQL bounds the entries of an index.
+const (
+	maxLabel       = 1 << 10
+	maxAnnotation  = 16 << 10
+	maxFingerprint = 64
+)
+
 // Config is what a webhook is built of. Token, or Username and Password, or all
 // three are required; so are the other fields.
 type Config struct {
@@ -184,18 +192,37 @@ func alertsOf(p payload, audience rules.Audience) ([]notifier.Alert, error) {
 		}
 		alert := notifier.Alert{
 			Audience: audience, Fingerprint: a.Fingerprint, Firing: a.Status == "firing",
-			Labels: a.Labels, Annotations: a.Annotations, StartsAt: a.StartsAt, EndsAt: a.EndsAt,
+			Labels: a.Labels, Annotations: a.Annotations, StartsAt: possible(a.StartsAt), EndsAt: possible(a.EndsAt),
 			Direct: p.grafana(),
 		}
 		if alert.Firing {
 			alert.EndsAt = time.Time{}
 		}
-		if alert.Fingerprint == "" {
+		if alert.Fingerprint == "" || len(alert.Fingerprint) > maxFingerprint {
 			alert.Fingerprint = fingerprint(a.Labels)
 		}
+		cut(alert.Labels, maxLabel)
+		cut(alert.Annotations, maxAnnotation)
 		alerts = append(alerts, alert)
 	}
 	return alerts, errors.Join(problems...)
+}
+
+// cut shortens texts that would make all larger that they are copied into.
+func cut(texts map[string]string, most int) {
+	for name, text := range texts {
+		if len(text) > most {
+			texts[name] = strings.ToValidUTF8(text[:most], "")
+		}
+	}
+}
+
+// possible is a moment in UTC; one that JSON can't tell there is none.
+func possible(at time.Time) time.Time {
+	if at = at.UTC(); at.Year() < 1 || at.Year() > 9999 {
+		return time.Time{}
+	}
+	return at
 }
 
 // fingerprint is Alertmanager's own: the hash of the label set.

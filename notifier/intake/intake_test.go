@@ -2,6 +2,7 @@ package intake_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/intake"
@@ -126,4 +128,25 @@ func FuzzWebhookNeverPanicsNorKeepsWhatItRefuses(f *testing.F) {
 			t.Errorf("answered %d and kept %d alerts", status, len(alerts))
 		}
 	})
+}
+
+func TestNoAlertIsTooLargeOrTooStrangeToBeKept(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("长", 1<<18)
+	status, alerts := post(t, "/webhook?audience=ops", token, `{"alerts":[
+		{"status":"firing","labels":{"alertname":"X","incident":"`+long+`"},"annotations":{"description":"`+long+`"},"fingerprint":"`+long+`",
+		 "startsAt":"9999-12-31T23:59:59-12:00","endsAt":"0000-01-01T00:00:00+12:00"},
+		{"status":"resolved","labels":{"alertname":"Y"},"startsAt":"2026-03-04T20:00:00+08:00","endsAt":"9999-12-31T23:59:59-12:00"}]}`, nil)
+	if status != http.StatusOK || len(alerts) != 2 {
+		t.Fatalf("answered %d, kept %d", status, len(alerts))
+	}
+	if a := alerts[0]; len(a.Key()) > 1<<10 || len(a.Fingerprint) != 16 || len(a.Annotations["description"]) > 16<<10 || !utf8.ValidString(a.Key()) || !a.StartsAt.IsZero() {
+		t.Errorf("kept a key of %d bytes, fingerprint %.40q, a description of %d, from %s", len(a.Key()), a.Fingerprint, len(a.Annotations["description"]), a.StartsAt)
+	}
+	if a := alerts[1]; !a.EndsAt.IsZero() || !a.StartsAt.Equal(time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)) {
+		t.Errorf("kept from %s to %s", a.StartsAt, a.EndsAt)
+	}
+	if _, err := json.Marshal(alerts); err != nil {
+		t.Error(err)
+	}
 }
