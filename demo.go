@@ -123,7 +123,7 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 // subscriptions are open.
 func (d *demoWorld) subscriptions() notifierconfig.SubscriptionsConfig {
 	open := notifierconfig.DefaultSubscriptions()
-	open.Email, open.Telegram = true, true
+	open.Email, open.SMS, open.Telegram = true, true, true
 	return open
 }
 

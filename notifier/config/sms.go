@@ -137,11 +137,6 @@ var (
 	headerForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,80}$`)
 )
 
-// texted are the events that are told by text message.
-var texted = []notifier.Event{
-	notifier.EventDown, notifier.EventProlonged, notifier.EventReopened, notifier.EventRecovered, notifier.EventConfirm, notifier.EventCode,
-}
-
 func (b builder) sms(path string, fields *smsFields) *SMSConfig {
 	if fields == nil {
 		return nil
@@ -325,8 +320,8 @@ func (b builder) templates(path string, given map[notifier.Event]text, form *reg
 	for _, event := range slices.Sorted(maps.Keys(given)) {
 		at, codes := configfile.Field(path, string(event)), given[event].both()
 		switch {
-		case !slices.Contains(texted, event):
-			b.problems.Add(at, configfile.Phrase("an unknown event"), "one of "+joined(texted))
+		case !slices.Contains(notifier.Texted, event):
+			b.problems.Add(at, configfile.Phrase("an unknown event"), "one of "+joined(notifier.Texted))
 		case !form.MatchString(codes.ZH):
 			b.problems.Add(at, codes.ZH, want)
 		case !form.MatchString(codes.EN):

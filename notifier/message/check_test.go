@@ -69,10 +69,10 @@ func TestEveryMistakeOfATemplateIsNamedWithItsFile(t *testing.T) {
 		{"a fact that there is none of", "words.zh.txt", "{{define \"down\"}}\n{{.Titel}}{{end}}", []string{`words.zh.txt:2:2: executing "down" at <.Titel>: can't evaluate field Titel`}},
 		{"what only those on call may read", "words.en.txt", "{{define \"down\"}}{{.Title}}\n{{.OnCall.Description}}{{end}}", []string{`words.en.txt:2:9: executing "down" at <.OnCall.Description>: nil pointer evaluating *message.OnCall.Description`}},
 		{"no headline", "words.en.txt", "{{define \"welcome\"}}{{if .OnCall}}x{{end}}{{end}}", []string{`words.en.txt: got no headline for event "welcome" in "en" to subscribers, want `}},
-		{"a text message of nothing", "sms.zh.txt", `{{define "eased"}}{{if .Scope}}x{{end}}{{end}}`, []string{
-			`sms.zh.txt: got nothing for event "eased" in "zh" to ops, want a sentence`,
-			`sms.zh.txt: got nothing for event "eased" in "zh" to management, want a sentence`,
-			`sms.zh.txt: got nothing for event "eased" in "zh" to subscribers, want a sentence`,
+		{"a text message of nothing", "sms.zh.txt", `{{define "reopened"}}{{if .Scope}}x{{end}}{{end}}`, []string{
+			`sms.zh.txt: got nothing for event "reopened" in "zh" to ops, want a sentence`,
+			`sms.zh.txt: got nothing for event "reopened" in "zh" to management, want a sentence`,
+			`sms.zh.txt: got nothing for event "reopened" in "zh" to subscribers, want a sentence`,
 		}},
 		{"a text message that is too long", "sms.zh.txt", `{{define "code"}}` + strings.Repeat("长", 300) + `{{end}}`, []string{`sms.zh.txt: got 300 characters for event "code" in "zh" to ops, want at most 268, `, "", ""}},
 		{"a form without a text", "text.txt", "{{if .Blocks}}{{end}}", nil},

@@ -145,6 +145,8 @@ func (w *Writer) wordBy(by templates, d notifier.Delivery, links recipientLinks)
 	v := w.view(f, said)
 	m.Subject = v.Mark + " " + v.Subject
 	switch {
+	case f.Channel == SMS && !slices.Contains(notifier.Texted, f.Event):
+		return m, fmt.Errorf("event %q is not told by text message: %w", f.Event, notifier.ErrUnsendable)
 	case f.Channel == SMS:
 		m.Text, err = set.text(f)
 		m.Template, m.Params = textTemplate(f)

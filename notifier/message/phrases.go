@@ -39,7 +39,6 @@ type phrases struct {
 	left              string // of what joined, beside what is named; %d
 	inHand, somebody  string // %[1]s has it in hand since %[2]s; who gave no name
 	revised, passed   string // of an ETA: before %[1]s, now %[2]s; the moment is over
-	unsaid            string // an ETA that nobody gave
 	publicHeld        string // it is not yet public, and waits for a person
 	publicAt          string // it becomes public by itself at %s
 	stillOpen         string // since %[1]s
@@ -57,7 +56,7 @@ var wordsOf = map[notifier.Language]phrases{
 	notifier.Chinese: {
 		colon: "：", comma: "、", shop: "【%s】", trouble: "故障", where: "%[1]s（%[2]s）",
 		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员",
-		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过）", unsaid: "待定", publicHeld: "等您确认后才公开", publicAt: "%s 自动公开",
+		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过）", publicHeld: "等您确认后才公开", publicAt: "%s 自动公开",
 		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
 		acknowledge: "我来处理", mute: "静音 1 小时",
 		status: map[notifier.IncidentStatus]string{
@@ -92,7 +91,7 @@ var wordsOf = map[notifier.Language]phrases{
 	notifier.English: {
 		colon: ": ", comma: ", ", shop: "%s – ", trouble: "Trouble", where: "%[1]s (%[2]s)",
 		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call",
-		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed)", unsaid: "not known yet", publicHeld: "waits for you", publicAt: "by itself at %s",
+		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed)", publicHeld: "waits for you", publicAt: "by itself at %s",
 		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
 		acknowledge: "Acknowledge", mute: "Silence 1 h",
 		status: map[notifier.IncidentStatus]string{

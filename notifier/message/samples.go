@@ -1,6 +1,7 @@
 package message
 
 import (
+	"slices"
 	"time"
 
 	"shopwatch/notifier"
@@ -44,7 +45,9 @@ func samples() (list []notifier.Delivery) {
 						if event == notifier.EventDigest {
 							d.Digest = []notifier.Notice{fullNotice(notifier.EventDown), bareNotice(notifier.EventRecovered)}
 						}
-						list = append(list, d)
+						if channel != SMS || slices.Contains(notifier.Texted, event) {
+							list = append(list, d)
+						}
 					}
 				}
 			}

@@ -121,12 +121,15 @@ func TestEveryTemplateOfANoticeKeepsAliyunsRules(t *testing.T) {
 	t.Parallel()
 	s := open(t, sandbox.Config{})
 	codes := s.SMSTemplates()
-	for _, event := range []string{"down", "prolonged", "recovered"} {
+	for event, variables := range map[string][]string{
+		"down": {"title", "since", "lasted"}, "prolonged": {"title", "since", "lasted"}, "reopened": {"title", "since", "lasted"},
+		"recovered": {"title", "since", "over", "lasted"}, "confirm": {"code"}, "code": {"code"},
+	} {
 		for _, language := range []string{"zh", "en"} {
 			code := codes[event+"."+language]
 			r := request()
 			r.TemplateCode = tea.String(code)
-			r.TemplateParam = tea.String(`{"title":"TITLE","since":"SINCE","lasted":"LASTED"}`)
+			r.TemplateParam = tea.String(`{"title":"TITLE","since":"SINCE","over":"OVER","lasted":"LASTED","code":"CODE"}`)
 			want := s.Credentials()
 			answer, err := aliyun(t, s, want.SMSAccessKeyID, want.SMSAccessKeySecret).SendSms(r)
 			if err != nil || tea.StringValue(answer.Body.Code) != "OK" {
@@ -134,7 +137,8 @@ func TestEveryTemplateOfANoticeKeepsAliyunsRules(t *testing.T) {
 			}
 			messages := s.Messages()
 			text := messages[len(messages)-1].Text
-			for _, variable := range []string{"TITLE", "SINCE", "LASTED"} {
+			for _, variable := range variables {
+				variable = strings.ToUpper(variable)
 				if strings.Count(text, variable) != 1 {
 					t.Errorf("%s.%s holds %s %d times: %s", event, language, variable, strings.Count(text, variable), text)
 				}

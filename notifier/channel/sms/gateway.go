@@ -132,7 +132,7 @@ func (g *Gateway) Name() string { return g.cfg.Label }
 
 // Tells reports whether the event is sent by SMS, and has a template if the gateway wants one.
 func (g *Gateway) Tells(event notifier.Event) bool {
-	return slices.Contains(texted, event) && (len(g.cfg.Templates) == 0 || g.cfg.Templates.tells(event))
+	return slices.Contains(notifier.Texted, event) && (len(g.cfg.Templates) == 0 || g.cfg.Templates.tells(event))
 }
 
 // Send makes one request of the message.

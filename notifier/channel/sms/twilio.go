@@ -85,7 +85,7 @@ func NewTwilio(cfg TwilioConfig) (*Twilio, error) {
 func (p *Twilio) Name() string { return "twilio" }
 
 // Tells reports whether the event is sent by SMS.
-func (p *Twilio) Tells(event notifier.Event) bool { return slices.Contains(texted, event) }
+func (p *Twilio) Tells(event notifier.Event) bool { return slices.Contains(notifier.Texted, event) }
 
 // Send sends m.Text, cut at 1,600 runes.
 func (p *Twilio) Send(ctx context.Context, number string, m notifier.Message) error {

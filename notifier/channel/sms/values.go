@@ -13,11 +13,6 @@ import (
 // maxValue is how many runes of a template's variable a provider takes.
 const maxValue = 35
 
-// texted are the events that are sent by SMS.
-var texted = []notifier.Event{
-	notifier.EventDown, notifier.EventProlonged, notifier.EventReopened, notifier.EventRecovered, notifier.EventConfirm, notifier.EventCode,
-}
-
 // insteadOf is the template that tells an event which has none of its own: these
 // have the same variables.
 var insteadOf = map[notifier.Event]notifier.Event{
@@ -48,7 +43,7 @@ func (t Templates) of(event notifier.Event, language notifier.Language) (string,
 func (t Templates) tells(event notifier.Event) bool {
 	_, zh := t.of(event, notifier.Chinese)
 	_, en := t.of(event, notifier.English)
-	return slices.Contains(texted, event) && zh && en
+	return slices.Contains(notifier.Texted, event) && zh && en
 }
 
 // find is of for a message, or the error that names what is missing.
