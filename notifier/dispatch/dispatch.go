@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"shopwatch/notifier"
@@ -63,8 +64,8 @@ var Results = []Result{Accepted, Retried, GivenUp, Dropped, Replaced}
 
 // Limits of the outbox.
 const (
-	leastChunk, mostChunk = 250, 1000             // recipients looked at in one transaction
-	chunkWithin           = 10 * time.Millisecond // what such a transaction should take: an incident's change waits for it
+	leastChunk, mostChunk = 100, 500             // recipients looked at in one transaction
+	chunkWithin           = 6 * time.Millisecond // what such a transaction should take: an incident's change waits for it
 	sendTimeout           = 30 * time.Second
 	lease                 = 2 * time.Minute // renewed while a slow far side needs longer
 	firstRetry            = time.Second
@@ -93,6 +94,7 @@ type Dispatcher struct {
 	lines    []*line
 	wake     chan struct{}
 	finished chan recording
+	sending  atomic.Int64 // senders who say a message or wait until it is recorded
 }
 
 // New gives a Dispatcher.

@@ -62,7 +62,7 @@ func quantile(list []time.Duration, q float64) time.Duration {
 // takes all at once, in a process of its own that does the counting. Meanwhile
 // incidents change, and their commits are timed.
 func BenchmarkFanOutToHundredThousand(b *testing.B) {
-	const subscribers, senders = 100_000, 64
+	const subscribers, senders = 100_000, 128
 	for b.Loop() {
 		b.StopTimer()
 		s := storetest.SQLite(b).Open(b)
@@ -113,7 +113,7 @@ func BenchmarkFanOutToHundredThousand(b *testing.B) {
 
 // BenchmarkBare says the same messages without an outbox, for comparison.
 func BenchmarkBare(b *testing.B) {
-	const messages, senders = 50_000, 64
+	const messages, senders = 50_000, 128
 	for b.Loop() {
 		_, far := spawn(b, "far")
 		channel := newPost(far, senders)

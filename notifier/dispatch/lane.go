@@ -69,7 +69,7 @@ func (l *lane) run(ctx context.Context) {
 }
 
 // batch is how many deliveries are claimed at once.
-func (l *lane) batch() int { return min(max(4*l.senders, 16), 512) }
+func (l *lane) batch() int { return min(max(4*l.senders, 16), 256) }
 
 // low reports whether it is time to claim more.
 func (l *lane) low(pending []notifier.Delivery, now time.Time) bool {
@@ -200,6 +200,8 @@ func (l *lane) deliver(ctx context.Context, d notifier.Delivery) {
 	if ctx.Err() != nil {
 		return // given back as the lane ends
 	}
+	l.dispatcher.sending.Add(1)
+	defer l.dispatcher.sending.Add(-1)
 	outcome, result := l.try(ctx, d, message)
 	if result == Retried && ctx.Err() != nil {
 		return // cut off by our own stop: not the far side's fault

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"time"
 
 	"shopwatch/notifier"
 )
@@ -15,29 +16,66 @@ type recording struct {
 // mostRecordings is how many senders one transaction serves.
 const mostRecordings = 512
 
+// worthWaiting is how many must be sending for a commit to wait for them.
+const worthWaiting = 16
+
+// gatherWithin is how long the first of a group waits for others who are about
+// to be done: a commit costs more than what it records.
+const gatherWithin = 2 * time.Millisecond
+
 // record keeps outcomes, those of many senders in one transaction: while one is
 // being written, the next gather. It ends when no sender is left.
 func (d *Dispatcher) record(ctx context.Context) {
 	for first := range d.finished {
-		group := []recording{first}
-		outcomes := first.outcomes
-	gather:
-		for len(group) < mostRecordings {
-			select {
-			case another, more := <-d.finished:
-				if !more {
-					break gather
-				}
-				group, outcomes = append(group, another), append(outcomes, another.outcomes...)
-			default:
-				break gather
-			}
+		group := d.gather(first)
+		var outcomes []notifier.Outcome
+		for _, r := range group {
+			outcomes = append(outcomes, r.outcomes...)
 		}
 		kept := d.keep(ctx, outcomes)
 		for _, r := range group {
 			r.kept <- kept
 		}
 	}
+}
+
+// gather joins what others have to record to the first. It waits for nobody
+// where hardly anybody else is sending.
+func (d *Dispatcher) gather(first recording) []recording {
+	group := []recording{first}
+	if d.sending.Load() < worthWaiting {
+		return d.gatherReady(group)
+	}
+	limit := time.NewTimer(gatherWithin)
+	defer limit.Stop()
+	for len(group) < min(mostRecordings, int(d.sending.Load())) {
+		select {
+		case another, more := <-d.finished:
+			if !more {
+				return group
+			}
+			group = append(group, another)
+		case <-limit.C:
+			return group
+		}
+	}
+	return group
+}
+
+// gatherReady joins those who are done already.
+func (d *Dispatcher) gatherReady(group []recording) []recording {
+	for len(group) < mostRecordings {
+		select {
+		case another, more := <-d.finished:
+			if !more {
+				return group
+			}
+			group = append(group, another)
+		default:
+			return group
+		}
+	}
+	return group
 }
 
 // keep records outcomes. What was sent and not recorded would be sent again when

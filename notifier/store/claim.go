@@ -26,7 +26,7 @@ func (s *Store) Claim(ctx context.Context, c notifier.Claim) (found notifier.Cla
 	if err != nil || next.IsZero() || next.After(c.Now) {
 		return notifier.Claimed{Next: next}, wrap("claim", err)
 	}
-	err = s.Change(ctx, func(tx *Tx) error {
+	err = s.work(ctx, func(tx *Tx) error {
 		found = notifier.Claimed{}
 		w := &claiming{
 			tx: tx, Claim: c, found: &found,
@@ -208,7 +208,7 @@ func (t *Tx) notices(ids []int64) (map[int64]notifier.Notice, error) {
 	if len(ids) == 0 {
 		return found, nil
 	}
-	rows, err := t.query(t.ctx, `SELECT id, incident_id, audience, recipient_id, event, at, facts FROM notices WHERE id IN (`+listOf(ids)+`)`)
+	rows, err := t.query(t.ctx, `SELECT id, incident_id, audience, recipient_id, event, at, facts FROM notices WHERE `+t.engine.among("id"), t.engine.numbers(ids))
 	if err != nil {
 		return nil, err
 	}
@@ -363,7 +363,7 @@ func (w *claiming) write() error {
 		if len(ids) == 0 {
 			return nil
 		}
-		_, err := w.tx.exec(w.tx.ctx, query+` WHERE id IN (`+listOf(ids)+`)`, args...)
+		_, err := w.tx.exec(w.tx.ctx, query+` WHERE `+w.tx.engine.among("id"), append(args, w.tx.engine.numbers(ids))...)
 		return err
 	}
 	err := errors.Join(

@@ -111,6 +111,31 @@ func flag(b bool) int {
 	return 0
 }
 
+// among says in SQL that a number is one of a list, which is one value (numbers):
+// so the statement's text is the same however many there are.
+func (e engine) among(column string) string {
+	if e == sqlite {
+		return column + " IN (SELECT value FROM json_each(?))"
+	}
+	return column + " = ANY(CAST(? AS bigint[]))"
+}
+
+// numbers is the value of a list of numbers.
+func (e engine) numbers(list []int64) any {
+	if e != sqlite {
+		return list
+	}
+	text := make([]byte, 0, 8*len(list)+2)
+	text = append(text, '[')
+	for i, n := range list {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = strconv.AppendInt(text, n, 10)
+	}
+	return string(append(text, ']'))
+}
+
 // skipLocked ends a SELECT of rows of a table that this transaction takes:
 // another replica takes others meanwhile.
 func (e engine) skipLocked(of string) string {

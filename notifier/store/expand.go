@@ -27,7 +27,7 @@ func (s *Store) Expand(ctx context.Context, e notifier.Expansion) (done notifier
 	if err := s.look.row(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE expanded = 0)`).Scan(&waiting); err != nil || !waiting {
 		return done, wrap("expand", err)
 	}
-	err = s.Change(ctx, func(tx *Tx) error {
+	err = s.work(ctx, func(tx *Tx) error {
 		done = notifier.Expanded{More: true}
 		x, err := tx.expansion(e)
 		if err != nil || x == nil {

@@ -14,7 +14,7 @@ import (
 // somebody else has finished meanwhile stays as it is. It gives those that ended
 // without being sent, because a recovery tells what they would have told.
 func (s *Store) Finish(ctx context.Context, outcomes []notifier.Outcome) (ended []notifier.Ended, err error) {
-	err = s.Change(ctx, func(tx *Tx) error {
+	err = s.work(ctx, func(tx *Tx) error {
 		ended = nil
 		var sent []int64
 		var at time.Time
@@ -43,7 +43,7 @@ func (t *Tx) sent(ids []int64, at time.Time) error {
 		return nil
 	}
 	_, err := t.exec(t.ctx, `UPDATE deliveries SET state = 'sent', attempts = attempts + 1, done_at = ?, problem = ''
-		WHERE state = 'queued' AND id IN (`+listOf(ids)+`)`, millis(at))
+		WHERE state = 'queued' AND `+t.engine.among("id"), millis(at), t.engine.numbers(ids))
 	return err
 }
 
@@ -160,8 +160,8 @@ func (s *Store) Hold(ctx context.Context, deliveries []int64, until time.Time) e
 	if len(deliveries) == 0 {
 		return nil
 	}
-	return wrap("hold", s.Change(ctx, func(tx *Tx) error {
-		_, err := tx.exec(ctx, `UPDATE deliveries SET lease_until = ? WHERE state = 'queued' AND id IN (`+listOf(deliveries)+`)`, millis(until))
+	return wrap("hold", s.work(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, `UPDATE deliveries SET lease_until = ? WHERE state = 'queued' AND `+tx.engine.among("id"), millis(until), tx.engine.numbers(deliveries))
 		return err
 	}))
 }

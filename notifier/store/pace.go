@@ -169,7 +169,7 @@ func millisUp(t time.Time) int64 { return t.Add(time.Millisecond - time.Nanoseco
 // ForgetPaces deletes at most limit rows of scopes that hold nobody back any
 // more: those last used before a moment, which is a day or more ago.
 func (s *Store) ForgetPaces(ctx context.Context, before time.Time, limit int) (more bool, err error) {
-	err = s.Change(ctx, func(tx *Tx) error {
+	err = s.work(ctx, func(tx *Tx) error {
 		done, err := tx.exec(ctx, `DELETE FROM paces WHERE scope IN (SELECT scope FROM paces WHERE next_at < ? AND blocked_until < ? AND day < ? LIMIT ?)`,
 			before.UnixMicro(), millis(before), before.Format(dayForm), limit)
 		if err != nil {

@@ -35,7 +35,7 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), write.Close())
 	}
 	read.SetMaxOpenConns(4)
-	s := &Store{engine: sqlite, write: write, read: read, look: bound{sqlite, read}}
+	s := &Store{engine: sqlite, write: write, read: read, look: bound{sqlite, read}, turn: make(chan struct{}, 1)}
 	if s.alone, err = hold(ctx, cfg.Path+".lock"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
 	}
@@ -50,7 +50,7 @@ func sqliteFile(path, more string) (*sql.DB, error) {
 	// address that is erased doesn't stay in the file's free room.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
 		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(fast)&" + more
-	return sql.Open("sqlite", dsn)
+	return openPrepared(dsn)
 }
 
 // hold takes a lock that ends with the process, however it ends. It is a

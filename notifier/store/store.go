@@ -35,7 +35,8 @@ type Config struct {
 // Store is the notifier's database, safe for concurrent use.
 type Store struct {
 	engine engine
-	write  *sql.DB // of SQLite one connection: it has one writer
+	write  *sql.DB       // of SQLite one connection: it has one writer
+	turn   chan struct{} // SQLite: the outbox's own work takes turns, so that it is never twice in a change's way
 	read   *sql.DB
 	look   bound     // read, for statements outside a transaction
 	alone  *sql.DB   // SQLite: holds the lock of the one process that uses the database
@@ -94,6 +95,21 @@ func (s *Store) Change(ctx context.Context, do func(*Tx) error) error {
 		case <-time.After(pause/2 + rand.N(pause/2)):
 		}
 	}
+}
+
+// work is Change for what the outbox does in great numbers. On SQLite, which has
+// one writer, only one such transaction at a time asks for it: whoever decides
+// on an incident meanwhile waits for that one, and not for those behind it.
+func (s *Store) work(ctx context.Context, do func(*Tx) error) error {
+	if s.turn != nil {
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }()
+		case <-ctx.Done():
+			return fmt.Errorf("store: %w", ctx.Err())
+		}
+	}
+	return s.Change(ctx, do)
 }
 
 func (s *Store) change(ctx context.Context, do func(*Tx) error) error {
