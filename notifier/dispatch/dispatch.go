@@ -64,7 +64,7 @@ var Results = []Result{Accepted, Retried, GivenUp, Dropped, Replaced}
 
 // Limits of the outbox.
 const (
-	leastChunk, mostChunk = 100, 500             // recipients looked at in one transaction
+	leastChunk, mostChunk = 250, 750             // recipients looked at in one transaction
 	chunkWithin           = 6 * time.Millisecond // what such a transaction should take: an incident's change waits for it
 	sendTimeout           = 30 * time.Second
 	lease                 = 2 * time.Minute // renewed while a slow far side needs longer

@@ -164,7 +164,7 @@ func (w *claiming) candidates(limit int) ([]candidate, error) {
 		return nil, err
 	}
 	defer rows.Close()
-	var list []candidate
+	list := make([]candidate, 0, limit)
 	for rows.Next() {
 		var c candidate
 		d, r := &c.delivery, &c.delivery.Recipient

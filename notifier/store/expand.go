@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -64,6 +63,7 @@ type expansion struct {
 	digests  []string
 	earlier  []int64 // notices of the same incident to the same audience
 	from, to int64   // recipients of this chunk: above from, up to to
+	wishes   bool    // some of them don't hear everything at once
 	last     bool    // there are none above to
 }
 
@@ -122,10 +122,11 @@ func (t *Tx) numbers(query string, args ...any) ([]int64, error) {
 // chunk finds the recipients that are looked at now.
 func (x *expansion) chunk(limit int) error {
 	var to sql.NullInt64
-	var found int
-	err := x.tx.row(x.tx.ctx, `SELECT max(id), count(*) FROM (SELECT id FROM recipients WHERE state = 'active' AND audience = ? AND id > ? ORDER BY id LIMIT ?) AS next`,
-		string(x.notice.Audience), x.from, limit).Scan(&to, &found)
-	x.to, x.last = max(to.Int64, x.from), found < limit
+	var found, wishes int
+	err := x.tx.row(x.tx.ctx, `SELECT max(id), count(*), count(CASE WHEN wants <> '{}' THEN 1 END)
+		FROM (SELECT id, wants FROM recipients WHERE state = 'active' AND audience = ? AND id > ? ORDER BY id LIMIT ?) AS next`,
+		string(x.notice.Audience), x.from, limit).Scan(&to, &found, &wishes)
+	x.to, x.last, x.wishes = max(to.Int64, x.from), found < limit, wishes > 0
 	return err
 }
 
@@ -139,7 +140,7 @@ func (x *expansion) mark() error {
 func (x *expansion) toOne() error {
 	n := x.notice
 	_, err := x.tx.exec(x.tx.ctx, `INSERT INTO deliveries (notice_id, recipient_id, channel, lane, state, created_at, next_at)
-		SELECT `+x.row(x.now)+` FROM recipients r WHERE r.id = ? AND r.state IN ('active', 'pending') AND `+x.channels, n.To)
+		SELECT `+newRow+` FROM recipients r WHERE r.id = ? AND r.state IN ('active', 'pending') AND `+x.channels, append(x.row(x.now), n.To)...)
 	if err != nil {
 		return err
 	}
@@ -147,12 +148,12 @@ func (x *expansion) toOne() error {
 	return x.mark()
 }
 
-// row gives a delivery's first values for recipient r. They are numbers of ours:
-// written out, since an engine can't guess the type of a value here.
-func (x *expansion) row(next time.Time) string {
-	number := func(n int64) string { return strconv.FormatInt(n, 10) }
-	return number(x.notice.ID) + ", r.id, r.channel, " + number(int64(x.notice.Lane())) + ", 'queued', " +
-		number(millis(x.notice.At)) + ", " + number(millis(next))
+// newRow is in SQL a delivery's first values for recipient r, and row gives their
+// values. An engine can't guess the type of a value here.
+const newRow = `CAST(? AS bigint), r.id, r.channel, CAST(? AS bigint), 'queued', CAST(? AS bigint), CAST(? AS bigint)`
+
+func (x *expansion) row(next time.Time) []any {
+	return []any{x.notice.ID, int64(x.notice.Lane()), millis(x.notice.At), millis(next)}
 }
 
 // has says in SQL that recipient r has an earlier delivery of the incident in
@@ -171,13 +172,15 @@ const (
 
 // whoever is in SQL whom of the chunk the notice goes to, wishes aside.
 func (x *expansion) whoever() string {
-	where := ` FROM recipients r WHERE r.state = 'active' AND r.audience = ` + quote(string(x.notice.Audience)) +
-		` AND r.id > ` + strconv.FormatInt(x.from, 10) + ` AND r.id <= ` + strconv.FormatInt(x.to, 10) + ` AND ` + x.channels
+	where := ` FROM recipients r WHERE r.state = 'active' AND r.audience = ? AND r.id > ? AND r.id <= ? AND ` + x.channels
 	if x.notice.Event.Follows() {
 		where += ` AND ` + x.has(heardStates)
 	}
 	return where
 }
+
+// whom gives the values of whoever.
+func (x *expansion) whom() []any { return []any{string(x.notice.Audience), x.from, x.to} }
 
 // first is in SQL whether recipient r hears of the incident for the first time.
 func (x *expansion) first() string {
@@ -190,14 +193,17 @@ func (x *expansion) first() string {
 // toMany makes the deliveries of those who hear everything at once.
 func (x *expansion) toMany() error {
 	_, err := x.tx.exec(x.tx.ctx, `INSERT INTO deliveries (notice_id, recipient_id, channel, lane, state, created_at, next_at, first)
-		SELECT `+x.row(x.now)+`, `+x.first()+x.whoever()+` AND r.wants = '{}' ORDER BY r.id`)
+		SELECT `+newRow+`, `+x.first()+x.whoever()+` AND r.wants = '{}' ORDER BY r.id`, append(x.row(x.now), x.whom()...)...)
 	return err
 }
 
 // toThoseWithWishes makes the deliveries of those who hear of some things, or
 // not at every hour.
 func (x *expansion) toThoseWithWishes() error {
-	rows, err := x.tx.query(x.tx.ctx, `SELECT r.id, r.channel, r.wants, `+x.first()+x.whoever()+` AND r.wants <> '{}' ORDER BY r.id`)
+	if !x.wishes {
+		return nil
+	}
+	rows, err := x.tx.query(x.tx.ctx, `SELECT r.id, r.channel, r.wants, `+x.first()+x.whoever()+` AND r.wants <> '{}' ORDER BY r.id`, x.whom()...)
 	if err != nil {
 		return err
 	}
@@ -237,7 +243,7 @@ func (x *expansion) toThoseWithWishes() error {
 	}
 	for _, d := range list {
 		_, err := x.tx.exec(x.tx.ctx, `INSERT INTO deliveries (notice_id, recipient_id, channel, lane, state, created_at, next_at, first, digest)
-			SELECT `+x.row(d.next)+`, ?, ? FROM recipients r WHERE r.id = ?`, d.first, flag(d.digest), d.recipient)
+			SELECT `+newRow+`, ?, ? FROM recipients r WHERE r.id = ?`, append(x.row(d.next), d.first, flag(d.digest), d.recipient)...)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,9 @@ import (
 	code "modernc.org/sqlite/lib"
 )
 
+// readers is how many statements read a SQLite file at once.
+const readers = 4
+
 func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.Path), 0o700); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -34,7 +37,8 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), write.Close())
 	}
-	read.SetMaxOpenConns(4)
+	read.SetMaxOpenConns(readers)
+	read.SetMaxIdleConns(readers) // a new one would parse everything anew
 	s := &Store{engine: sqlite, write: write, read: read, look: bound{sqlite, read}, turn: make(chan struct{}, 1)}
 	if s.alone, err = hold(ctx, cfg.Path+".lock"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
