@@ -176,11 +176,29 @@ func (x *expansion) whoever() string {
 	if x.notice.Event.Follows() {
 		where += ` AND ` + x.has(heardStates)
 	}
+	if x.twice() {
+		where += ` AND NOT EXISTS (SELECT 1 FROM notices n JOIN deliveries e ON e.notice_id = n.id JOIN recipients same ON same.id = e.recipient_id
+			WHERE n.incident_id = ? AND n.event = ? AND n.at = ? AND n.lane = 0 AND n.id <> ?
+			AND same.channel = r.channel AND same.address_hash = r.address_hash AND e.state IN (` + toldStates + `))`
+	}
 	return where
 }
 
 // whom gives the values of whoever.
-func (x *expansion) whom() []any { return []any{string(x.notice.Audience), x.from, x.to} }
+func (x *expansion) whom() []any {
+	n := x.notice
+	values := []any{string(n.Audience), x.from, x.to}
+	if x.twice() {
+		values = append(values, n.Incident, string(n.Event), millis(n.At), n.ID)
+	}
+	return values
+}
+
+// twice reports whether somebody on call who is of several audiences would hear
+// the same by one address: that it is over is told once.
+func (x *expansion) twice() bool {
+	return x.notice.Event == notifier.EventRecovered && x.notice.Lane() == notifier.LaneOnCall
+}
 
 // first is in SQL whether recipient r hears of the incident for the first time.
 func (x *expansion) first() string {

@@ -130,6 +130,9 @@ func (t *Tx) move(id int64, address string) error {
 		return err
 	}
 	other, err := t.recipient(mover.Audience, mover.Channel, address)
+	if err == nil && mover.origin == fromConfig {
+		err = t.rememberMove(mover)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -154,6 +154,13 @@ func (t *Tx) syncPerson(person notifier.Recipient) (id int64, err error) {
 		return 0, err
 	}
 	if known == nil {
+		if known, err = t.movedFrom(person); err != nil {
+			return 0, err
+		}
+	} else if _, err := t.exec(t.ctx, `UPDATE recipients SET moved_from = ? WHERE id = ? AND moved_from <> ?`, []byte{}, known.ID, []byte{}); err != nil {
+		return 0, err // the file names the new address by now
+	}
+	if known == nil {
 		person.State = notifier.Active
 		r := recipientRow{Subscriber: notifier.Subscriber{Recipient: person}, origin: fromConfig}
 		return 0, t.insertRecipient(&r)
@@ -163,6 +170,28 @@ func (t *Tx) syncPerson(person notifier.Recipient) (id int64, err error) {
 	}
 	known.State, known.Language = notifier.Active, person.Language
 	return known.ID, t.updateRecipient(known)
+}
+
+// rememberMove keeps which address the file names for somebody whom the far side
+// is about to move, the first of them where it moves the same one again.
+func (t *Tx) rememberMove(mover *recipientRow) error {
+	_, err := t.exec(t.ctx, `UPDATE recipients SET moved_from = ? WHERE id = ? AND moved_from = ?`, t.seal.moved(mover.Recipient), mover.ID, []byte{})
+	return err
+}
+
+// movedFrom finds the person whom the file still names by an address from which
+// the far side has moved, nil where there is none.
+func (t *Tx) movedFrom(person notifier.Recipient) (*recipientRow, error) {
+	var id int64
+	err := t.row(t.ctx, `SELECT id FROM recipients WHERE origin = ? AND audience = ? AND channel = ? AND moved_from = ? ORDER BY id DESC LIMIT 1`,
+		fromConfig, string(person.Audience), person.Channel, t.seal.moved(person)).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t.recipientByID(id)
 }
 
 // RecipientCount is how many recipients a channel has in a state.

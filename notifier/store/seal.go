@@ -89,6 +89,12 @@ func (s *seal) scope(name, private string) []byte {
 	return mac.Sum(nil)
 }
 
+// moved is the keyed hash of an address that the configuration names. It stays,
+// as scope's does.
+func (s *seal) moved(r notifier.Recipient) []byte {
+	return s.scope("moved from", r.Channel+"\x00"+normal(r.Channel, r.Address))
+}
+
 // normal makes two spellings of one address equal: mail addresses ignore case
 // and write their domain in two ways, phone numbers are grouped at will.
 func normal(channel, address string) string {

@@ -35,6 +35,7 @@ CREATE TABLE recipients (
   departed_at  INTEGER NOT NULL DEFAULT 0, -- since when nobody is told; seen by the next tidying
   problem      TEXT NOT NULL DEFAULT '', -- why it is refused
   blocked_until INTEGER NOT NULL DEFAULT 0, -- the far side takes nothing for it until then
+  moved_from   BLOB NOT NULL DEFAULT x'', -- keyed hash of the address that the configuration names, where the far side has moved it
   UNIQUE (audience, channel, address_hash)
 ) STRICT;
 CREATE INDEX recipients_by_audience ON recipients (audience, id) WHERE state = 'active';
