@@ -182,6 +182,9 @@ func (c *Channel) request(ctx context.Context, target Target, m notifier.Message
 		return nil, nil, errors.New("no request can be made of its URL")
 	}
 	request.Header = header
+	// With an Idempotency-Key net/http would say it again by itself where a kept
+	// connection breaks, unseen by whoever paces and counts the tries.
+	request.GetBody = nil
 	return request, private, nil
 }
 

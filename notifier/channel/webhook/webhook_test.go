@@ -298,3 +298,24 @@ func TestNewRefusesAConfigThatMakesNoSense(t *testing.T) {
 		}
 	}
 }
+
+func TestASignedWebhookIsSaidOnceATryAlsoWhereAKeptConnectionBreaks(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	hostport := channeltest.HTTP(t, func(_ http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		if asked.Add(1) > 1 {
+			panic(http.ErrAbortHandler)
+		}
+	})
+	c := connect(t, webhook.Signed, hostport)
+	if err := c.Send(t.Context(), "ops-group", message); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Send(t.Context(), "ops-group", message); err == nil {
+		t.Error("a broken connection was taken for an answer")
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("two tries became %d requests", n)
+	}
+}
