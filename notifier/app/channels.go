@@ -15,27 +15,35 @@ import (
 	"shopwatch/notifier/dispatch"
 )
 
-// Paces that the far sides bear: Telegram allows about 30 a second a bot; mail
-// servers differ, and this is what small accounts may do.
-const (
-	telegramRate = 28
-	emailRate    = 10
+// Paces that the far sides bear. Telegram: about 30 a second a bot, one a second
+// a chat, 20 a minute a group (core.telegram.org/bots/faq, "My bot is hitting
+// limits"). Mail servers differ: this is what small accounts may do, and half of
+// it for one domain, whose servers hold back who comes in a rush.
+var (
+	telegramPace  = notifier.PerSecond(30)
+	telegramChat  = []notifier.Pace{notifier.PerSecond(1)}
+	telegramGroup = []notifier.Pace{notifier.PerSecond(1), {Messages: 20, Per: time.Minute, Burst: 5}}
+	emailPace     = notifier.PerSecond(10)
+	domainPace    = notifier.PerSecond(5)
 )
+
+// telegramSenders hold the pace also where an answer takes half a second.
+const telegramSenders = 24
 
 // channels builds a line for each channel of the configuration.
 func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]dispatch.Line, error) {
 	var lines []dispatch.Line
 	var problems []error
-	add := func(c dispatch.Channel, err error, perSecond int, senders int) {
+	add := func(line dispatch.Line, err error) {
 		if err != nil {
 			problems = append(problems, err)
 			return
 		}
-		lines = append(lines, dispatch.Line{Channel: c, Pace: notifier.PerSecond(perSecond), Senders: senders})
+		lines = append(lines, line)
 	}
 	if t := cfg.Telegram; t != nil {
 		c, err := telegram.New(telegramConfig(t, logger))
-		add(c, err, telegramRate, 8)
+		add(dispatch.Line{Channel: c, Pace: telegramPace, Recipient: chat, Senders: telegramSenders}, err)
 	}
 	if e := cfg.Email; e != nil {
 		const connections = 3
@@ -43,7 +51,7 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 			Host: e.Host, Port: e.Port, Username: e.Username, Password: e.Password.Reveal(), From: e.From,
 			TLS: email.TLS(e.TLS), ListID: listID(cfg.Page.URL), Now: now, Connections: connections,
 		})
-		add(c, err, emailRate, connections)
+		add(dispatch.Line{Channel: c, Pace: emailPace, Domain: domain, Senders: connections}, err)
 	}
 	if s := cfg.SMS; s != nil {
 		line, err := texts(s, now)
@@ -58,6 +66,20 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 	}
 	lines = append(lines, posts...)
 	return lines, errors.Join(problems...)
+}
+
+// chat gives what one chat of Telegram bears. A group's id is below zero; a name
+// is a channel's or a group's.
+func chat(id string) []notifier.Pace {
+	if strings.HasPrefix(id, "-") || strings.HasPrefix(id, "@") {
+		return telegramGroup
+	}
+	return telegramChat
+}
+
+// domain is what the mail addresses of one domain share.
+func domain(address string) (string, notifier.Pace) {
+	return strings.ToLower(address[strings.LastIndexByte(address, '@')+1:]), domainPace
 }
 
 // listID names our mail for filters by the page's host name; a page that is
