@@ -88,7 +88,7 @@ func (n *neighbours) set(alerts map[string]string) {
 }
 
 type bench struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	world   *sandbox.Sandbox
 	near    *neighbours
@@ -106,6 +106,7 @@ type bench struct {
 
 	subscriptions config.SubscriptionsConfig
 	botToken      string // default: the sandbox's
+	edit          func(*config.Config)
 }
 
 func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
@@ -113,7 +114,7 @@ func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Lo
 func newBench(t *testing.T) *bench { return newBenchWith(t, nil) }
 
 // newBenchWith is a bench that is changed before it starts.
-func newBenchWith(t *testing.T, change func(*bench)) *bench {
+func newBenchWith(t testing.TB, change func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), near: &neighbours{alerts: map[string]string{"w": rules.AlertWatchdog}}}
 	if change != nil {
@@ -150,22 +151,25 @@ func (b *bench) start() {
 	}
 	b.metrics, b.operator = prometheus.NewRegistry(), guard.NewOperator("operator", time.Now)
 	var err error
-	b.app, err = app.New(b.t.Context(), app.Config{
-		Notifier: config.Config{
-			Page:     config.PageConfig{Title: rules.Text{ZH: "店", EN: "Shop"}, URL: "https://status.example.com", Zone: time.UTC},
-			Telegram: &config.TelegramConfig{Token: configfile.NewSecret(cmp.Or(b.botToken, credentials.TelegramToken)), APIURL: b.world.TelegramURL()},
-			Email: &config.EmailConfig{
-				Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
-				From: "Shop <alerts@shop.example>", TLS: config.TLSNone,
-			},
-			Audiences: map[rules.Audience][]notifier.Recipient{
-				rules.Ops: person(rules.Ops, config.Telegram, "100"), rules.Subscribers: person(rules.Subscribers, config.Email, "buyer@x.example"),
-				rules.Management: person(rules.Management, config.Email, "boss@x.example"),
-			},
-			Subscriptions: b.subscriptions, HoldAcknowledged: b.hold, Heartbeat: b.heartbeat, Store: b.store,
-			Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
+	cfg := config.Config{
+		Page:     config.PageConfig{Title: rules.Text{ZH: "店", EN: "Shop"}, URL: "https://status.example.com", Zone: time.UTC},
+		Telegram: &config.TelegramConfig{Token: configfile.NewSecret(cmp.Or(b.botToken, credentials.TelegramToken)), APIURL: b.world.TelegramURL()},
+		Email: &config.EmailConfig{
+			Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
+			From: "Shop <alerts@shop.example>", TLS: config.TLSNone,
 		},
-		DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
+		Audiences: map[rules.Audience][]notifier.Recipient{
+			rules.Ops: person(rules.Ops, config.Telegram, "100"), rules.Subscribers: person(rules.Subscribers, config.Email, "buyer@x.example"),
+			rules.Management: person(rules.Management, config.Email, "boss@x.example"),
+		},
+		Subscriptions: b.subscriptions, HoldAcknowledged: b.hold, Heartbeat: b.heartbeat, Store: b.store,
+		Escalation: rules.Escalation{Ops: 3 * time.Second, Management: 18 * time.Second, Pace: 0.01},
+	}
+	if b.edit != nil {
+		b.edit(&cfg)
+	}
+	b.app, err = app.New(b.t.Context(), app.Config{
+		Notifier: cfg, DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
 		RunbookURL: "http://127.0.0.1:9/runbooks",
 		Operator:   b.operator, Version: "test", Registerer: b.metrics, Now: b.now, Logger: slog.New(slog.DiscardHandler),
 	})

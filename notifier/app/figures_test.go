@@ -1,0 +1,87 @@
+package app_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"shopwatch/internal/configfile"
+	"shopwatch/notifier"
+	"shopwatch/notifier/config"
+	"shopwatch/notifier/sandbox"
+	"shopwatch/rules"
+)
+
+// quantile of durations, in milliseconds.
+func quantile(list []time.Duration, q float64) float64 {
+	slices.Sort(list)
+	return float64(list[int(q*float64(len(list)-1))].Microseconds()) / 1000
+}
+
+// BenchmarkWebhook posts alerts of ever new incidents as Alertmanager does, over
+// HTTP, and times the answer, which comes after the commit, and the first message
+// to people on call at the far side. They are told by a signed webhook, since a
+// chat of Telegram bears one message a second.
+func BenchmarkWebhook(b *testing.B) {
+	const incidents = 300
+	w := newBenchWith(b, func(w *bench) {
+		w.edit = func(cfg *config.Config) {
+			cfg.Webhooks = []config.OutgoingConfig{{
+				Name: "desk", Kind: config.Webhook,
+				URL: configfile.NewSecret(w.world.RobotURL(sandbox.Webhook)), Secret: configfile.NewSecret(w.world.GateCredentials().Secret),
+			}}
+			cfg.Audiences = map[rules.Audience][]notifier.Recipient{
+				rules.Ops: {{Audience: rules.Ops, Channel: config.Webhook, Address: "desk", Language: notifier.English}},
+			}
+		}
+	})
+	private := httptest.NewServer(w.app.Private())
+	b.Cleanup(private.Close)
+	for b.Loop() {
+		var answered, told []time.Duration
+		for i := range incidents {
+			service := fmt.Sprintf("svc%04dx", i)
+			began := time.Now()
+			if status := w.fires(private.URL, service); status != http.StatusOK {
+				b.Fatalf("the webhook answered %d", status)
+			}
+			answered = append(answered, time.Since(began))
+			ctx, cancel := context.WithTimeout(b.Context(), 20*time.Second)
+			_, err := w.world.Wait(ctx, func(m sandbox.Message) bool { return strings.Contains(m.Subject+m.Text, service) })
+			told = append(told, time.Since(began))
+			cancel()
+			if err != nil {
+				b.Fatalf("nobody was told of incident %d: %v", i, err)
+			}
+		}
+		b.ReportMetric(quantile(answered, 0.5), "answered_p50_ms")
+		b.ReportMetric(quantile(answered, 0.99), "answered_p99_ms")
+		b.ReportMetric(quantile(told, 0.5), "told_p50_ms")
+		b.ReportMetric(quantile(told, 0.99), "told_p99_ms")
+		b.ReportMetric(0, "ns/op")
+	}
+}
+
+// fires posts the alert of a service that is down to people on call.
+func (b *bench) fires(to, service string) int {
+	b.t.Helper()
+	now := time.Now()
+	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, to+"/webhook?audience=ops", strings.NewReader(fmt.Sprintf(
+		`{"alerts":[{"status":"firing","labels":{"alertname":"ServiceDown","incident":"main/%[1]s","shop":"main","service":"%[1]s","tier":"ops","severity":"critical"},
+		"annotations":{"since":"%[2]d"},"startsAt":"%[3]s","endsAt":"0001-01-01T00:00:00Z","fingerprint":"%[1]s"}]}`, service, now.Unix(), now.Format(time.RFC3339Nano))))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	answer.Body.Close()
+	return answer.StatusCode
+}
