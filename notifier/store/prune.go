@@ -44,6 +44,9 @@ func (s *Store) Prune(ctx context.Context, now time.Time, limit int) (more bool,
 		}
 		return nil
 	})
+	if err == nil && s.residue.Load() {
+		s.emptyLog(ctx)
+	}
 	return more, wrap("prune", err)
 }
 

@@ -40,6 +40,7 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	read.SetMaxOpenConns(readers)
 	read.SetMaxIdleConns(readers) // a new one would parse everything anew
 	s := &Store{engine: sqlite, write: write, read: read, look: bound{sqlite, read}, turn: make(chan struct{}, 1)}
+	s.residue.Store(true) // of a process that was killed
 	if s.alone, err = hold(ctx, cfg.Path+".lock"); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %q: %w", cfg.Path, err), s.Close())
 	}
@@ -49,11 +50,14 @@ func openSQLite(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
+// busyTimeout is how long SQLite waits for a lock, in milliseconds.
+const busyTimeout = "5000"
+
 func sqliteFile(path, more string) (*sql.DB, error) {
-	// FULL: a commit is on the disk when it returns, WAL or not. secure_delete: an
-	// address that is erased doesn't stay in the file's free room.
+	// FULL: a commit is on the disk when it returns, WAL or not. secure_delete: who
+	// is erased doesn't stay in the file's free room, be it whole pages.
 	dsn := "file:" + (&url.URL{Path: path}).EscapedPath() +
-		"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(fast)&" + more
+		"?_pragma=busy_timeout(" + busyTimeout + ")&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)&_pragma=foreign_keys(1)&_pragma=secure_delete(1)&" + more
 	return openPrepared(dsn)
 }
 

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"shopwatch/notifier"
@@ -42,6 +43,8 @@ type Store struct {
 	alone  *sql.DB   // SQLite: holds the lock of the one process that uses the database
 	dial   *dialling // PostgreSQL
 	seal   *seal
+
+	residue atomic.Bool // SQLite: who was erased may still be in the log
 }
 
 // Open opens the database, migrates it forward and checks it and its key. A
@@ -70,6 +73,7 @@ type Tx struct {
 	ctx    context.Context
 	seal   *seal
 	locked map[string]bool // the names that this transaction has for itself
+	erased bool            // somebody was forgotten
 }
 
 // tries is how often a transaction is begun that the database broke off; the
@@ -118,11 +122,15 @@ func (s *Store) change(ctx context.Context, do func(*Tx) error) error {
 		return fmt.Errorf("store: %w", err)
 	}
 	defer tx.Rollback() // no-op once committed
-	if err := do(&Tx{bound: bound{s.engine, tx}, ctx: ctx, seal: s.seal}); err != nil {
+	t := &Tx{bound: bound{s.engine, tx}, ctx: ctx, seal: s.seal}
+	if err := do(t); err != nil {
 		return err
 	}
 	if err := tx.Commit(); err != nil {
 		return &commitError{err}
+	}
+	if t.erased {
+		s.emptyLog(ctx)
 	}
 	return nil
 }

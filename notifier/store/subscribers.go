@@ -76,7 +76,9 @@ func (t *Tx) changeSubscriber(r, atAddress *recipientRow) error {
 }
 
 // EraseSubscriber forgets somebody: the row, what was sent and what waits. The
-// audit log keeps the number alone. Erasing nobody is no error.
+// audit log keeps the number alone. Erasing nobody is no error. SQLite's files
+// hold nothing of them once Change has returned; PostgreSQL's as long as vacuum,
+// its log and its backups let them.
 func (t *Tx) EraseSubscriber(id int64) error {
 	return wrap("erase subscriber", t.erase(id))
 }
@@ -93,6 +95,7 @@ func (t *Tx) erase(id int64) error {
 			return err
 		}
 	}
+	t.erased = true
 	return nil
 }
 
