@@ -153,8 +153,12 @@ func crlf(s string) string {
 	return strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n", "\r\n")
 }
 
-// mailbox is anything that might be somebody's address.
-var mailbox = regexp.MustCompile(`[^\s<>"'(),:;]+@[^\s<>"'(),:;]+`)
+// mailbox is anything that might be somebody's address, and linkShape any link: ours
+// change a subscription, whoever opens them.
+var (
+	mailbox   = regexp.MustCompile(`[^\s<>"'(),:;]+@[^\s<>"'(),:;]+`)
+	linkShape = regexp.MustCompile(`(?i)https?:[^\s<>"]*`)
+)
 
 // redact makes a server's words fit for a log.
 func (c *Channel) redact(words, address string) string {
@@ -168,7 +172,8 @@ func (c *Channel) redact(words, address string) string {
 			words = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(private)).ReplaceAllLiteralString(words, "[redacted]")
 		}
 	}
-	words = strings.Join(strings.Fields(mailbox.ReplaceAllLiteralString(words, "[address]")), " ")
+	words = mailbox.ReplaceAllLiteralString(linkShape.ReplaceAllLiteralString(words, "[link]"), "[address]")
+	words = strings.Join(strings.Fields(words), " ")
 	if runes := []rune(words); len(runes) > 200 {
 		words = string(runes[:200]) + "…"
 	}

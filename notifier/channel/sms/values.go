@@ -112,8 +112,9 @@ func clip(s string, most int) string {
 	return s
 }
 
-// longDigits are phone numbers and whatever else might be one.
-var longDigits = regexp.MustCompile(`\+?[0-9]{7,}`)
+// longDigits are phone numbers and whatever else might be one, and the six digits
+// that prove one.
+var longDigits = regexp.MustCompile(`\+?[0-9]{6,}`)
 
 // redact makes a provider's words fit for a log.
 func redact(words string, secrets ...string) string {
