@@ -56,6 +56,7 @@ const (
 type Error struct {
 	Code    Code
 	Message string
+	Chinese string // the sentence for a page in Chinese; empty: no page's reader can make the mistake
 }
 
 func (e *Error) Error() string { return e.Message }

@@ -229,5 +229,5 @@ func (a *App) Audit(ctx context.Context, subject string, before int64, limit int
 func subjectOf(id string) string { return "incident " + id }
 
 func unknownIncident(id string) error {
-	return &notifier.Error{Code: notifier.NotFound, Message: fmt.Sprintf("there is no incident %.40q: `shopwatch incident list` shows those that run", id)}
+	return &notifier.Error{Code: notifier.NotFound, Message: fmt.Sprintf("there is no incident %.40q: `shopwatch incident list` shows those that run", id), Chinese: fmt.Sprintf("没有事件 %.40q", id)}
 }

@@ -73,10 +73,10 @@ func newSilencer(cfg Config) (*intake.Silencer, error) {
 // Alertmanager knows of, Conflict.
 func (a *App) Silence(ctx context.Context, incidentID, by, way string, d time.Duration) (until time.Time, err error) {
 	if d < shortestSilence || d > longestSilence {
-		return until, &notifier.Error{Code: notifier.Invalid, Message: "a silence lasts from 1 minute to 24 hours"}
+		return until, &notifier.Error{Code: notifier.Invalid, Message: "a silence lasts from 1 minute to 24 hours", Chinese: "静默时间为 1 分钟到 24 小时"}
 	}
 	if a.silencer == nil {
-		return until, &notifier.Error{Code: notifier.Conflict, Message: "there is no Alertmanager to silence: name one in notifier.alertmanagers"}
+		return until, &notifier.Error{Code: notifier.Conflict, Message: "there is no Alertmanager to silence: name one in notifier.alertmanagers", Chinese: "没有可以静默的 Alertmanager：请在配置 notifier.alertmanagers 里写上"}
 	}
 	i, err := a.store.Incident(ctx, incidentID)
 	switch {
@@ -85,7 +85,7 @@ func (a *App) Silence(ctx context.Context, incidentID, by, way string, d time.Du
 	case i == nil:
 		return until, unknownIncident(incidentID)
 	case !i.Open():
-		return until, &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf("incident %s is over; there is nothing to silence", i.ID)}
+		return until, &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf("incident %s is over; there is nothing to silence", i.ID), Chinese: fmt.Sprintf("事件 %s 已经恢复，不需要静默", i.ID)}
 	}
 	wanted, err := a.matchersOf(ctx, *i)
 	if err != nil {
@@ -133,7 +133,7 @@ func (a *App) noteSilence(ctx context.Context, id, by, way string, now, until ti
 // carry its key in a label; a stranger's alert is known by all labels it has,
 // which Alertmanager tells.
 func (a *App) matchersOf(ctx context.Context, i notifier.Incident) ([]map[string]string, error) {
-	unknown := &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf("no Alertmanager lists an alert of incident %s: there is nothing to silence", i.ID)}
+	unknown := &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf("no Alertmanager lists an alert of incident %s: there is nothing to silence", i.ID), Chinese: fmt.Sprintf("没有 Alertmanager 列出事件 %s 的告警，不需要静默", i.ID)}
 	strangers := []string{}
 	for _, alert := range i.Alerts {
 		if alert.Fingerprint == silenceFingerprint { // our own: no Alertmanager ever told it

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"shopwatch/notifier"
@@ -61,7 +62,7 @@ func (c *console) showIncident(w http.ResponseWriter, r *http.Request, mistake *
 	}
 	status := http.StatusOK
 	if mistake != nil {
-		status, p.Mistake = statuses[mistake.Code], mistake.Message
+		status, p.Mistake = statuses[mistake.Code], p.Said(mistake)
 	}
 	c.show(w, status, "incident.html", p)
 }
@@ -70,7 +71,7 @@ func (c *console) showIncident(w http.ResponseWriter, r *http.Request, mistake *
 func (c *console) form(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 	if err := r.ParseForm(); err != nil {
-		c.broken(w, &notifier.Error{Code: notifier.Invalid, Message: "the form is too long, or broke off"})
+		c.broken(w, &notifier.Error{Code: notifier.Invalid, Message: "the form is too long, or broke off", Chinese: "表单太长，或没有传完"})
 		return
 	}
 	deed, err := deedOf(r.PathValue("deed"))
@@ -90,7 +91,7 @@ func (c *console) form(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, "/console/incidents/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
 }
 
-// wishOf reads a form. An ETA, and how long to be silent, are minutes from now.
+// wishOf reads a form. How long to be silent is minutes from now.
 func (c *console) wishOf(form url.Values) (Wish, error) {
 	text := func(name string) rules.Text {
 		return rules.Text{ZH: form.Get(name + "_zh"), EN: form.Get(name + "_en")}
@@ -99,16 +100,48 @@ func (c *console) wishOf(form url.Values) (Wish, error) {
 		Status: notifier.IncidentStatus(form.Get("status")), Text: text("text"), Scope: text("scope"), Workaround: text("workaround"),
 		Silent: form.Get("silent") != "", Force: form.Get("force") != "",
 	}
-	eta, err := minutes(form.Get("eta"))
-	if err != nil {
+	var err error
+	if w.ETA, err = c.moment(form.Get("eta")); err != nil {
 		return w, err
-	}
-	if eta > 0 {
-		w.ETA = c.cfg.Now().Add(eta)
 	}
 	silent, err := minutes(form.Get("for"))
 	w.For = Span(silent)
 	return w, err
+}
+
+// moment reads when something is expected: minutes from now ("30"), a time of
+// the day in the page's zone ("22:30"), or a date too ("2026-11-22 22:30"). A
+// time of the day is the next one within half a day; else it is today's, past.
+func (c *console) moment(typed string) (time.Time, error) {
+	typed = strings.ReplaceAll(strings.TrimSpace(typed), "：", ":")
+	if typed == "" {
+		return time.Time{}, nil
+	}
+	now := c.cfg.Now().In(c.cfg.Zone)
+	if !strings.Contains(typed, ":") {
+		n, err := minutes(typed)
+		if err != nil || n == 0 {
+			return time.Time{}, unreadableTime
+		}
+		return c.cfg.Now().Add(n), nil
+	}
+	if at, err := time.ParseInLocation("2006-01-02 15:04", typed, c.cfg.Zone); err == nil {
+		return at, nil
+	}
+	clock, err := time.Parse("15:04", typed)
+	if err != nil {
+		return time.Time{}, unreadableTime
+	}
+	at := time.Date(now.Year(), now.Month(), now.Day(), clock.Hour(), clock.Minute(), 0, 0, c.cfg.Zone)
+	if next := at.AddDate(0, 0, 1); !at.After(now) && next.Sub(now) <= 12*time.Hour {
+		at = next
+	}
+	return at, nil
+}
+
+var unreadableTime = &notifier.Error{
+	Code: notifier.Invalid, Message: "give a number of minutes, as in 30, or a time, as in 22:30",
+	Chinese: "请填多少分钟后，如 30；或几点，如 22:30",
 }
 
 func minutes(typed string) (time.Duration, error) {
@@ -117,7 +150,7 @@ func minutes(typed string) (time.Duration, error) {
 	}
 	n, err := strconv.ParseUint(typed, 10, 20)
 	if err != nil {
-		return 0, &notifier.Error{Code: notifier.Invalid, Message: "give a number of minutes, as in 30"}
+		return 0, &notifier.Error{Code: notifier.Invalid, Message: "give a number of minutes, as in 30", Chinese: "请填分钟数，如 30"}
 	}
 	return time.Duration(n) * time.Minute, nil
 }

@@ -119,9 +119,9 @@ const mostResent = 1000
 func (c *console) resend(r *http.Request, which Resending) (int, error) {
 	switch {
 	case which.All == (len(which.Deliveries) > 0):
-		return 0, &notifier.Error{Code: notifier.Invalid, Message: "name the deliveries that are to be sent again, or all of them"}
+		return 0, &notifier.Error{Code: notifier.Invalid, Message: "name the deliveries that are to be sent again, or all of them", Chinese: "请选择要重新发送的消息，或全部重新发送"}
 	case len(which.Deliveries) > mostResent:
-		return 0, &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("name at most %d deliveries, or all", mostResent)}
+		return 0, &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("name at most %d deliveries, or all", mostResent), Chinese: fmt.Sprintf("一次最多选 %d 条，或全部重新发送", mostResent)}
 	}
 	return c.cfg.Source.Resend(r.Context(), which)
 }
@@ -167,7 +167,7 @@ func (c *console) showOutbox(w http.ResponseWriter, r *http.Request, mistake *no
 	}
 	status := http.StatusOK
 	if mistake != nil {
-		status, p.Mistake = statuses[mistake.Code], mistake.Message
+		status, p.Mistake = statuses[mistake.Code], p.Said(mistake)
 	}
 	c.show(w, status, "outbox.html", p)
 }

@@ -134,6 +134,26 @@ func TestEveryFormDoesItsDeedInTheNameOfWhoeverLooks(t *testing.T) {
 	}
 }
 
+func TestAnETAIsMinutesOrATimeOfTheDayInThePagesZone(t *testing.T) {
+	t.Parallel()
+	b := filled(t)
+	local := now.In(time.UTC)
+	day := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), 0, 0, time.UTC)
+	for typed, want := range map[string]time.Time{
+		"45":                                   now.Add(45 * time.Minute),
+		day.Add(3 * time.Hour).Format("15:04"): day.Add(3 * time.Hour),
+		day.Add(11 * time.Hour).Format("15：04"):            day.Add(11 * time.Hour),
+		day.Add(30 * time.Hour).Format("2006-01-02 15:04"): day.Add(30 * time.Hour),
+		"": {},
+	} {
+		b.source.wishes = nil
+		b.answer(b.browser.PostForm(b.server.URL+"/console/incidents/i1/updates", url.Values{"text_en": {"x"}, "eta": {typed}}))
+		if len(b.source.wishes) != 1 || !b.source.wishes[0].ETA.Equal(want) {
+			t.Errorf("%q: wished %+v, want %s", typed, b.source.wishes, want)
+		}
+	}
+}
+
 func TestAFormThatWontDoIsShownAgainWithWhatWasTyped(t *testing.T) {
 	t.Parallel()
 	b := filled(t)
@@ -152,6 +172,17 @@ func TestAFormThatWontDoIsShownAgainWithWhatWasTyped(t *testing.T) {
 	if status, page := post(url.Values{"eta": {"soon"}}); status != http.StatusUnprocessableEntity || !strings.Contains(page, "a number of minutes") {
 		t.Errorf("an ETA that is no number: %d", status)
 	}
+	b.source.refusal = &notifier.Error{Code: notifier.Conflict, Message: "it is over", Chinese: "已经恢复"}
+	r, err := http.NewRequest(http.MethodPost, b.server.URL+"/console/incidents/i1/updates", strings.NewReader("text_zh=x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.Header.Set("Accept-Language", "zh-CN")
+	if status, _, page := b.answer(b.browser.Do(r)); status != http.StatusConflict || !strings.Contains(page, "没有做成：</b> 已经恢复") {
+		t.Errorf("in Chinese it was answered %d: %s", status, page)
+	}
+	b.source.refusal = nil
 	if status, _ := post(url.Values{"text_en": {strings.Repeat("x", 70_000)}}); status != http.StatusUnprocessableEntity {
 		t.Errorf("a form without end: %d", status)
 	}

@@ -44,6 +44,11 @@ func (p page) In(t rules.Text) string {
 	return cmp.Or(t.In(p.Language), t.ZH, t.EN)
 }
 
+// Said gives a mistake in the page's language.
+func (p page) Said(mistake *notifier.Error) string {
+	return p.T(cmp.Or(mistake.Chinese, mistake.Message), mistake.Message)
+}
+
 // At tells a time in the page's zone.
 func (p page) At(t time.Time) string {
 	if t.IsZero() {

@@ -24,7 +24,7 @@ func (m *Machine) Acknowledge(now time.Time, open notifier.Incident, by string) 
 		return Result{Incident: open}, err
 	}
 	if !open.Open() {
-		return Result{Incident: open}, conflict("incident %s is over; there is nothing to take in hand", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 已经恢复，不需要接手", "incident %s is over; there is nothing to take in hand", open.ID)
 	}
 	if open.Acknowledged.Given() {
 		return Result{Incident: open}, nil
@@ -44,9 +44,9 @@ func (m *Machine) Withdraw(now time.Time, open notifier.Incident, by string) (Re
 	}
 	switch {
 	case !open.Open():
-		return Result{Incident: open}, conflict("incident %s is over; there is nothing to give back", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 已经恢复，不需要撤回接手", "incident %s is over; there is nothing to give back", open.ID)
 	case !open.Acknowledged.Given():
-		return Result{Incident: open}, conflict("nobody has acknowledged incident %s", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 还没有人接手", "nobody has acknowledged incident %s", open.ID)
 	}
 	r := Result{Incident: clone(open), Changed: true}
 	i := &r.Incident
@@ -74,7 +74,7 @@ func (m *Machine) holds(i notifier.Incident, alert notifier.Alert) bool {
 func Name(by string) (string, error) {
 	by = strings.TrimSpace(by)
 	if utf8.RuneCountInString(by) > longestName || !utf8.ValidString(by) || strings.ContainsFunc(by, misleads) {
-		return "", &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("a name is at most %d characters in one line", longestName)}
+		return "", &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("a name is at most %d characters in one line", longestName), Chinese: fmt.Sprintf("名字只能有一行，最多 %d 个字", longestName)}
 	}
 	return by, nil
 }
@@ -85,6 +85,8 @@ func misleads(r rune) bool {
 	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-func conflict(format string, args ...any) error {
-	return &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf(format, args...)}
+// conflict is a deed that doesn't fit how the incident stands, in both languages
+// with the same values.
+func conflict(zh, en string, args ...any) error {
+	return &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf(en, args...), Chinese: fmt.Sprintf(zh, args...)}
 }

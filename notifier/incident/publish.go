@@ -18,11 +18,11 @@ func (m *Machine) Publish(now time.Time, open notifier.Incident, by string) (Res
 	case err != nil:
 		return Result{Incident: open}, err
 	case !open.Open():
-		return Result{Incident: open}, conflict("incident %s is over; nobody needs to hear of it now", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 已经恢复，不需要再公开", "incident %s is over; nobody needs to hear of it now", open.ID)
 	case open.Public:
 		return Result{Incident: open}, nil
 	case !open.Service.Public:
-		return Result{Incident: open}, conflict("the service %s of incident %s is not public, so the page has no place for it: set its `public: true` first", open.Service.Key(), open.ID)
+		return Result{Incident: open}, conflict("服务 %s（事件 %s）不公开，状态页上没有它的位置：请先在配置里设置 `public: true`", "the service %s of incident %s is not public, so the page has no place for it: set its `public: true` first", open.Service.Key(), open.ID)
 	}
 	r := Result{Incident: clone(open), Changed: true}
 	r.Incident.Publication = notifier.Publication{}
@@ -39,9 +39,9 @@ func (m *Machine) Hold(now time.Time, open notifier.Incident, by string) (Result
 	case err != nil:
 		return Result{Incident: open}, err
 	case !open.Open():
-		return Result{Incident: open}, conflict("incident %s is over; it will not become public", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 已经恢复，不会再公开", "incident %s is over; it will not become public", open.ID)
 	case open.Public:
-		return Result{Incident: open}, conflict("incident %s is public: people were told of it, so it can only be updated or resolved", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 已经公开并通知了订阅者，只能更新进展或宣布恢复", "incident %s is public: people were told of it, so it can only be updated or resolved", open.ID)
 	case open.Publication.Held:
 		return Result{Incident: open}, nil
 	}
@@ -73,10 +73,10 @@ func (m *Machine) Resolve(now time.Time, open notifier.Incident, e Ending) (Resu
 		}
 	}
 	if !open.Open() {
-		return Result{Incident: open}, conflict("incident %s is over already", open.ID)
+		return Result{Incident: open}, conflict("事件 %s 早已恢复", "incident %s is over already", open.ID)
 	}
 	if names := firing(open); len(names) > 0 && !e.Force {
-		return Result{Incident: open}, conflict("alerts of incident %s still fire, as far as we know: %s. Resolve it with force if they lie", open.ID, strings.Join(names, ", "))
+		return Result{Incident: open}, conflict("事件 %s 的告警还在触发：%s。如果确定告警不对，请勾选确认后再宣布恢复", "alerts of incident %s still fire, as far as we know: %s. Resolve it with force if they lie", open.ID, strings.Join(names, ", "))
 	}
 	r := Result{Incident: clone(open), Changed: true}
 	i := &r.Incident

@@ -99,7 +99,7 @@ func checked(now time.Time, i notifier.Incident, d Draft) (Draft, error) {
 		}
 	}
 	if len(i.Updates) >= mostUpdates {
-		return d, conflict("incident %s has %d updates, the most that one may have", i.ID, mostUpdates)
+		return d, conflict("事件 %s 已有 %d 条进展，不能再多", "incident %s has %d updates, the most that one may have", i.ID, mostUpdates)
 	}
 	if d.Status == "" {
 		d.Status = i.Status
@@ -111,7 +111,7 @@ func checked(now time.Time, i notifier.Incident, d Draft) (Draft, error) {
 		return d, err
 	}
 	if d.Status == i.Status && d.Text == (rules.Text{}) && d.Scope == (rules.Text{}) && d.Workaround == (rules.Text{}) && d.ETA.IsZero() {
-		return d, invalid("an update tells something: a text, another status, a scope, an ETA or a workaround")
+		return d, invalid("进展至少要写一项：说明、状态、影响范围、预计恢复时间或临时办法", "an update tells something: a text, another status, a scope, an ETA or a workaround")
 	}
 	return d, nil
 }
@@ -121,24 +121,24 @@ func standing(i notifier.Incident, d Draft) error {
 	switch d.Status {
 	case notifier.Investigating, notifier.Identified, notifier.Monitoring:
 		if !i.Open() {
-			return conflict("incident %s is over; all that can be told of it is a postmortem", i.ID)
+			return conflict("事件 %s 已经恢复，只能再发布复盘", "incident %s is over; all that can be told of it is a postmortem", i.ID)
 		}
 	case notifier.Postmortem:
 		switch {
 		case i.Open():
-			return conflict("incident %s still runs; its postmortem comes once it is over", i.ID)
+			return conflict("事件 %s 还没有恢复，恢复后才能发布复盘", "incident %s still runs; its postmortem comes once it is over", i.ID)
 		case d.Text == (rules.Text{}):
-			return invalid("a postmortem needs a text")
+			return invalid("复盘需要写说明", "a postmortem needs a text")
 		case !d.ETA.IsZero():
-			return invalid("a postmortem has no ETA: the incident is over")
+			return invalid("事件已经恢复，复盘不需要预计恢复时间", "a postmortem has no ETA: the incident is over")
 		}
 	case notifier.Resolved:
 		if i.Open() {
-			return invalid("an incident is called over by resolving it, not by an update")
+			return invalid("恢复要用“宣布恢复”，不能用更新进展", "an incident is called over by resolving it, not by an update")
 		}
-		return conflict("incident %s is over; all that can be told of it is a postmortem", i.ID)
+		return conflict("事件 %s 已经恢复，只能再发布复盘", "incident %s is over; all that can be told of it is a postmortem", i.ID)
 	default:
-		return invalid("status is one of investigating, identified and monitoring")
+		return invalid("状态只能是排查中、已定位或观察中", "status is one of investigating, identified and monitoring")
 	}
 	return nil
 }
@@ -149,9 +149,9 @@ func etaOf(now, eta time.Time) (time.Time, error) {
 	case eta.IsZero():
 		return eta, nil
 	case !eta.After(now):
-		return eta, invalid("the ETA is past; give a moment to come")
+		return eta, invalid("预计恢复时间已经过了，请填以后的时间", "the ETA is past; give a moment to come")
 	case eta.Sub(now) > farthestETA:
-		return eta, invalid("the ETA is more than 30 days off")
+		return eta, invalid("预计恢复时间不能超过 30 天", "the ETA is more than 30 days off")
 	}
 	if full := eta.Truncate(time.Minute); !full.Equal(eta) {
 		eta = full.Add(time.Minute)
@@ -169,14 +169,14 @@ func plain(text, name string, most int, oneLine bool) (string, error) {
 	}
 	switch {
 	case !utf8.ValidString(text):
-		return "", invalid("the " + name + " is not UTF-8")
+		return "", invalid("有一项不是 UTF-8 文字", "the "+name+" is not UTF-8")
 	case utf8.RuneCountInString(text) > most:
-		return "", invalid(fmt.Sprintf("the %s has %d characters, want at most %d", name, utf8.RuneCountInString(text), most))
+		return "", invalid(fmt.Sprintf("有一项太长：%d 个字，最多 %d 个", utf8.RuneCountInString(text), most), fmt.Sprintf("the %s has %d characters, want at most %d", name, utf8.RuneCountInString(text), most))
 	case strings.ContainsFunc(lines, misleads):
 		if oneLine {
-			return "", invalid("the " + name + " is one line, without control characters")
+			return "", invalid("影响范围只能写一行，不能有控制字符", "the "+name+" is one line, without control characters")
 		}
-		return "", invalid("the " + name + " holds control characters, or such as turn the order of reading")
+		return "", invalid("有一项含有控制字符或改变阅读方向的字符", "the "+name+" holds control characters, or such as turn the order of reading")
 	}
 	return text, nil
 }
@@ -210,6 +210,6 @@ func detail(d Draft) string {
 	return said
 }
 
-func invalid(message string) error {
-	return &notifier.Error{Code: notifier.Invalid, Message: message}
+func invalid(zh, en string) error {
+	return &notifier.Error{Code: notifier.Invalid, Message: en, Chinese: zh}
 }
