@@ -59,14 +59,14 @@ func journal(path string) ([]sandbox.Message, error) {
 // over tells a recovery from the news of an outage: by mark and word, for a
 // text message by its sentence.
 func over(m sandbox.Message) bool {
-	return strings.Contains(m.Text, "✅") || m.Channel == sandbox.SMS && strings.Contains(m.Text, "现已恢复")
+	return strings.Contains(m.Subject+m.Text, "✅") || m.Channel == sandbox.SMS && strings.Contains(m.Text, "现已恢复")
 }
 
 // got is what a reader got of an incident: news of the outage, and recoveries.
 func got(messages []sandbox.Message, r reader) (down, recovered []sandbox.Message) {
 	for _, m := range messages {
 		switch {
-		case m.Channel != r.channel || m.To != r.address || !strings.Contains(m.Text, r.title):
+		case m.Channel != r.channel || m.To != r.address || !strings.Contains(m.Subject+m.Text, r.title):
 		case over(m):
 			recovered = append(recovered, m)
 		default:

@@ -32,6 +32,7 @@ var (
 
 	kioskOpsPeople = []reader{
 		{sandbox.Telegram, "-1001", "商店首页暂时打不开"}, {sandbox.Email, "ops@kiosk.example", "Storefront cannot be reached"},
+		{sandbox.DingTalk, "sandbox-gate-token", "商店首页暂时打不开"}, {sandbox.Webhook, "sandbox-gate-token", "Storefront cannot be reached"},
 	}
 	kioskBoss   = readers("商店首页暂时打不开", [2]string{sandbox.Email, "boss@kiosk.example"})
 	kioskBuyers = readers("Storefront cannot be reached", [2]string{sandbox.Telegram, "@kiosk_status"})
@@ -76,11 +77,16 @@ type neighbourhood struct {
 	exporterAddr, page   string
 	notifierAddr, amAddr string
 	prometheusExe, amExe string
+
+	database   string   // URL of a PostgreSQL that two notifiers share; empty: there is one, on SQLite
+	second     *process // beside notifier
+	secondPage string
 }
 
 var (
-	saysMetrics = regexp.MustCompile(`metrics at http://(\S+)/metrics\n`)
-	saysWebhook = regexp.MustCompile(`page at (http://\S+/), webhook at http://(\S+)/webhook,`)
+	saysMetrics  = regexp.MustCompile(`metrics at http://(\S+)/metrics\n`)
+	everyWebhook = regexp.MustCompile(`(?s)      - url: "[^"]+/webhook.*?credentials_file: "webhook.token"\n`)
+	saysWebhook  = regexp.MustCompile(`page at (http://\S+/), webhook at http://(\S+)/webhook,`)
 )
 
 func TestHalvesTellThroughAPrometheusAndAnAlertmanagerOfDebian(t *testing.T) {
@@ -111,7 +117,7 @@ func TestHalvesTellThroughAPrometheusAndAnAlertmanagerOfDebian(t *testing.T) {
 	t.Logf("the first message came %s after the break", first.Sub(broke).Round(time.Millisecond))
 	n.eventually(t, "management is told", counted(taken(n.box), 1, 0, kioskBoss))
 
-	n.prometheusDies(t, outage)
+	n.judgesDie(t, outage)
 
 	healed := time.Now()
 	n.broken.Store(false)
@@ -134,9 +140,10 @@ func TestHalvesTellThroughAPrometheusAndAnAlertmanagerOfDebian(t *testing.T) {
 	}
 }
 
-// prometheusDies holds that silence is told as silence and never as recovery:
-// Alertmanager calls everything resolved when Prometheus no longer speaks.
-func (n *neighbourhood) prometheusDies(t *testing.T, outage told) {
+// judgesDie holds that silence is told as silence and never as recovery:
+// Alertmanager calls everything resolved when Prometheus no longer speaks, and
+// knows of nothing when it has just begun.
+func (n *neighbourhood) judgesDie(t *testing.T, outage told) {
 	t.Helper()
 	n.prometheus.kill()
 	eventually(t, "operations are told that nobody judges", counted(taken(n.box), 1, 0, kioskBlind), n.exporter, n.notifier, n.alertmanager)
@@ -155,7 +162,10 @@ func (n *neighbourhood) prometheusDies(t *testing.T, outage told) {
 		t.Errorf("the page doesn't say that nobody judges (%v): %s", err, p.text)
 	}
 
+	n.alertmanager.kill()
 	n.startPrometheus(t)
+	eventually(t, "Prometheus sees the outage before there is an Alertmanager", firing(n.prometheusURL(), "ServiceDownProlonged"), n.exporter, n.notifier, n.prometheus)
+	n.startAlertmanager(t)
 	n.eventually(t, "operations are told that somebody judges again", counted(taken(n.box), 1, 1, kioskBlind))
 	n.eventually(t, "the page no longer calls itself blind", func() error {
 		if p, err := read(n.page, "zh-CN"); err != nil || strings.Contains(p.text, "监测暂时中断") {
@@ -163,13 +173,12 @@ func (n *neighbourhood) prometheusDies(t *testing.T, outage told) {
 		}
 		return nil
 	})
-	n.eventually(t, "Prometheus still sees the outage", firing(n.prometheusURL(), "ServiceDownProlonged"))
 	n.eventually(t, "the page still says what fails", showing(n.page, "red", "商店首页暂时打不开", "Storefront cannot be reached"))
 	if err := counted(taken(n.box), 1, 0, kioskOpsPeople, kioskBoss, kioskBuyers)(); err != nil {
-		t.Errorf("after Prometheus was away: %v", err)
+		t.Errorf("after the two were away: %v", err)
 	}
 	if same, err := incident(n.page, "商店首页暂时打不开"); err != nil || same.ID != outage.ID || same.ResolvedAt != nil {
-		t.Errorf("after Prometheus was away the incident is %+v (%v), want still %+v", same, err, outage)
+		t.Errorf("after the two were away the incident is %+v (%v), want still %+v", same, err, outage)
 	}
 }
 
@@ -196,11 +205,15 @@ func (n *neighbourhood) openShop(t *testing.T) {
 // moveIn starts the four programs, each with the files that ours prints for it.
 func (n *neighbourhood) moveIn(t *testing.T) {
 	t.Helper()
-	config, err := os.ReadFile("testdata/neighbours.yml")
+	content, err := os.ReadFile("testdata/neighbours.yml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.write(t, "shopwatch.yml", string(config))
+	config := string(content)
+	if n.database != "" {
+		config = strings.Replace(config, "notifier:\n", "notifier:\n  store: {postgres: \"${DATABASE}\", contact_key_file: contact.key}\n", 1)
+	}
+	n.write(t, "shopwatch.yml", config)
 	n.write(t, "webhook.token", "token-of-the-webhook\n")
 	n.prometheusAddr, n.amAddr = freeAddress(t), freeAddress(t)
 	file := "--config.file=" + filepath.Join(n.dir, "shopwatch.yml")
@@ -208,19 +221,33 @@ func (n *neighbourhood) moveIn(t *testing.T) {
 
 	n.exporter = start(t, "the exporter", n.shopwatch(t, "exporter", file, "--data.dir="+filepath.Join(n.dir, "exporter"), "--private.listen-address=127.0.0.1:0"))
 	n.exporterAddr = n.exporter.says(t, saysMetrics)[1]
-	n.notifier = start(t, "the notifier", n.shopwatch(t, "notifier", file, "--data.dir="+filepath.Join(n.dir, "notifier"),
-		"--private.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0"))
-	where := n.notifier.says(t, saysWebhook)
-	n.page, n.notifierAddr = where[1], where[2]
-
-	n.write(t, "alertmanager.yml", printed(t, shopwatch(t, append([]string{"alertmanager", "--webhook.url=http://" + n.notifierAddr}, kioskTiers...)...)))
-	n.alertmanager = start(t, "Alertmanager", exec.Command(n.amExe, "--config.file="+filepath.Join(n.dir, "alertmanager.yml"),
-		"--storage.path="+filepath.Join(n.dir, "alertmanager"), "--web.listen-address="+n.amAddr, "--cluster.listen-address="))
+	tells := func(name string) (p *process, page, address string) {
+		p = start(t, name, n.shopwatch(t, "notifier", file, "--data.dir="+filepath.Join(n.dir, name),
+			"--private.listen-address=127.0.0.1:0", "--web.listen-address=127.0.0.1:0"))
+		where := p.says(t, saysWebhook)
+		return p, where[1], where[2]
+	}
+	n.notifier, n.page, n.notifierAddr = tells("notifier")
+	posts := printed(t, shopwatch(t, append([]string{"alertmanager", "--webhook.url=http://" + n.notifierAddr}, kioskTiers...)...))
+	if n.database != "" {
+		var address string
+		n.second, n.secondPage, address = tells("second")
+		posts = everyWebhook.ReplaceAllStringFunc(posts, func(one string) string { return one + strings.ReplaceAll(one, n.notifierAddr, address) })
+	}
+	n.write(t, "alertmanager.yml", posts)
+	n.startAlertmanager(t)
 	n.write(t, "shopwatch.rules.yml", printed(t, shopwatch(t, append([]string{"rules"}, kioskTiers...)...)))
 	n.write(t, "prometheus.yml", printed(t, shopwatch(t, append([]string{
 		"prometheus", "--exporter=" + n.exporterAddr, "--notifier=" + n.notifierAddr, "--alertmanager=http://" + n.amAddr,
 	}, kioskTiers...)...)))
 	n.startPrometheus(t)
+}
+
+// startAlertmanager starts it on what it knows.
+func (n *neighbourhood) startAlertmanager(t *testing.T) {
+	t.Helper()
+	n.alertmanager = start(t, "Alertmanager", exec.Command(n.amExe, "--config.file="+filepath.Join(n.dir, "alertmanager.yml"),
+		"--storage.path="+filepath.Join(n.dir, "alertmanager"), "--web.listen-address="+n.amAddr, "--cluster.listen-address="))
 }
 
 // startPrometheus starts it on what it knows. Its resend delay is a minute by
@@ -248,7 +275,8 @@ func (n *neighbourhood) shopwatch(t *testing.T, args ...string) *exec.Cmd {
 	}
 	command.Env = append(command.Env,
 		"TELL_OPS_AFTER="+kioskOps.String(), "TELL_MANAGEMENT_AFTER="+kioskManagement.String(), "PACE="+kioskPace,
-		"SHOP_URL="+n.shop.URL, "PROMETHEUS_URL="+n.prometheusURL(),
+		"SHOP_URL="+n.shop.URL, "PROMETHEUS_URL="+n.prometheusURL(), "DATABASE="+n.database,
+		"DINGTALK_URL="+n.box.RobotURL(sandbox.DingTalk), "DESK_URL="+n.box.RobotURL(sandbox.Webhook), "GATE_SECRET="+n.box.GateCredentials().Secret,
 		"TELEGRAM_TOKEN="+credentials.TelegramToken, "TELEGRAM_API_URL="+n.box.TelegramURL(),
 		"SMTP_PORT="+port, "SMTP_USERNAME="+credentials.SMTPUsername, "SMTP_PASSWORD="+credentials.SMTPPassword)
 	return command
