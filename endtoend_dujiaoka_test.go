@@ -260,14 +260,14 @@ func exposes(private, series string) func() error {
 func heard(box *sandbox.Sandbox, want map[string]*regexp.Regexp) func() error {
 	return func() error {
 		for address, sentence := range want {
-			n := 0
+			var like []string
 			for _, m := range box.Messages() {
 				if m.To == address && sentence.MatchString(m.Text) {
-					n++
+					like = append(like, m.Text)
 				}
 			}
-			if n != 1 {
-				return fmt.Errorf("%s has %d messages like %s among %d in all, want 1", address, n, sentence, len(box.Messages()))
+			if len(like) != 1 {
+				return fmt.Errorf("%s has %d messages like %s among %d in all, want 1: %q", address, len(like), sentence, len(box.Messages()), like)
 			}
 		}
 		return nil
