@@ -1,6 +1,7 @@
 package channeltest
 
 import (
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -106,6 +108,19 @@ func (s Subject) runHTTP(t *testing.T) {
 // endless is how much of an endless answer is offered, in bytes.
 const endless = 64 << 20
 
+var (
+	blank = []byte(strings.Repeat(" ", 1<<20))
+	// packedBlank is a gzip member of its own, so that any number of them in a
+	// row is one packed answer.
+	packedBlank = sync.OnceValue(func() []byte {
+		var packed bytes.Buffer
+		pack := gzip.NewWriter(&packed)
+		_, _ = pack.Write(blank)
+		_ = pack.Close()
+		return packed.Bytes()
+	})
+)
+
 // runEndless offers a huge answer and counts how much of it was taken: what
 // fits in the buffers on the way, and little more.
 func (s Subject) runEndless(t *testing.T, packed bool) {
@@ -114,21 +129,19 @@ func (s Subject) runEndless(t *testing.T, packed bool) {
 	hostport := HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 		defer func() { done <- struct{}{} }()
 		_, _ = io.Copy(io.Discard, r.Body)
-		var out io.Writer = w
 		w.Header().Set("Content-Type", "application/json")
+		piece := blank
 		if packed {
 			w.Header().Set("Content-Encoding", "gzip")
-			pack := gzip.NewWriter(w)
-			defer pack.Close()
-			out = pack
+			piece = packedBlank()
 		}
-		blank := []byte(strings.Repeat(" ", 64<<10))
 		for offered.Load() < endless {
-			n, err := out.Write(blank)
-			offered.Add(int64(n))
+			n, err := w.Write(piece)
 			if err != nil {
+				offered.Add(int64(n))
 				return
 			}
+			offered.Add(int64(len(blank)))
 		}
 	})
 	s.expect(t, s.send(t, t.Context(), s.Connect(t, hostport), s.Address), Answer{Want: Temporary})
