@@ -54,7 +54,7 @@ func (l Line) check() error {
 
 // slack is how much of a pace is left unused, so that what the network holds up
 // for a moment never arrives too close to what follows it.
-const slack = 0.985
+const slack = 0.97
 
 func slowed(p notifier.Pace) notifier.Pace {
 	p.Per = time.Duration(float64(p.Per) / slack)
@@ -211,7 +211,7 @@ func newGate(p notifier.Pace) *gate {
 }
 
 // spread is added to the pace's time: what the way to the far side may vary.
-const spread = 3 * time.Millisecond
+const spread = 10 * time.Millisecond
 
 // pass takes the next place, or tells how long there is none.
 func (g *gate) pass(now time.Time) time.Duration {
