@@ -67,13 +67,21 @@ func BenchmarkWebhook(b *testing.B) {
 	}
 }
 
-// fires posts the alert of a service that is down to people on call.
+// fires posts the alert of a service that is down to people on call, ends that it is over.
 func (b *bench) fires(to, service string) int {
+	return b.says(to, service, "firing", time.Now(), time.Time{})
+}
+
+func (b *bench) ends(to, service string, began time.Time) int {
+	return b.says(to, service, "resolved", began, time.Now())
+}
+
+func (b *bench) says(to, service, status string, began, ended time.Time) int {
 	b.t.Helper()
-	now := time.Now()
 	request, err := http.NewRequestWithContext(b.t.Context(), http.MethodPost, to+"/webhook?audience=ops", strings.NewReader(fmt.Sprintf(
-		`{"alerts":[{"status":"firing","labels":{"alertname":"ServiceDown","incident":"main/%[1]s","shop":"main","service":"%[1]s","tier":"ops","severity":"critical"},
-		"annotations":{"since":"%[2]d"},"startsAt":"%[3]s","endsAt":"0001-01-01T00:00:00Z","fingerprint":"%[1]s"}]}`, service, now.Unix(), now.Format(time.RFC3339Nano))))
+		`{"alerts":[{"status":%[4]q,"labels":{"alertname":"ServiceDown","incident":"main/%[1]s","shop":"main","service":"%[1]s","tier":"ops","severity":"critical"},
+		"annotations":{"since":"%[2]d"},"startsAt":"%[3]s","endsAt":"%[5]s","fingerprint":"%[1]s"}]}`,
+		service, began.Unix(), began.Format(time.RFC3339Nano), status, ended.Format(time.RFC3339Nano))))
 	if err != nil {
 		b.t.Fatal(err)
 	}
