@@ -153,11 +153,11 @@ func crlf(s string) string {
 	return strings.ReplaceAll(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(s), "\n", "\r\n")
 }
 
-// mailbox is anything that might be somebody's address, and linkShape any link: ours
-// change a subscription, whoever opens them.
+// mailbox is anything that might be somebody's address, and longRun whatever might
+// be a token: our links change a subscription, whoever opens them.
 var (
-	mailbox   = regexp.MustCompile(`[^\s<>"'(),:;]+@[^\s<>"'(),:;]+`)
-	linkShape = regexp.MustCompile(`(?i)https?:[^\s<>"]*`)
+	mailbox = regexp.MustCompile(`[^\s<>"'(),:;]+@[^\s<>"'(),:;]+`)
+	longRun = regexp.MustCompile(`[A-Za-z0-9_-]{24,}`)
 )
 
 // redact makes a server's words fit for a log.
@@ -172,7 +172,7 @@ func (c *Channel) redact(words, address string) string {
 			words = regexp.MustCompile(`(?i)`+regexp.QuoteMeta(private)).ReplaceAllLiteralString(words, "[redacted]")
 		}
 	}
-	words = mailbox.ReplaceAllLiteralString(linkShape.ReplaceAllLiteralString(words, "[link]"), "[address]")
+	words = longRun.ReplaceAllLiteralString(mailbox.ReplaceAllLiteralString(words, "[address]"), "[redacted]")
 	words = strings.Join(strings.Fields(words), " ")
 	if runes := []rune(words); len(runes) > 200 {
 		words = string(runes[:200]) + "…"

@@ -62,6 +62,9 @@ func connect(t *testing.T, cfg email.Config) *email.Channel {
 	return c
 }
 
+// leaveToken is as long as those of links that end a subscription.
+const leaveToken = "AAAAAAAAAAEAAAAAq83vEjRWeJCrze8SNFZ4kA"
+
 func answering(verb, reply string) func(*testing.T) string {
 	return func(t *testing.T) string {
 		return (&server{auth: "PLAIN", replies: map[string]string{verb: reply}}).start(t)
@@ -83,7 +86,7 @@ func TestChannel(t *testing.T) {
 			"alice@reader.example, bob@reader.example", "ali ce@reader.example", strings.Repeat("a", 250) + "@reader.example",
 		},
 		Private: []string{
-			password, address, "Alice.Example",
+			password, address, "Alice.Example", leaveToken,
 			base64.StdEncoding.EncodeToString([]byte(password)), base64.StdEncoding.EncodeToString([]byte("\x00status@shop.example\x00" + password)),
 		},
 		Message: message,
@@ -122,6 +125,7 @@ func TestChannel(t *testing.T) {
 			{Name: "the sender is refused", Serve: answering("MAIL", "553 5.1.8 sender rejected: LINE"), Want: channeltest.WaitChannel, After: 5 * time.Minute, Says: "MAIL FROM"},
 			{Name: "a new connection is closed at once", Serve: answering("MAIL", "421 4.7.0 too many connections"), Want: channeltest.Temporary, Says: "MAIL FROM: 421"},
 			{Name: "the content is refused", Serve: answering(".", "554 5.6.0 looks odd"), Want: channeltest.Unsendable, Says: "DATA"},
+			{Name: "a link of ours is said back", Serve: answering(".", "554 5.6.0 odd: List-Unsubscribe: <https://status.shop.example/subscribe/leave/"+leaveToken+"?lang=en> see http://mail.163.com/help/help_spam_16.htm"), Want: channeltest.Unsendable, Says: "help_spam_16"},
 			{Name: "the data is refused", Serve: answering("DATA", "452 4.3.1 no space"), Want: channeltest.Temporary},
 			{Name: "the answer to the message is lost", Serve: answering(".", ""), Want: channeltest.Temporary, Says: "DATA"},
 			{Name: "the password is wrong", Serve: answering("AUTH", "535 5.7.8 LINE rejected"), Want: channeltest.WaitChannel, After: 5 * time.Minute, Says: "password"},

@@ -46,7 +46,7 @@ func TestAGatewayIsAChannel(t *testing.T) {
 		Name:    "sms",
 		Connect: func(t *testing.T, hostport string) channeltest.Channel { return gateway(t, gatewayConfig(hostport)) },
 		Address: number,
-		Private: []string{secret, number, "13800138000", "hunter3hunter3"},
+		Private: []string{secret, number, "13800138000", "hunter3hunter3", "482913"},
 		Message: message,
 		Status:  nonsense,
 		Accepting: func(t *testing.T) (string, func() int) {
@@ -62,6 +62,7 @@ func TestAGatewayIsAChannel(t *testing.T) {
 			{Name: "success in words of an error's status is a failure", Serve: says(500, "0"), Want: channeltest.Temporary},
 			{Name: "an unknown verdict is a failure", Serve: says(200, `"7"`), Want: channeltest.Temporary, Says: `result "7"`},
 			{Name: "a verdict that quotes the request", Serve: says(200, `"REQUEST"`), Want: channeltest.Temporary},
+			{Name: "a verdict that quotes a code", Serve: says(200, `"spam: your code is 482913"`), Want: channeltest.Temporary, Says: "spam"},
 			{Name: "no verdict is a failure", Serve: answering(200, `{"data":[]}`), Want: channeltest.Temporary},
 			{Name: "a verdict that is no value is a failure", Serve: says(200, `{}`), Want: channeltest.Temporary},
 			{Name: "the number is on the black list", Serve: says(200, `"blacklisted"`), Want: channeltest.Permanent},
