@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/yuin/goldmark"
@@ -35,6 +36,27 @@ type overviewPage struct {
 
 	WatchdogLate bool
 	Now          time.Time
+}
+
+// Running are the incidents that run, those that weigh most first.
+func (p overviewPage) Running() []incidentPage {
+	list := p.those(true)
+	slices.SortStableFunc(list, func(a, b incidentPage) int {
+		return slices.Index(notifier.Impacts, b.Impact) - slices.Index(notifier.Impacts, a.Impact)
+	})
+	return list
+}
+
+// Over are those that don't.
+func (p overviewPage) Over() []incidentPage { return p.those(false) }
+
+func (p overviewPage) those(open bool) (list []incidentPage) {
+	for _, i := range p.Incidents {
+		if i.Open() == open {
+			list = append(list, incidentPage{page: p.page, Incident: i})
+		}
+	}
+	return list
 }
 
 func (c *console) overview(w http.ResponseWriter, r *http.Request) {
