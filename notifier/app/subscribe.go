@@ -21,12 +21,33 @@ func (a *App) newSubscription() (err error) {
 	}
 	a.subscription, err = subscription.New(subscription.Config{
 		Change: func(ctx context.Context, do func(subscription.Tx) error) error {
-			return a.store.Change(ctx, func(tx *store.Tx) error { return do(tx) })
+			return a.store.Change(ctx, func(tx *store.Tx) error { return do(joining{tx, a}) })
 		},
 		List: a.store.Subscribers, Held: a.held,
 		Key: a.store.Derive("subscription"), BaseURL: base, Prefixes: phonePrefixes(a.cfg.Notifier), Now: a.cfg.Now,
 	})
 	return err
+}
+
+// joining is a transaction of sign-up, in which also what runs is known.
+type joining struct {
+	*store.Tx
+
+	app *App
+}
+
+// CatchUp has a subscriber hear of what runs that they want to hear of.
+func (j joining) CatchUp(to notifier.Recipient) error {
+	open, err := j.OpenIncidents()
+	if err != nil {
+		return err
+	}
+	for _, n := range j.app.machine.Newcomer(j.app.cfg.Now(), open, to) {
+		if err := j.Notify(n); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // phonePrefixes are how the numbers begin that the provider may send to.

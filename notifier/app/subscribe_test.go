@@ -116,3 +116,35 @@ func TestAReaderSignsUpOnThePageIsToldAndLeaves(t *testing.T) {
 		t.Errorf("leaving after a restart was answered %d", w.Code)
 	}
 }
+
+func TestWhoSignsUpAmidATroubleHearsOfItAndOfItsEnd(t *testing.T) {
+	t.Parallel()
+	b := newBenchWith(t, func(b *bench) {
+		b.subscriptions = config.SubscriptionsConfig{Telegram: true, Email: true, PerAddressDaily: 3, PerNetworkHourly: 20, Hourly: 300}
+	})
+	begin := time.Now().Add(-5 * time.Second)
+	b.tell(rules.Ops, "firing", begin)
+	b.tell(rules.Subscribers, "firing", begin)
+	b.arrives("buyer@x.example", "Alipay payments are failing")
+	b.world.Say(4242, "en", "/start")
+	b.arrives("4242", "You will be told here")
+	for address, wants := range map[string]string{"late@x.example": `{}`, "else@x.example": `{"services":["main/wechat"]}`} {
+		if status, body := b.ask(http.MethodPost, "/api/subscribers", `{"address":"`+address+`","language":"en","consented":true,"wants":`+wants+`}`); status != http.StatusOK {
+			t.Fatalf("adding somebody was answered %d %s", status, body)
+		}
+	}
+	for _, reader := range []string{"4242", "late@x.example"} {
+		b.arrives(reader, "Alipay payments are failing")
+	}
+	b.tell(rules.Ops, "resolved", begin)
+	b.tell(rules.Subscribers, "resolved", begin)
+	for _, reader := range []string{"4242", "late@x.example"} {
+		b.arrives(reader, "Resolved", "Lasted")
+	}
+	if n := len(b.mailed("late@x.example")); n != 2 {
+		t.Errorf("who joined was sent %d mails, want the trouble and its end", n)
+	}
+	if n := len(b.mailed("else@x.example")); n != 0 {
+		t.Errorf("who wants to hear of another service was sent %d mails", n)
+	}
+}

@@ -153,7 +153,7 @@ func (w *claiming) candidates(limit int) ([]candidate, error) {
 	rows, err := w.tx.query(w.tx.ctx, `SELECT d.id, d.notice_id, d.attempts, d.created_at, d.first, d.digest,
 		r.id, r.audience, r.channel, r.language, r.state, r.address, r.address_key, r.nonce, r.nonce_until, r.blocked_until,
 		CASE WHEN d.first = 1 THEN NULL ELSE (SELECT max(`+w.tx.engine.later("e.next_at", "e.lease_until")+`) FROM notices n
-			JOIN notices m ON m.incident_id = n.incident_id AND m.id < n.id
+			JOIN notices m ON m.incident_id = n.incident_id AND m.recipient_id IN (0, d.recipient_id) AND m.id < n.id
 			JOIN deliveries e ON e.notice_id = m.id AND e.recipient_id = d.recipient_id
 			WHERE n.id = d.notice_id AND n.incident_id <> '' AND e.state = 'queued' AND (d.digest = 0 OR e.digest = 0)) END
 		FROM deliveries d JOIN recipients r ON r.id = d.recipient_id

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 //
 // What begins goes to all of the audience who want to hear of it; what goes on
 // with it (Event.Follows) to those who were told, or are about to be. A recovery
-// takes the place of what was not sent yet and then tells all of it.
+// takes the place of what was not sent yet and then tells all of it. Who joined
+// while it ran is told of it by a notice of their own, once.
 func (s *Store) Expand(ctx context.Context, e notifier.Expansion) (done notifier.Expanded, err error) {
 	waiting := false
 	if err := s.look.row(ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE expanded = 0)`).Scan(&waiting); err != nil || !waiting {
@@ -32,11 +34,15 @@ func (s *Store) Expand(ctx context.Context, e notifier.Expansion) (done notifier
 		if err != nil || x == nil {
 			return err
 		}
-		if x.notice.To != 0 {
+		switch {
+		case x.notice.To != 0 && x.notice.Incident == "":
 			return x.toOne()
-		}
-		if err := x.chunk(e.Limit); err != nil {
-			return err
+		case x.notice.To != 0: // there is none but the one
+			x.to, x.last, x.wishes = x.from, true, true
+		default:
+			if err := x.chunk(e.Limit); err != nil {
+				return err
+			}
 		}
 		if x.notice.Event == notifier.EventRecovered {
 			if done.Ended, err = x.replace(); err != nil {
@@ -61,7 +67,8 @@ type expansion struct {
 	notice   notifier.Notice
 	channels string // SQL condition on r: on a channel that tells the event
 	digests  []string
-	earlier  []int64 // notices of the same incident to the same audience
+	earlier  []int64 // notices of the same incident to all of the same audience
+	joined   bool    // there are some to those alone who joined while it ran
 	from, to int64   // recipients of this chunk: above from, up to to
 	wishes   bool    // some of them don't hear everything at once
 	last     bool    // there are none above to
@@ -93,13 +100,17 @@ func (t *Tx) expansion(e notifier.Expansion) (*expansion, error) {
 		quoted = append(quoted, quote(channel))
 	}
 	x.channels = "r.channel IN (" + strings.Join(append(quoted, "''"), ", ") + ")"
-	if n.Incident != "" {
-		x.earlier, err = t.numbers(`SELECT id FROM notices WHERE incident_id = ? AND audience = ? AND id < ?`, n.Incident, string(n.Audience), n.ID)
+	if n.Incident == "" {
+		return x, nil
 	}
+	if x.earlier, err = t.numbers(`SELECT id FROM notices WHERE incident_id = ? AND recipient_id = 0 AND audience = ? AND id < ?`, n.Incident, string(n.Audience), n.ID); err != nil {
+		return nil, err
+	}
+	err = t.row(t.ctx, `SELECT EXISTS (SELECT 1 FROM notices WHERE incident_id = ? AND recipient_id > 0 AND id < ?)`, n.Incident, n.ID).Scan(&x.joined)
 	return x, err
 }
 
-// quote writes a channel's name, a word of ours, into a statement.
+// quote writes a word of ours, a channel's name or an incident's ID, into a statement.
 func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", "''") + "'" }
 
 func (t *Tx) numbers(query string, args ...any) ([]int64, error) {
@@ -135,8 +146,8 @@ func (x *expansion) mark() error {
 	return err
 }
 
-// toOne makes the delivery of a notice to one recipient, who may not have
-// confirmed yet, but has not left.
+// toOne makes the delivery of a notice of no incident to one recipient, who may
+// not have confirmed yet, but has not left.
 func (x *expansion) toOne() error {
 	n := x.notice
 	_, err := x.tx.exec(x.tx.ctx, `INSERT INTO deliveries (notice_id, recipient_id, channel, lane, state, created_at, next_at)
@@ -159,10 +170,15 @@ func (x *expansion) row(next time.Time) []any {
 // has says in SQL that recipient r has an earlier delivery of the incident in
 // one of the states.
 func (x *expansion) has(states string) string {
-	if len(x.earlier) == 0 {
-		return "1 = 0"
+	any := []string{"1 = 0"}
+	if len(x.earlier) > 0 {
+		any = append(any, `EXISTS (SELECT 1 FROM deliveries e WHERE e.notice_id IN (`+listOf(x.earlier)+`) AND e.recipient_id = r.id AND e.state IN (`+states+`))`)
 	}
-	return `EXISTS (SELECT 1 FROM deliveries e WHERE e.notice_id IN (` + listOf(x.earlier) + `) AND e.recipient_id = r.id AND e.state IN (` + states + `))`
+	if x.joined {
+		any = append(any, `EXISTS (SELECT 1 FROM notices own JOIN deliveries e ON e.notice_id = own.id AND e.recipient_id = own.recipient_id
+			WHERE own.incident_id = `+quote(x.notice.Incident)+` AND own.recipient_id = r.id AND e.state IN (`+states+`))`)
+	}
+	return "(" + strings.Join(any, " OR ") + ")"
 }
 
 const (
@@ -170,8 +186,12 @@ const (
 	heardStates = `'queued', 'sent', 'replaced'` // those whose trouble a recovery has just replaced are told by it
 )
 
-// whoever is in SQL whom of the chunk the notice goes to, wishes aside.
+// whoever is in SQL whom of the chunk the notice goes to, wishes aside. The one
+// whom a notice is for has perhaps heard already, by that to all.
 func (x *expansion) whoever() string {
+	if x.notice.To != 0 {
+		return ` FROM recipients r WHERE r.state = 'active' AND r.id = ? AND ` + x.channels + ` AND NOT ` + x.has(heardStates)
+	}
 	where := ` FROM recipients r WHERE r.state = 'active' AND r.audience = ? AND r.id > ? AND r.id <= ? AND ` + x.channels
 	if x.notice.Event.Follows() {
 		where += ` AND ` + x.has(heardStates)
@@ -187,6 +207,9 @@ func (x *expansion) whoever() string {
 // whom gives the values of whoever.
 func (x *expansion) whom() []any {
 	n := x.notice
+	if n.To != 0 {
+		return []any{n.To}
+	}
 	values := []any{string(n.Audience), x.from, x.to}
 	if x.twice() {
 		values = append(values, n.Incident, string(n.Event), millis(n.At), n.ID)
@@ -272,11 +295,19 @@ func (x *expansion) toThoseWithWishes() error {
 // replace ends what the chunk's recipients have of the incident that nobody is
 // sending right now: the recovery tells it.
 func (x *expansion) replace() ([]notifier.Ended, error) {
-	if len(x.earlier) == 0 {
+	earlier := x.earlier
+	if x.joined {
+		own, err := x.tx.numbers(`SELECT id FROM notices WHERE incident_id = ? AND recipient_id > ? AND recipient_id <= ?`, x.notice.Incident, x.from, x.to)
+		if err != nil {
+			return nil, err
+		}
+		earlier = append(slices.Clone(earlier), own...)
+	}
+	if len(earlier) == 0 {
 		return nil, nil
 	}
 	rows, err := x.tx.query(x.tx.ctx, `UPDATE deliveries SET state = 'replaced', done_at = ?, problem = 'it was over before this could be sent'
-		WHERE notice_id IN (`+listOf(x.earlier)+`) AND recipient_id > ? AND recipient_id <= ? AND state = 'queued' AND lease_until <= ? RETURNING channel`,
+		WHERE notice_id IN (`+listOf(earlier)+`) AND recipient_id > ? AND recipient_id <= ? AND state = 'queued' AND lease_until <= ? RETURNING channel`,
 		millis(x.now), x.from, x.to, millis(x.now))
 	if err != nil {
 		return nil, err

@@ -98,9 +98,20 @@ func (t *Tx) Notify(n notifier.Notice) error {
 	return nil
 }
 
+const openIncidents = `SELECT body FROM incidents WHERE closed_at = 0 ORDER BY opened_at, seq`
+
 // OpenIncidents gives all that run, oldest first.
 func (s *Store) OpenIncidents(ctx context.Context) ([]notifier.Incident, error) {
-	return s.incidents(ctx, `SELECT body FROM incidents WHERE closed_at = 0 ORDER BY opened_at, seq`)
+	return incidents(ctx, s.look, openIncidents)
+}
+
+// OpenIncidents gives all that run, oldest first. It keeps other replicas out as
+// Latest does.
+func (t *Tx) OpenIncidents() ([]notifier.Incident, error) {
+	if err := t.lock(lockIncidents); err != nil {
+		return nil, err
+	}
+	return incidents(t.ctx, t.bound, openIncidents)
 }
 
 // RecentIncidents gives those that are open, however old, and those opened after
@@ -118,7 +129,11 @@ func (s *Store) PublicIncidents(ctx context.Context, since time.Time, limit int)
 }
 
 func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]notifier.Incident, error) {
-	rows, err := s.look.query(ctx, query, args...)
+	return incidents(ctx, s.look, query, args...)
+}
+
+func incidents(ctx context.Context, on bound, query string, args ...any) ([]notifier.Incident, error) {
+	rows, err := on.query(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("store: incidents: %w", err)
 	}

@@ -29,6 +29,12 @@ func tell(t *testing.T, s *store.Store, id string, event notifier.Event, facts n
 	t.Helper()
 	i := incident(id)
 	save(t, s, i, notifier.Notice{Incident: id, Audience: rules.Subscribers, Event: event, At: at, Facts: facts})
+	expandAll(t, s, at)
+}
+
+// expandAll expands at a moment all that was decided.
+func expandAll(t *testing.T, s *store.Store, at time.Time) {
+	t.Helper()
 	for more := true; more; {
 		done, err := s.Expand(t.Context(), expansion(at))
 		if err != nil {

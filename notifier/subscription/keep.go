@@ -25,7 +25,8 @@ func (s *Service) enrol(ctx context.Context, r Request, way, by, deed string) (j
 				Recipient: notifier.Recipient{Audience: rules.Subscribers, Channel: r.Channel, Address: r.Address}, Created: s.cfg.Now(),
 			}
 		}
-		if sub.State != notifier.Active {
+		fresh := sub.State != notifier.Active
+		if fresh {
 			sub.State, sub.Confirmed, sub.Problem = notifier.Active, s.cfg.Now(), ""
 		}
 		sub.Language, sub.Wants = r.Language, r.Wants
@@ -34,7 +35,10 @@ func (s *Service) enrol(ctx context.Context, r Request, way, by, deed string) (j
 			return err
 		}
 		joined = *sub
-		return s.act(tx, sub.ID, by, way, deed, "")
+		if err := s.act(tx, sub.ID, by, way, deed, ""); err != nil || !fresh {
+			return err
+		}
+		return tx.CatchUp(sub.Recipient)
 	})
 	return joined, err
 }

@@ -143,10 +143,12 @@ func (s *Service) confirmed(tx Tx, sub *notifier.Subscriber) (notifier.Subscribe
 	if err := s.act(tx, sub.ID, "", wayPage, deedConfirm, ""); err != nil {
 		return *sub, err
 	}
-	if sub.Channel != Email { // the page says so already, and a text message costs money
-		return *sub, nil
+	if sub.Channel == Email { // else the page says so already, and a text message costs money
+		if err := s.notify(tx, sub.ID, notifier.EventWelcome); err != nil {
+			return *sub, err
+		}
 	}
-	return *sub, s.notify(tx, sub.ID, notifier.EventWelcome)
+	return *sub, tx.CatchUp(sub.Recipient)
 }
 
 // EnterCode uses the six digits of a text message up: its reader is told from

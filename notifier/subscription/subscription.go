@@ -52,6 +52,8 @@ type Tx interface {
 	// EraseSubscriber removes the row and its deliveries.
 	EraseSubscriber(id int64) error
 	Notify(notifier.Notice) error
+	// CatchUp has somebody who is told from now on hear of what runs already.
+	CatchUp(notifier.Recipient) error
 	Audit(notifier.AuditEntry) error
 }
 

@@ -37,9 +37,10 @@ type world struct {
 	rows    map[int64]notifier.Subscriber
 	notices []notifier.Notice
 	audit   []notifier.AuditEntry
-	work    []string // what the last transaction did
-	broken  error    // what the next transactions fail with at their end
-	taken   int      // so many next transactions lose to another's
+	work    []string          // what the last transaction did
+	runs    []notifier.Notice // what tells of what runs
+	broken  error             // what the next transactions fail with at their end
+	taken   int               // so many next transactions lose to another's
 	service *subscription.Service
 }
 
@@ -186,6 +187,15 @@ func (t *transaction) EraseSubscriber(id int64) error {
 func (t *transaction) Notify(n notifier.Notice) error {
 	t.work = append(t.work, "notify")
 	t.notices = append(t.notices, n)
+	return nil
+}
+
+func (t *transaction) CatchUp(to notifier.Recipient) error {
+	t.work = append(t.work, "catch up")
+	for _, n := range t.world.runs {
+		n.To = to.ID
+		t.notices = append(t.notices, n)
+	}
 	return nil
 }
 

@@ -56,7 +56,7 @@ CREATE TABLE notices (
   expanded     BIGINT NOT NULL DEFAULT 0
 );
 CREATE INDEX notices_to_expand ON notices (lane, id) WHERE expanded = 0;
-CREATE INDEX notices_of_incident ON notices (incident_id);
+CREATE INDEX notices_of_incident ON notices (incident_id, recipient_id);
 CREATE INDEX notices_by_age ON notices (at);
 
 -- One row a notice and recipient.

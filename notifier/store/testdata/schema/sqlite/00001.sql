@@ -89,16 +89,16 @@ CREATE TABLE marks (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 14:06:20');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 14:06:21');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 14:26:48');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 14:26:48');
 INSERT INTO incidents VALUES (1, 'i1', 'demo/alipay', 1795316400000, 0, 'major', 0, '{"ID":"i1","Key":"demo/alipay","Service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"Title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"Status":"investigating","Impact":"major","Public":false,"Wanted":false,"Since":"2026-11-22T03:00:00Z","Opened":"2026-11-22T03:00:00Z","Over":"0001-01-01T00:00:00Z","Closed":"0001-01-01T00:00:00Z","Alerts":null,"Told":{"ops":"2026-11-22T03:00:00Z"},"More":"0001-01-01T00:00:00Z","Updates":null,"Acknowledged":{},"Held":null,"Acts":null}');
-INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'AE96F81C3AC437080A09BE78066C146A0B1D438642A6D5D129E5EC56DDF3', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0, X'');
-INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'0E27118FFA81A46BBBBEB9ED33C84B8CC45D8CCB75BB9638C3789D1A27C5F9BCBA05736EDD3781223F81B4', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, X'');
+INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'6C231331B587CA9E4D0583FF6A3976039CB12573878D4DD58EF7B70B3110', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0, X'');
+INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'AC1B521021B6C29761A4F7C95EE56C69E6D3DEE3DB6889F08742414552D0528955A4DDE2CC3784A2010792', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, X'');
 INSERT INTO notices VALUES (1, 'i1', 'ops', 0, 'down', 0, 1795316400000, '{"title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"impact":"","since":"2026-11-22T03:00:00Z","description":{"zh":"","en":""},"alert_start":"0001-01-01T00:00:00Z"}', 1, 1);
 INSERT INTO deliveries VALUES (1, 1, 1, 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 1, 0, 0, '');
 INSERT INTO audit VALUES (1, 1795316400000, '小王', 'cli', 'acknowledge', 'incident i1', '');
 INSERT INTO seal_keys VALUES ('38fd4184fca0', '88e67e48d2ce2af9ee5b0837b9f00d4f070781316e28e278cc38eb561357c828');
-INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 nCPk1XenZJU6ZUVd+y8Zz6nfzvfwe9nKfUsESO9d7JaMd7seK59RU/gqGDIguqRjnE7HYu721T7/o5Oq');
+INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 QNtetcN4uvzJLIt08DtxEVG2pHGpkmJk16zN4S8SSVo4j3yO4MlPCAwwCrU4ruOWtcyq2J6rkES/B9e3');
 INSERT INTO marks VALUES ('watchdog', '1');
 CREATE INDEX audit_by_subject ON audit (subject, id);
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
@@ -112,7 +112,7 @@ CREATE INDEX incidents_by_key ON incidents (key, opened_at);
 CREATE INDEX incidents_by_opened ON incidents (public, opened_at);
 CREATE INDEX incidents_open ON incidents (key) WHERE closed_at = 0;
 CREATE INDEX notices_by_age ON notices (at);
-CREATE INDEX notices_of_incident ON notices (incident_id);
+CREATE INDEX notices_of_incident ON notices (incident_id, recipient_id);
 CREATE INDEX notices_to_expand ON notices (lane, id) WHERE expanded = 0;
 CREATE INDEX recipients_by_audience ON recipients (audience, id) WHERE state = 'active';
 CREATE INDEX recipients_departed ON recipients (departed_at) WHERE state = 'departed';
