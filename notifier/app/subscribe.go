@@ -19,14 +19,38 @@ func (a *App) newSubscription() (err error) {
 	if subscription.CheckBase(base) != nil { // reached without https: then there are no links
 		base = ""
 	}
+	tells, asks := reached(a.cfg.Notifier, base)
 	a.subscription, err = subscription.New(subscription.Config{
 		Change: func(ctx context.Context, do func(subscription.Tx) error) error {
 			return a.store.Change(ctx, func(tx *store.Tx) error { return do(joining{tx, a}) })
 		},
 		List: a.store.Subscribers, Held: a.held,
-		Key: a.store.Derive("subscription"), BaseURL: base, Prefixes: phonePrefixes(a.cfg.Notifier), Now: a.cfg.Now,
+		Key: a.store.Derive("subscription"), BaseURL: base, Prefixes: phonePrefixes(a.cfg.Notifier),
+		Tells: tells, Asks: asks, Now: a.cfg.Now,
 	})
 	return err
+}
+
+// reached are the channels on which subscribers are sent notices, and those on
+// which they can be asked whether the address is theirs: a mail needs a link, a
+// text message the page where its code is typed.
+func reached(cfg config.Config, base string) (tells, asks []string) {
+	if cfg.Telegram != nil {
+		tells = append(tells, subscription.Telegram)
+	}
+	if cfg.Email != nil {
+		tells = append(tells, subscription.Email)
+		if base != "" {
+			asks = append(asks, subscription.Email)
+		}
+	}
+	if cfg.SMS != nil {
+		tells = append(tells, subscription.SMS)
+		if cfg.Subscriptions.SMS {
+			asks = append(asks, subscription.SMS)
+		}
+	}
+	return tells, asks
 }
 
 // joining is a transaction of sign-up, in which also what runs is known.

@@ -32,7 +32,7 @@ func TestWhatIsDoneAnewIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)
 	var err error
-	s.service, err = subscription.New(subscription.Config{Change: s.twice, List: s.list, Held: s.held, Key: key, BaseURL: origin, Now: s.clock})
+	s.service, err = subscription.New(subscription.Config{Change: s.twice, List: s.list, Held: s.held, Key: key, BaseURL: origin, Tells: everywhere, Asks: everywhere[:2], Now: s.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

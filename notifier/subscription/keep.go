@@ -105,6 +105,17 @@ func (s *Service) LeaveBy(ctx context.Context, token string) error {
 	return s.Leave(ctx, c.id, wayMail)
 }
 
+// Left reports whether whom a leave link names is told no more: they left, or
+// were erased.
+func (s *Service) Left(ctx context.Context, token string) (bool, error) {
+	c, ok := parse(token)
+	if !ok || !s.links.signer.good(c, toLeave, "", s.cfg.Now()) {
+		return false, errVoid
+	}
+	sub, err := s.look(ctx, c.id)
+	return sub == nil || sub.State == notifier.Departed, err
+}
+
 // Managed gives the subscriber whose manage link this is.
 func (s *Service) Managed(ctx context.Context, token string) (notifier.Subscriber, error) {
 	c, ok := parse(token)

@@ -134,8 +134,9 @@ func (s *Service) Add(ctx context.Context, a Addition) (Listed, error) {
 		return Listed{}, invalid("language is zh or en")
 	case !possible(a.Wants):
 		return Listed{}, invalid("wants are at most %d services, least minor, major or critical, and quiet from and to in minutes of the day, 0–1439", maxServices)
-	case channel == Telegram && !a.Consented:
-		return Listed{}, invalid("a chat is not asked by us: have its people send /start to the bot, or say that they agreed (--consented)")
+	}
+	if err := s.reaches(channel, a.Consented); err != nil {
+		return Listed{}, err
 	}
 	r := Request{Channel: channel, Address: address, Language: a.Language, Wants: a.Wants}
 	if a.Consented {
@@ -155,6 +156,22 @@ func (s *Service) Add(ctx context.Context, a Addition) (Listed, error) {
 		return s.notify(tx, sub.ID, notifier.EventConfirm)
 	})
 	return listed(added), err
+}
+
+// reaches reports why nobody can be signed up on a channel: nothing would ever
+// be sent, or nothing that asks them.
+func (s *Service) reaches(channel string, consented bool) error {
+	switch {
+	case !slices.Contains(s.cfg.Tells, channel):
+		return invalid("nothing can be sent by %s: configure notifier.%s first", channel, channel)
+	case consented || slices.Contains(s.cfg.Asks, channel):
+		return nil
+	case channel == Telegram:
+		return invalid("a chat is not asked by us: have its people send /start to the bot, or say that they agreed (--consented)")
+	case channel == SMS:
+		return invalid("nobody can be asked by text message: switch sign-up by it on (notifier.subscriptions.sms: true), or say that they agreed (--consented)")
+	}
+	return invalid("nobody can be asked by mail, whose link needs the public page: set notifier.page.url to its https address, or say that they agreed (--consented)")
 }
 
 // Limits of what an operator's program says that somebody wants.

@@ -366,3 +366,21 @@ func TestWithoutAFormThePageLeadsToTheBotOrSaysThatItIsClosed(t *testing.T) {
 		}
 	}
 }
+
+func TestALeaveLinkUsedAgainSaysThatOneHasLeftAndTheWayBack(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	sub := s.confirmed("a@x.example")
+	leave := path(s.links(t).Leave(sub.Recipient))
+	if page := s.get(leave); !strings.Contains(page, "退订通知？") {
+		t.Errorf("at first the link shows %s", page)
+	}
+	s.do(http.MethodPost, leave, url.Values{})
+	if page := s.get(leave); !strings.Contains(page, "已退订") || strings.Contains(page, "<button") || !strings.Contains(page, `href="/subscribe?lang=zh"`) {
+		t.Errorf("used again it shows %s", page)
+	}
+	s.confirmed("a@x.example")
+	if page := s.get(leave); !strings.Contains(page, "退订通知？") {
+		t.Errorf("once its owner is back it shows %s", page)
+	}
+}

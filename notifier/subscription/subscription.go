@@ -73,7 +73,10 @@ type Config struct {
 	// Prefixes are how phone numbers may begin; default "+86". The first is that
 	// of numbers without a country.
 	Prefixes []string
-	Now      func() time.Time
+	// Tells are the channels on which notices are sent, and Asks those on which
+	// somebody can be asked whether the address is theirs.
+	Tells, Asks []string
+	Now         func() time.Time
 }
 
 // Service holds the rules. It is safe for concurrent use.

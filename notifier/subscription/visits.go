@@ -261,8 +261,18 @@ func (p *pages) erase(w http.ResponseWriter, r *http.Request) {
 	p.to(w, r, inLanguage(r, Root+"/erased"))
 }
 
-// leaveForm shows a button and changes nothing, whoever the link is of.
+// leaveForm shows a button and changes nothing, whoever the link is of. Who has
+// left already is told so.
 func (p *pages) leaveForm(w http.ResponseWriter, r *http.Request) {
+	gone, err := p.service.Left(r.Context(), r.PathValue("token"))
+	if err != nil {
+		p.refuse(w, r, err)
+		return
+	}
+	if gone {
+		p.say(w, r, http.StatusOK, pageLeft)
+		return
+	}
 	what := pageLeave
 	what.action = inLanguage(r, r.URL.Path)
 	p.say(w, r, http.StatusOK, what)

@@ -27,6 +27,9 @@ var (
 	key  = bytes.Repeat([]byte("k"), 32)
 )
 
+// everywhere is where people are told; in a chat they aren't asked.
+var everywhere = []string{subscription.Email, subscription.SMS, subscription.Telegram}
+
 const origin = "https://status.shop.example"
 
 // world is a store in memory: its transactions happen whole or not at all.
@@ -47,7 +50,7 @@ type world struct {
 func newWorld(t interface{ Fatal(...any) }) *world {
 	w := &world{now: noon, rows: map[int64]notifier.Subscriber{}}
 	var err error
-	w.service, err = subscription.New(subscription.Config{Change: w.change, List: w.list, Held: w.held, Key: key, BaseURL: origin, Now: w.clock})
+	w.service, err = subscription.New(subscription.Config{Change: w.change, List: w.list, Held: w.held, Key: key, BaseURL: origin, Tells: everywhere, Asks: everywhere[:2], Now: w.clock})
 	if err != nil {
 		t.Fatal(err)
 	}

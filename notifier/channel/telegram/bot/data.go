@@ -98,26 +98,7 @@ const all = "all"
 
 // severities are the least impact of what is told, by a button's data.
 var severities = map[string]notifier.Impact{
-	all: "", "major": notifier.ImpactMajor, "critical": notifier.ImpactCritical,
-}
-
-var quietShape = regexp.MustCompile(`^([01][0-9]|2[0-3]):?([0-5][0-9])\s*[-–—~]\s*([01][0-9]|2[0-3]):?([0-5][0-9])$`)
-
-// never is the word for no quiet hours.
-const never = "off"
-
-// parseQuiet reads "23:00-08:00", "2300-0800" or "off".
-func parseQuiet(text string) (notifier.Quiet, bool) {
-	if strings.EqualFold(text, never) {
-		return notifier.Quiet{}, true
-	}
-	found := quietShape.FindStringSubmatch(text)
-	if found == nil {
-		return notifier.Quiet{}, false
-	}
-	number := func(i int) int { n, _ := strconv.Atoi(found[i]); return n } // two digits
-	q := notifier.Quiet{From: number(1)*60 + number(2), To: number(3)*60 + number(4)}
-	return q, q.From != q.To
+	all: "", "major": notifier.ImpactMajor,
 }
 
 // hash stands for a service's key where there is no room for it: six letters

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ func script(w *world, language, address string) string {
 		say(text)
 	}
 	say("/start")
-	for _, data := range []string{"services:0", "service:0:all", "severity:", "severity:critical", "quiet:", "quiet:23:00-07:00", "lang:", "menu", "ack:k3abc", "nonsense"} {
+	for _, data := range []string{"services:0", "service:0:all", "severity:", "severity:major", "quiet:", "quiet:23:00-07:00", "lang:", "menu", "ack:k3abc", "nonsense"} {
 		press(data)
 	}
 	w.mu.Lock()
@@ -143,6 +144,48 @@ func TestInAGroupOnlyAnAdministratorSubscribes(t *testing.T) {
 		if said := w.say(7, "en", "-100900", text); said != "" {
 			t.Errorf("in a group %q was answered %q", text, said)
 		}
+	}
+}
+
+func TestWhatIsWrittenBehindACommandIsDoneOrAskedForAgain(t *testing.T) {
+	t.Parallel()
+	night := notifier.Quiet{From: 23 * 60, To: 8 * 60}
+	for text, want := range map[string]notifier.Wants{
+		"/quiet 23:00-8:00": {Quiet: night}, "/quiet 23:00–08:00": {Quiet: night}, "/quiet ２３：００－８：００": {Quiet: night},
+		"/quiet 23：00～8：00": {Quiet: night}, "/quiet 2300-800": {Quiet: night}, "/quiet 23-8": {Quiet: night}, "/quiet 22:00-24:00": {Quiet: notifier.Quiet{From: 22 * 60}},
+		"/quiet none": {}, "/quiet OFF": {}, "/quiet 关": {},
+		"/services alipay": {Services: []string{"main/alipay"}}, "/services 支付宝、网站": {Services: []string{"main/alipay", "main/shop"}},
+		"/services Website, main/alipay": {Services: []string{"main/shop", "main/alipay"}}, "/services all": {},
+		"/severity major": {Least: notifier.ImpactMajor}, "/severity 全部": {}, "/severity 严重": {Least: notifier.ImpactMajor},
+	} {
+		w := newWorld(t, nil)
+		w.say(42, "en", "42", "/start")
+		if said := w.say(42, "en", "42", text); !strings.HasPrefix(said, "You are told about") || !reflect.DeepEqual(w.subscriber("42").Wants, want) {
+			t.Errorf("%s: %+v, and said %q", text, w.subscriber("42").Wants, said)
+		}
+	}
+	for _, text := range []string{"/quiet 8:00", "/quiet 25:00-8:00", "/quiet 8:00-8:00", "/services paypal", "/services alipay, paypal", "/severity critical", "/lang fr"} {
+		w := newWorld(t, nil)
+		w.say(42, "en", "42", "/start")
+		said := w.say(42, "en", "42", text)
+		if !strings.HasPrefix(said, "I couldn't read that") || !strings.Contains(said, "[") || !reflect.DeepEqual(w.subscriber("42").Wants, notifier.Wants{}) {
+			t.Errorf("%s: %+v, and said %q", text, w.subscriber("42").Wants, said)
+		}
+	}
+}
+
+func TestAChatIsSpokenToInItsLanguageAlsoOnceItLeft(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil)
+	w.say(42, "en", "42", "/start")
+	w.say(42, "en", "42", "/lang 中文")
+	for _, c := range [][2]string{{"/stop", "不会再打扰您"}, {"/services", "这里还没有订阅"}, {"/help", "我会在服务出故障"}} {
+		if said := w.say(42, "en", "42", c[0]); !strings.Contains(said, c[1]) {
+			t.Errorf("%s was answered %q", c[0], said)
+		}
+	}
+	if said := w.say(42, "en", "42", "/start"); !strings.Contains(said, "以后出了故障") || w.subscriber("42").Language != notifier.Chinese {
+		t.Errorf("who comes back is told %q", said)
 	}
 }
 

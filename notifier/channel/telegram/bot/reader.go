@@ -105,8 +105,11 @@ func (b *Bot) reader(ctx context.Context, e event) (*notifier.Subscriber, words,
 		b.failed(ctx, e, w, err)
 		return nil, w, false
 	}
-	if sub == nil || sub.State != notifier.Active {
+	switch {
+	case sub == nil:
 		return nil, w, true
+	case sub.State != notifier.Active: // who left is still spoken to as they chose
+		return nil, wordsOf[sub.Language], true
 	}
 	return sub, wordsOf[sub.Language], true
 }
@@ -131,21 +134,32 @@ func (b *Bot) subscription(ctx context.Context, e event, sub *notifier.Subscribe
 	case "stop":
 		b.leave(ctx, e, sub, w)
 	case "services":
+		if services, ok := readServices(e.args, b.services(ctx)); ok {
+			b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) { s.Wants.Services = services })
+			return
+		}
+		if e.args != "" {
+			b.say(ctx, e, w.in(misread), nil)
+		}
 		b.chooseServices(ctx, e, *sub, w, 0)
 	case "severity":
-		b.show(ctx, e, w.askSeverity, w.severityRows(sub.Wants.Least))
+		if least, ok := readSeverity(e.args); ok {
+			b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) { s.Wants.Least = least })
+			return
+		}
+		b.show(ctx, e, w.asking(e, w.askSeverity), w.severityRows(sub.Wants.Least))
 	case "lang":
-		if language := notifier.Language(strings.ToLower(e.args)); language == notifier.Chinese || language == notifier.English {
+		if language, ok := readLanguage(e.args); ok {
 			b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) { s.Language = language })
 			return
 		}
-		b.show(ctx, e, w.askLanguage, languageRows)
+		b.show(ctx, e, w.asking(e, w.askLanguage), languageRows)
 	case "quiet":
 		if quiet, ok := parseQuiet(e.args); ok {
 			b.change(ctx, e, *sub, w, func(s *notifier.Subscriber) { s.Wants.Quiet = quiet })
 			return
 		}
-		b.show(ctx, e, fmt.Sprintf(w.askQuiet, b.cfg.Zone), w.quietRows())
+		b.show(ctx, e, w.asking(e, fmt.Sprintf(w.askQuiet, b.cfg.Zone)), w.quietRows())
 	}
 }
 
@@ -153,7 +167,7 @@ func (b *Bot) subscription(ctx context.Context, e event, sub *notifier.Subscribe
 func (b *Bot) join(ctx context.Context, e event, sub *notifier.Subscriber, w words) {
 	chosen := readPayload(e.args, b.services(ctx))
 	if sub == nil {
-		joined, err := b.cfg.Subscriptions.Join(ctx, channel, e.chat.address(), e.user.language, notifier.Wants{Services: chosen})
+		joined, err := b.cfg.Subscriptions.Join(ctx, channel, e.chat.address(), w.language, notifier.Wants{Services: chosen})
 		if err != nil {
 			b.failed(ctx, e, w, err)
 			return
@@ -199,7 +213,9 @@ func (b *Bot) change(ctx context.Context, e event, sub notifier.Subscriber, w wo
 func (b *Bot) press(ctx context.Context, e event) {
 	p, ok := parsePress(e.data)
 	if !ok {
-		b.toast(ctx, e, wordsOf[e.user.language].unknownButton)
+		if _, w, ok := b.reader(ctx, e); ok {
+			b.toast(ctx, e, w.unknownButton)
+		}
 		return
 	}
 	if p.verb == verbAck || p.verb == verbMute || p.verb == verbWho {

@@ -16,7 +16,7 @@ type words struct {
 	notAdministrator, unknown, wentWrong  string
 	settings                              string // title, services, severity, quiet hours
 	allServices, otherServices, comma     string // otherServices: how many
-	everything, major, critical           string
+	everything, major                     string
 	noQuiet, quietFrom                    string // from, to, zone
 	askServices, askSeverity, askLanguage string
 	askQuiet                              string // zone
@@ -52,11 +52,8 @@ func (w words) inHand(a notifier.Acknowledgement, at string) string {
 }
 
 func (w words) severity(least notifier.Impact) string {
-	switch least {
-	case notifier.ImpactMajor:
+	if least == notifier.ImpactMajor || least == notifier.ImpactCritical { // which only a program asks for
 		return w.major
-	case notifier.ImpactCritical:
-		return w.critical
 	}
 	return w.everything
 }
@@ -104,9 +101,9 @@ func (w words) back() []notifier.Button {
 
 func (w words) severityRows(now notifier.Impact) [][]notifier.Button {
 	var rows [][]notifier.Button
-	for _, choice := range []string{all, "major", "critical"} {
+	for _, choice := range []string{all, "major"} {
 		text := w.severity(severities[choice])
-		if severities[choice] == now {
+		if w.severity(now) == text {
 			text = "✅ " + text
 		}
 		rows = append(rows, []notifier.Button{{Text: text, Data: press{verb: verbSeverity, arg: choice}.data()}})
@@ -140,7 +137,7 @@ var wordsOf = map[notifier.Language]words{
 		wentWrong:   "出了点问题，请过一分钟再试。",
 		settings:    "%s 的通知\n服务：%s\n级别：%s\n免打扰：%s",
 		allServices: "全部服务", otherServices: "另有 %d 项", comma: "、",
-		everything: "全部故障", major: "较严重以上", critical: "只看最严重的",
+		everything: "所有故障", major: "只要严重故障",
 		noQuiet: "不设置", quietFrom: "%s–%s（%s），结束时汇总成一条",
 		askServices: "想收到哪些服务的通知？点一下选中，再点取消。", askSeverity: "多严重才通知您？", askLanguage: "请选择语言。 / Choose a language.",
 		askQuiet:       "什么时候不打扰您？这段时间的事会在结束时汇总成一条。时间按 %s。也可以发送 /quiet 22:30-07:30。",
@@ -169,7 +166,7 @@ var wordsOf = map[notifier.Language]words{
 		wentWrong:   "Something went wrong. Please try again in a minute.",
 		settings:    "You are told about: %s\nServices: %s\nSeverity: %s\nQuiet hours: %s",
 		allServices: "all services", otherServices: "%d more", comma: ", ",
-		everything: "everything", major: "major and worse", critical: "critical alone",
+		everything: "every incident", major: "major incidents only",
 		noQuiet: "none", quietFrom: "%s–%s (%s), then one summary",
 		askServices: "Which services do you want to hear of? Press one to choose it, again to drop it.", askSeverity: "How bad must it be for you to be told?", askLanguage: "Choose a language. / 请选择语言。",
 		askQuiet:       "When shall we leave you alone? What happens meanwhile is told in one summary at the end. Times are in %s. You can also send /quiet 22:30-07:30.",
