@@ -264,7 +264,7 @@ func (d *demonstration) toldAtTier(t *testing.T, broke time.Time, outage told) {
 // deliveryStandsStillAndDrains leaves paid orders undelivered for a while.
 func deliveryStandsStillAndDrains(t *testing.T, d *demonstration) {
 	t.Helper()
-	ops := readers("自动发货变慢，有订单超时未发", [2]string{sandbox.Telegram, "-1001000000001"}, [2]string{sandbox.Email, "ops@demo.example"})
+	ops := readers("自动发货延迟，有订单超时未发", [2]string{sandbox.Telegram, "-1001000000001"}, [2]string{sandbox.Email, "ops@demo.example"})
 	buyers := readers("Deliveries are delayed", [2]string{sandbox.Telegram, "3000000002"}, [2]string{sandbox.Email, "alice@buyers.example"})
 	late := `sum(shopwatch_orders_waiting{kind="automatic",age!="lt5m"})`
 

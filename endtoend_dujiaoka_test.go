@@ -33,7 +33,7 @@ const (
 var (
 	// The two order alerts of old orders fire together; the first one that
 	// arrives gives the incident its title.
-	ordersLateZH = regexp.MustCompile(`自动发货变慢，有订单超时未发|自动发货卡住，有订单长时间未发`)
+	ordersLateZH = regexp.MustCompile(`自动发货延迟，有订单超时未发|自动发货卡住，有订单长时间未发`)
 	ordersLateEN = regexp.MustCompile(`Deliveries are delayed|Deliveries are stuck`)
 )
 

@@ -100,7 +100,7 @@ func (d *demonstration) saysInWhoseHand(t *testing.T) {
 		if inHand {
 			said[m.To] = true
 		}
-		if inHand && !strings.Contains(m.Text+m.HTML, "接手处理：夜班小王") && !strings.Contains(m.Text+m.HTML, "Acknowledged by 夜班小王") {
+		if inHand && !strings.Contains(m.Text+m.HTML, "接手：夜班小王") && !strings.Contains(m.Text+m.HTML, "Acknowledged by 夜班小王") {
 			t.Errorf("%s was told in the wrong words: %s", m.To, m.Text)
 		}
 	}

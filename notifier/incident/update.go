@@ -138,7 +138,7 @@ func standing(i notifier.Incident, d Draft) error {
 		}
 		return conflict("事件 %s 已经恢复，只能再发布复盘", "incident %s is over; all that can be told of it is a postmortem", i.ID)
 	default:
-		return invalid("状态只能是排查中、已定位或观察中", "status is one of investigating, identified and monitoring")
+		return invalid("状态只能是排查中、已找到原因或观察中", "status is one of investigating, identified and monitoring")
 	}
 	return nil
 }

@@ -22,12 +22,14 @@ func (c clock) moment(at time.Time) string { return c.tell(at, time.TimeOnly) }
 // zoned is moment with the zone's distance from UTC, where a reader of the
 // language may live in another: China has one.
 func (c clock) zoned(at time.Time) string {
-	if c.brief {
-		return c.moment(at)
-	}
+	return c.moment(at) + c.offset(at)
+}
+
+// offset is the zone's distance from UTC, " UTC+8", and "" where zoned leaves it out.
+func (c clock) offset(at time.Time) string {
 	_, east := at.In(c.zone).Zone()
-	if c.language == notifier.Chinese && east == 8*3600 {
-		return c.moment(at)
+	if c.brief || c.language == notifier.Chinese && east == 8*3600 {
+		return ""
 	}
 	sign, minutes := "+", east/60
 	if minutes < 0 {
@@ -40,7 +42,7 @@ func (c clock) zoned(at time.Time) string {
 	case minutes%60 != 0:
 		offset += fmt.Sprintf(":%02d", minutes%60)
 	}
-	return c.moment(at) + offset
+	return offset
 }
 
 // duration tells a length of time.
@@ -58,7 +60,7 @@ func (c clock) expected(eta notifier.ETA) string {
 	if eta.At.IsZero() {
 		return ""
 	}
-	say, at := wordsOf[c.language], c.tell(eta.At, "15:04")
+	say, at := wordsOf[c.language], c.tell(eta.At, "15:04")+c.offset(eta.At)
 	if len(eta.Earlier) > 0 {
 		earlier := make([]string, 0, len(eta.Earlier))
 		for _, before := range eta.Earlier[max(0, len(eta.Earlier)-maxNews):] {

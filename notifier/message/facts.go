@@ -21,6 +21,9 @@ const (
 	maxUpdate      = 3000
 )
 
+// maxHand is how many runes a text message takes of who has trouble in hand.
+const maxHand = 12
+
 // maxNews is how many of those that joined a notice names, and of those that a
 // digest tells.
 const maxNews = 10
@@ -66,6 +69,8 @@ type Facts struct {
 // OnCall is what only ops and management may read.
 type OnCall struct {
 	Where        string // the service, and its key as in the configuration file
+	Key          string // the key alone
+	Hand         string // who has it in hand, or that nobody has: a few words, for a text message
 	Impact       string
 	Publication  string // how it is to become public that isn't yet; empty: it is, or never will be
 	Acknowledged string // who has it in hand, and since when; empty: nobody said so
@@ -164,11 +169,14 @@ func onCall(d notifier.Delivery, clock clock) *OnCall {
 		RunbookURL: webURL(n.RunbookURL), By: oneLine(clean(n.By, maxName)),
 	}
 	if key := n.Service.Key(); key != "" {
-		o.Where = fmt.Sprintf(say.where, oneLine(clean(n.Service.Name.In(string(language)), maxName)), clean(key, maxName))
+		o.Key = clean(key, maxName)
+		o.Where = fmt.Sprintf(say.where, oneLine(clean(n.Service.Name.In(string(language)), maxName)), o.Key)
 	}
+	o.Hand = say.untaken
 	if n.Acknowledged.Given() {
 		by := cmp.Or(oneLine(clean(n.Acknowledged.By, maxName)), say.somebody)
 		o.Acknowledged = fmt.Sprintf(say.inHand, by, clock.moment(n.Acknowledged.At))
+		o.Hand = fmt.Sprintf(say.taken, clamp(by, maxHand, "…"))
 	}
 	switch {
 	case n.Publication.Held:

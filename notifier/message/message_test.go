@@ -329,7 +329,7 @@ func TestTitlesSayWhatBuyersFeel(t *testing.T) {
 		want    rules.Text
 	}{
 		{"a payment method", down(rules.AlertServiceDown, ""), alipay, rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}},
-		{"late orders, whatever the service", down(rules.AlertOrdersDelayed, ""), notifier.Service{}, rules.Text{ZH: "自动发货变慢，有订单超时未发", EN: "Deliveries are delayed"}},
+		{"late orders, whatever the service", down(rules.AlertOrdersDelayed, ""), notifier.Service{}, rules.Text{ZH: "自动发货延迟，有订单超时未发", EN: "Deliveries are delayed"}},
 		{"something that nobody described", down("ExporterGone", "shopwatch exporter is gone"), notifier.Service{}, rules.Text{ZH: "shopwatch exporter is gone", EN: "shopwatch exporter is gone"}},
 		{"a service that is down, though the alert has a summary", down(rules.AlertServiceDown, "main/alipay is down"), alipay, rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}},
 		{"a service that works on and off", down("ServiceFlapping", "x"), alipay, rules.Text{ZH: "支付宝时好时坏", EN: "Alipay works on and off"}},

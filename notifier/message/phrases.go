@@ -38,6 +38,8 @@ type phrases struct {
 	where             string // %[1]s is the service, %[2]s its key
 	left              string // of what joined, beside what is named; %d
 	inHand, somebody  string // %[1]s has it in hand since %[2]s; who gave no name
+	key, pause        string // by SMS: after a title, %s is the service's key; between parts of a sentence
+	untaken, taken    string // by SMS: nobody has it in hand; %s has
 	revised, passed   string // of an ETA: before %[1]s, now %[2]s; the moment is over
 	publicHeld        string // it is not yet public, and waits for a person
 	publicAt          string // it becomes public by itself at %s
@@ -45,7 +47,7 @@ type phrases struct {
 	wasOpen           string // from %[1]s to %[2]s, for %[3]s
 	acknowledge, mute string // buttons
 	status            map[notifier.IncidentStatus]string
-	impact            map[notifier.Impact]string
+	impact            map[notifier.Impact]string // but minor, which belittles what may only have begun
 	// adviceOf goes before advice: by alert, and by what is wrong.
 	adviceOf           map[string]string
 	advice, afterwards map[rules.Role]string
@@ -55,17 +57,17 @@ type phrases struct {
 var wordsOf = map[notifier.Language]phrases{
 	notifier.Chinese: {
 		colon: "：", comma: "、", shop: "【%s】", trouble: "故障", where: "%[1]s（%[2]s）",
-		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员",
+		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员", key: "（%s）", pause: "，", untaken: "还没有人接手", taken: "%s已接手",
 		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过）", publicHeld: "等您确认后才公开", publicAt: "%s 自动公开",
 		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
-		acknowledge: "我来处理", mute: "静音 1 小时",
+		acknowledge: "我来处理", mute: "静默 1 小时",
 		status: map[notifier.IncidentStatus]string{
-			notifier.Investigating: "正在排查", notifier.Identified: "已找到原因，正在处理", notifier.Monitoring: "已修复，正在观察",
-			notifier.Resolved: "已恢复", notifier.Postmortem: "事后说明",
+			notifier.Investigating: "排查中", notifier.Identified: "已找到原因，正在处理", notifier.Monitoring: "观察中",
+			notifier.Resolved: "已恢复", notifier.Postmortem: "复盘",
 		},
-		impact: map[notifier.Impact]string{notifier.ImpactMinor: "轻微", notifier.ImpactMajor: "较大", notifier.ImpactCritical: "严重"},
+		impact: map[notifier.Impact]string{notifier.ImpactMajor: "较大", notifier.ImpactCritical: "严重"},
 		adviceOf: map[string]string{
-			rules.AlertOrdersDelayed: "发货比平时慢。已付款的订单都有记录，会陆续发出，请保留订单号，不用重复下单。",
+			rules.AlertOrdersDelayed: "有订单付款超过 5 分钟还没有发货。已付款的订单都有记录，请保留订单号，不用重复下单，也不要重复付款；着急的，请凭订单号联系店家。",
 			rules.AlertOrdersStuck:   "发货卡住了。已付款的订单都有记录，恢复后会补发，不用重复下单；等不及的，请凭订单号联系店家。",
 		},
 		advice: map[rules.Role]string{
@@ -78,19 +80,19 @@ var wordsOf = map[notifier.Language]phrases{
 			rules.RoleOther:      "请稍后再试。",
 		},
 		brief: map[rules.Role]string{
-			rules.RolePayment: "请换用其他支付方式，已付款的勿重复付款。", rules.RoleDelivery: "已付款的会补发，勿重复下单。",
+			rules.RolePayment: "请换用其他支付方式，已付款的勿重复付款。", rules.RoleDelivery: "已付款的都有记录，勿重复下单。",
 			rules.RoleStorefront: "请稍后再试。", rules.RoleSMS: "请凭订单号在网站查询。", rules.RoleAPI: "请稍后再试。",
 			rules.RoleDatabase: "请稍后再试。", rules.RoleOther: "请稍后再试。",
 		},
 		afterwards: map[rules.Role]string{
 			rules.RolePayment:  "现在可以正常付款了。故障期间已经付款、但订单没有变成已支付的，请不要再付，凭付款凭证联系店家。",
-			rules.RoleDelivery: "积压的订单会陆续发出。还没收到的，请凭订单号查询或联系店家。",
+			rules.RoleDelivery: "发货已恢复正常。还没收到的，请凭订单号查询或联系店家。",
 			rules.RoleSMS:      "故障期间没收到短信的，请凭订单号在网站上查询。",
 		},
 	},
 	notifier.English: {
 		colon: ": ", comma: ", ", shop: "%s – ", trouble: "Trouble", where: "%[1]s (%[2]s)",
-		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call",
+		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call", key: " (%s)", pause: ", ", untaken: "nobody has it", taken: "%s has it",
 		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed)", publicHeld: "waits for you", publicAt: "by itself at %s",
 		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
 		acknowledge: "Acknowledge", mute: "Silence 1 h",
@@ -98,9 +100,9 @@ var wordsOf = map[notifier.Language]phrases{
 			notifier.Investigating: "looking for the cause", notifier.Identified: "cause found, being fixed", notifier.Monitoring: "fixed, being watched",
 			notifier.Resolved: "over", notifier.Postmortem: "explained",
 		},
-		impact: map[notifier.Impact]string{notifier.ImpactMinor: "minor", notifier.ImpactMajor: "major", notifier.ImpactCritical: "critical"},
+		impact: map[notifier.Impact]string{notifier.ImpactMajor: "major", notifier.ImpactCritical: "critical"},
 		adviceOf: map[string]string{
-			rules.AlertOrdersDelayed: "Deliveries take longer than usual. Paid orders are on record and are being delivered late: keep your order number, and do not order again.",
+			rules.AlertOrdersDelayed: "Orders paid more than 5 minutes ago are not delivered yet. All paid orders are on record: keep your order number, and do not order or pay again. If it is urgent, contact the shop with your order number.",
 			rules.AlertOrdersStuck:   "Deliveries are stuck. Paid orders are on record and will be delivered once this is over: do not order again. If you cannot wait, contact the shop with your order number.",
 		},
 		advice: map[rules.Role]string{
@@ -113,13 +115,13 @@ var wordsOf = map[notifier.Language]phrases{
 			rules.RoleOther:      "Please try again later.",
 		},
 		brief: map[rules.Role]string{
-			rules.RolePayment: "Please pay another way, and do not pay twice.", rules.RoleDelivery: "Paid orders will be delivered: do not order again.",
+			rules.RolePayment: "Please pay another way, and do not pay twice.", rules.RoleDelivery: "Paid orders are on record: do not order again.",
 			rules.RoleStorefront: "Please try again later.", rules.RoleSMS: "Please look your order up on the website.", rules.RoleAPI: "Please try again later.",
 			rules.RoleDatabase: "Please try again later.", rules.RoleOther: "Please try again later.",
 		},
 		afterwards: map[rules.Role]string{
 			rules.RolePayment:  "You can pay again. If you paid meanwhile and your order is not marked as paid, do not pay again: contact the shop with your receipt.",
-			rules.RoleDelivery: "Orders that waited are being delivered. If yours is still missing, look it up by its number or contact the shop.",
+			rules.RoleDelivery: "Deliveries work again. If yours is still missing, look it up by its number or contact the shop.",
 			rules.RoleSMS:      "If a text message never reached you, look your order up on the website by its number.",
 		},
 	},

@@ -149,6 +149,8 @@ func TestOrdinaryTextMessagesFitIntoOneAndEveryVariableIsOneThatProvidersTake(t 
 		most := 70 // of UCS-2
 		if !strings.ContainsFunc(m.Text, func(r rune) bool { return r > 127 }) {
 			most = 160 // of GSM-7
+		} else if d.Recipient.Language == notifier.English {
+			most = 2 * 67 // a Chinese name in an English text: it is told all the same
 		}
 		if n := len(utf16.Encode([]rune(m.Text))); n > most {
 			t.Errorf("%s: %d characters: %s", name, n, m.Text)
@@ -166,7 +168,7 @@ func TestOrdinaryTextMessagesFitIntoOneAndEveryVariableIsOneThatProvidersTake(t 
 
 func TestVariablesHoldNoLinkAndNoSignThatAProviderRefuses(t *testing.T) {
 	t.Parallel()
-	d := delivery(message.SMS, notifier.Chinese, rules.Ops, notifier.EventDown)
+	d := delivery(message.SMS, notifier.Chinese, rules.Subscribers, notifier.EventDown)
 	d.Notice.Facts.Title.ZH = "【小店】★ https://evil.example/x 与 shop.example.com 断开 → 10.0.0.9 •①"
 	m, err := writer(t).Compose(d)
 	if err != nil {
@@ -295,4 +297,30 @@ func TestWhateverIsSaidNoFormBreaks(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestATextMessageToPeopleOnCallSaysWhereAndWhoHasIt(t *testing.T) {
+	t.Parallel()
+	for _, event := range []notifier.Event{notifier.EventDown, notifier.EventProlonged, notifier.EventReopened} {
+		for language, words := range map[notifier.Language][2]string{notifier.Chinese: {"还没有人接手", "小明已接手"}, notifier.English: {"nobody has it", "小明 has it"}} {
+			d := delivery(message.SMS, language, rules.Ops, event)
+			for n, hand := range words {
+				if n == 1 {
+					d.Notice.Facts.Acknowledged = notifier.Acknowledgement{By: "小明", At: d.Notice.At}
+				}
+				m, err := writer(t).Compose(d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				title, lasted := m.Params[0].Value, m.Params[len(m.Params)-1].Value
+				for said, parts := range map[string][]string{m.Text: {map[notifier.Language]string{notifier.Chinese: "小明卡铺", notifier.English: "Ming's Cards"}[language], d.Notice.Facts.Service.Key(), "03:12:05", hand}, title: {d.Notice.Facts.Service.Key()}, lasted: {hand}} {
+					for _, part := range parts {
+						if !strings.Contains(said, part) {
+							t.Errorf("%s.%s: %q does not say %q", event, language, said, part)
+						}
+					}
+				}
+			}
+		}
+	}
 }

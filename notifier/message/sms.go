@@ -1,8 +1,10 @@
 package message
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"shopwatch/notifier"
 )
@@ -14,7 +16,8 @@ const maxParam = 35
 // textTemplate is the provider's registered template that tells a notice, and
 // its variables in their order: those of notifier.Texted alone.
 //
-//	down, prolonged, reopened  title, since, lasted
+//	down, prolonged, reopened  title, since, lasted; on call, the title ends with the
+//	                           service's key, and lasted with who has it in hand
 //	recovered                  title, since, over, lasted
 //	confirm, code              code
 //
@@ -24,20 +27,35 @@ func textTemplate(f Facts) (string, []notifier.Param) {
 	add := func(name, value string) {
 		params = append(params, notifier.Param{Name: name, Value: clamp(variable(value), maxParam, "…")})
 	}
+	title, lasted := f.Title, f.Lasted
+	if f.OnCall != nil {
+		title = placed(f)
+		lasted += wordsOf[f.Language].pause + f.OnCall.Hand
+	}
 	switch f.Event {
 	case notifier.EventConfirm, notifier.EventCode:
 		add("code", f.Code)
 	case notifier.EventRecovered:
-		add("title", f.Title)
+		add("title", title)
 		add("since", f.Since)
 		add("over", f.Over)
 		add("lasted", f.Lasted)
 	default: // what began again lasts since it began first
-		add("title", f.Title)
+		add("title", title)
 		add("since", f.Since)
-		add("lasted", f.Lasted)
+		add("lasted", lasted)
 	}
 	return string(f.Event), params
+}
+
+// placed is the title and the service's key, of which the key is kept whole
+// where both are too long for a variable.
+func placed(f Facts) string {
+	if f.OnCall.Key == "" {
+		return f.Title
+	}
+	key := fmt.Sprintf(wordsOf[f.Language].key, f.OnCall.Key)
+	return clamp(variable(f.Title), max(maxParam-utf8.RuneCountInString(key), 1), "…") + key
 }
 
 var (

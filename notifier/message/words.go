@@ -14,7 +14,7 @@ type Words struct{}
 // named are alerts that have a title of their own; %s is the service's name.
 // Where an alert is not among them, it is called by its own summary.
 var named = map[string]rules.Text{
-	rules.AlertOrdersDelayed: {ZH: "自动发货变慢，有订单超时未发", EN: "Deliveries are delayed"},
+	rules.AlertOrdersDelayed: {ZH: "自动发货延迟，有订单超时未发", EN: "Deliveries are delayed"},
 	rules.AlertOrdersStuck:   {ZH: "自动发货卡住，有订单长时间未发", EN: "Deliveries are stuck"},
 	"OrdersLateRatio":        {ZH: "发货超时的订单偏多", EN: "Many deliveries are late"},
 	"DeliverySlow":           {ZH: "自动发货偏慢", EN: "Deliveries take long"},

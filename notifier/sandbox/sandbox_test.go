@@ -118,7 +118,7 @@ func TestEveryChannelsMessageArrivesAsItsReaderReadsIt(t *testing.T) {
 			From: "小明卡铺 <status@shop.example>", Subject: "🔴 支付宝暂时无法支付",
 			Text: "支付宝暂时无法支付\n我们正在处理", HTML: notice(sandbox.Email).HTML,
 		},
-		sandbox.SMS: {From: "小明卡铺", Text: "【小明卡铺】服务通知：支付宝暂时无法支付，开始于03:12:05，已持续5 分 4 秒。我们正在处理，恢复后会再通知您。"},
+		sandbox.SMS: {From: "小明卡铺", Text: "【小明卡铺】服务通知：支付宝暂时无法支付，开始于03:12:05，已持续5 分 4 秒。恢复后会再通知您。"},
 	}
 	messages := s.Messages()
 	if len(messages) != 3 {

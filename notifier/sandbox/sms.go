@@ -36,14 +36,14 @@ type Template struct {
 // of what is told by text message. They keep Aliyun's rules: no variable alone or beside another, no
 // link, no word about unsubscribing.
 var noticeTemplates = []Template{
-	{"down.zh", "SMS_460000011", "服务通知：${title}，开始于${since}，已持续${lasted}。我们正在处理，恢复后会再通知您。"},
-	{"down.en", "SMS_460000012", "Service notice: ${title} since ${since}, ${lasted} so far. We are on it and will tell you when it is over."},
+	{"down.zh", "SMS_460000011", "服务通知：${title}，开始于${since}，已持续${lasted}。恢复后会再通知您。"},
+	{"down.en", "SMS_460000012", "Service notice: ${title} since ${since}, ${lasted} so far. We will tell you when it is over."},
 	{"prolonged.zh", "SMS_460000021", "服务通知：${title}，开始于${since}，已持续${lasted}，仍未恢复。"},
 	{"prolonged.en", "SMS_460000022", "Service notice: ${title} since ${since}, ${lasted} so far, and it is not over yet."},
 	{"recovered.zh", "SMS_460000031", "服务通知：${title}，现已恢复。开始于${since}，恢复于${over}，历时${lasted}。"},
 	{"recovered.en", "SMS_460000032", "Service notice: over now: ${title}. It began at ${since}, ended at ${over} and lasted ${lasted}."},
-	{"reopened.zh", "SMS_460000041", "服务通知：${title}，再次出现。最初开始于${since}，距今${lasted}。我们正在处理，恢复后会再通知您。"},
-	{"reopened.en", "SMS_460000042", "Service notice: ${title} again. It first began at ${since}, ${lasted} ago. We are on it and will tell you when it is over."},
+	{"reopened.zh", "SMS_460000041", "服务通知：${title}，再次出现。最初开始于${since}，距今${lasted}。恢复后会再通知您。"},
+	{"reopened.en", "SMS_460000042", "Service notice: ${title} again. It first began at ${since}, ${lasted} ago. We will tell you when it is over."},
 	{"confirm.zh", "SMS_460000051", "验证码${code}，用于订阅故障通知。非本人操作请忽略。"},
 	{"confirm.en", "SMS_460000052", "${code} is your code to subscribe to service notices. If it was not you, ignore this."},
 	{"code.zh", "SMS_460000061", "验证码${code}，用于管理您的通知订阅。请勿告诉他人，非本人操作请忽略。"},

@@ -96,6 +96,9 @@ func (c composer) updateViews(i notifier.Incident, besideStanding bool) []update
 		if besideStanding && u.Scope == i.Scope {
 			u.Scope = rules.Text{}
 		}
+		if besideStanding && u.ETA.Equal(i.ETA.At) {
+			u.ETA = time.Time{}
+		}
 		if besideStanding && u.Workaround == i.Workaround {
 			u.Workaround = rules.Text{}
 		}

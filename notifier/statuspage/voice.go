@@ -68,6 +68,7 @@ func (v voice) length(d time.Duration) string {
 	if d < time.Second {
 		return v.say(text("不到 1 秒", "under 1 s"))
 	}
+	d = d.Round(time.Second) // as messages do
 	for i, u := range units {
 		if d < u.length {
 			continue

@@ -31,7 +31,7 @@ var (
 	sayNoAnswerNow    = text("%s没有正常响应。", "%s is not answering properly.")
 	sayLooking        = text("我们在反复检查，一有结果就写在这里。", "We keep looking, and write here what we find.")
 	saySlowLead       = text("现在能用，但响应比平时慢。我们在持续观察。", "It works, but takes longer than usual. We keep watching.")
-	saySlowDelivery   = text("还在正常发货，但比平时慢。我们在持续观察。", "Goods are being delivered, but later than usual. We keep watching.")
+	saySlowDelivery   = text("发货比平时慢。我们在持续观察。", "Deliveries take longer than usual. We keep watching.")
 	sayPlannedLead    = text("这是事先安排的维护，期间可能暂时用不了。", "This is planned work; the service may be away while it lasts.")
 	saySinceRunning   = text("从 %s 开始，已持续 %s。", "It began at %s, %s ago.")
 	sayRecoverLead    = text("最新检查已经正常。稳定一会儿之后，我们才会写“已恢复”。", "The latest looks are good. We will write “resolved” once it has stayed so for a while.")
@@ -126,7 +126,7 @@ var (
 		notifier.ImpactMajor:    text("较大", "Major"),
 		notifier.ImpactCritical: text("严重", "Critical"),
 	}
-	sayResolved = text("已恢复：%s", "Resolved: %s")
+	sayResolved = text("故障已恢复：%s", "Resolved: %s")
 	sayOngoing  = text("%s 开始，已持续 %s", "Since %s, for %s")
 	sayOngoing0 = text("%s 开始，现在看不到是否已恢复", "Since %s; we can't see whether it is over")
 	sayRan      = text("%s 至 %s，持续 %s", "%s to %s, lasted %s")
