@@ -80,7 +80,7 @@ func TestAPressInTelegramSilencesTheAlertmanagerOfTheSameProcess(t *testing.T) {
 	d.pressed(t, ops, outage, "ack")
 	d.answered(t, ops, "已接手")
 	d.pressed(t, ops, outage, "mute")
-	d.answered(t, ops, "静音到")
+	d.answered(t, ops, "静默到")
 	response, err := http.Get(d.private + "/alertmanager/api/v2/silences")
 	if err != nil {
 		t.Fatal(err)

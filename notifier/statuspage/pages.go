@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"net/url"
+	"slices"
 	"time"
 
 	"shopwatch/notifier"
@@ -189,7 +190,11 @@ func (c composer) home() homePage {
 	verdict := c.verdict(judged)
 	page := homePage{base: c.base("/", verdict.Headline, verdict.Colour), Verdict: verdict, Shops: c.shopViews(), Started: c.started}
 	for _, i := range c.open {
-		page.Incidents = append(page.Incidents, c.incidentView(i))
+		view := c.incidentView(i)
+		if judged.mood == failing && i.ID == judged.incident.ID { // the verdict says when it should be over
+			view.Standing = slices.DeleteFunc(view.Standing, note.promises)
+		}
+		page.Incidents = append(page.Incidents, view)
 	}
 	for _, o := range c.orders {
 		page.Orders = append(page.Orders, c.ordersView(o, judged.speaksOfDelivery(o.Shop)))

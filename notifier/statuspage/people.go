@@ -65,6 +65,9 @@ func (c composer) notes(scope rules.Text, promise string, workaround rules.Text)
 	return notes
 }
 
+// promises reports whether a note is the sentence about the ETA: it has no label.
+func (n note) promises() bool { return n.Label == "" }
+
 // mostPromises is how many earlier ETAs a page repeats.
 const mostPromises = 3
 
