@@ -54,6 +54,7 @@ func newDemoWorld(f flags, logger *slog.Logger) (*demoWorld, error) {
 	}
 	messages, err := sandbox.New(sandbox.Config{
 		Now: func() time.Time { return clock().In(shanghai()) }, Logger: logger, Path: filepath.Join(f.dataDir, "demo", "messages.jsonl"), Prefix: sandboxPath,
+		SignName: shop.Shop().Name.ZH, // one signature is registered, whoever reads
 	})
 	if err != nil {
 		return nil, err
@@ -88,14 +89,15 @@ func (d *demoWorld) notifier() notifierconfig.Config {
 	person := func(audience rules.Audience, channel, address string, language notifier.Language) notifier.Recipient {
 		return notifier.Recipient{Audience: audience, Channel: channel, Address: address, Language: language}
 	}
+	name := d.shop.Shop().Name // one sender has one name: in both languages
 	return notifierconfig.Config{
-		Page: notifierconfig.PageConfig{Title: d.shop.Shop().Name, Zone: shanghai()},
+		Page: notifierconfig.PageConfig{Title: name, Zone: shanghai()},
 		Telegram: &notifierconfig.TelegramConfig{
 			Token: configfile.NewSecret(credentials.TelegramToken), APIURL: d.sandbox.TelegramURL(),
 		},
 		Email: &notifierconfig.EmailConfig{
 			Host: host, Port: number, Username: credentials.SMTPUsername, Password: configfile.NewSecret(credentials.SMTPPassword),
-			From: "shopwatch <alerts@demo.example>", TLS: notifierconfig.TLSNone,
+			From: name.ZH + " " + name.EN + " <alerts@demo.example>", TLS: notifierconfig.TLSNone,
 		},
 		SMS: &notifierconfig.SMSConfig{
 			Providers: []string{notifierconfig.Aliyun}, AllowedPrefixes: []string{"+86"}, DailyLimit: 1000, PerNumberDailyLimit: 1000,
