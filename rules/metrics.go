@@ -31,7 +31,7 @@ var (
 	ServiceStatus = Metric{"shopwatch_service_status", Gauge, []string{LabelShop, LabelService, LabelStatus},
 		"1 for the status that the service has now, after hysteresis, 0 for the others."}
 	ServiceAffected = Metric{"shopwatch_service_affected", Gauge, []string{LabelShop, LabelService},
-		"1 while a service that this one depends on is in outage, and for 60 s after."}
+		"1 while a service that this one depends on is in outage, and for 60 s after; a private one does not affect a public one, since buyers are not told of it."}
 	ServiceLastLook = Metric{"shopwatch_service_last_look_timestamp_seconds", Gauge, []string{LabelShop, LabelService},
 		"When the last conclusive look ended, well or badly."}
 	ServiceLastSuccess = Metric{"shopwatch_service_last_success_timestamp_seconds", Gauge, []string{LabelShop, LabelService},

@@ -274,6 +274,9 @@ func (s *Schedule) States() []exporter.State {
 			Failures: w.failed(),
 		}
 		for _, cause := range w.causes {
+			if w.service.Public && !cause.service.Public {
+				continue // buyers are not told of a private cause: what they feel of it is told as itself
+			}
 			state.Affected = state.Affected || Affected(now, s.tail, Outage{cause.verdict.Down, cause.ended})
 		}
 		if first := len(readings); len(w.readings) > 0 {

@@ -312,6 +312,24 @@ func TestAServiceIsAffectedWhileItsCauseIsDownAndAMinuteAfter(t *testing.T) {
 	}
 }
 
+func TestWhatBuyersFeelOfAPrivateCauseIsToldAsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		db, web, inside := service("db", 1, time.Second), service("web", 2, time.Second, "db"), service("inside", 3, time.Second, "db")
+		web.Public = true
+		s, _ := run(t, schedule.Config{Look: w.look, Services: []exporter.Service{db, web, inside}})
+		pass(5 * time.Second)
+		w.breaks("db", rules.ReasonConnect)
+		pass(3 * time.Second)
+		if got := state(t, s, "web"); got.Affected {
+			t.Error("a public service is hidden behind a private one, of which buyers are not told")
+		}
+		if got := state(t, s, "inside"); !got.Affected {
+			t.Error("a private service is told beside its cause")
+		}
+	})
+}
+
 func TestALookThatTheStopCutShortCountsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
