@@ -17,6 +17,7 @@ const (
 	EventJoined    Event = "joined"    // more joined the trouble that ops know of
 	EventProlonged Event = "prolonged" // told to an audience that first hears at a later tier
 	EventRecovered Event = "recovered" // trouble is over
+	EventWorsened  Event = "worsened"  // it weighs more than ever: told as down, to whoever has not heard of it
 	EventReopened  Event = "reopened"  // it began again within the quiet time
 	EventEased     Event = "eased"     // it still runs, and is lighter than it was
 	EventUpdated   Event = "updated"   // people tell how it stands
@@ -28,7 +29,7 @@ const (
 
 // Texted are the events that are told by text message. One costs money: the
 // beginning and the end of trouble are told, and codes for signing up.
-var Texted = []Event{EventDown, EventProlonged, EventReopened, EventRecovered, EventConfirm, EventCode}
+var Texted = []Event{EventDown, EventWorsened, EventProlonged, EventReopened, EventRecovered, EventConfirm, EventCode}
 
 // Lane orders what waits to be sent: what is in a lower one goes first.
 type Lane int

@@ -36,8 +36,8 @@ func TestManagementIsStillToldAndHearsWhoHasItInHand(t *testing.T) {
 	w.alert(t0, down(rules.Subscribers, rules.Ops, t0))
 	w.act(t, w.machine.Acknowledge, t0.Add(2*time.Minute), " 小王 ")
 	w.alert(t0.Add(30*time.Minute), down(rules.Management, rules.Management, t0.Add(30*time.Minute)))
-	expect(t, w, "ops:down", "subscribers:down", "management:prolonged")
-	if got, want := w.notices[2].Facts.Acknowledged, (notifier.Acknowledgement{By: "小王", At: t0.Add(2 * time.Minute)}); got != want {
+	expect(t, w, "ops:down", "subscribers:down", "subscribers:worsened", "management:prolonged")
+	if got, want := w.notices[3].Facts.Acknowledged, (notifier.Acknowledgement{By: "小王", At: t0.Add(2 * time.Minute)}); got != want {
 		t.Errorf("management hears of %+v, want %+v", got, want)
 	}
 }

@@ -182,7 +182,7 @@ func TestEveryAudienceHearsOfEachBeginningItsEnd(t *testing.T) {
 		for story, events := range told {
 			for n, event := range events {
 				begins := event == notifier.EventDown || event == notifier.EventProlonged
-				more := event == notifier.EventJoined && story.audience == rules.Ops || event == notifier.EventEased
+				more := event == notifier.EventWorsened || event == notifier.EventJoined && story.audience == rules.Ops || event == notifier.EventEased
 				if begins != (n == 0) || (event == notifier.EventRecovered) != (n == len(events)-1) || !begins && !more && event != notifier.EventRecovered {
 					t.Fatalf("%s are told of %s: %v", story.audience, story.incident, events)
 				}

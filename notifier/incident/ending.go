@@ -38,9 +38,12 @@ func (m *Machine) settle(r *Result, now time.Time, scene Scene, parent *notifier
 // over reports whether the trouble of these alerts has ended: none as grave as
 // the gravest fires any more, nor any that buyers feel. What else is lighter often
 // looks back over an hour, and would keep everybody from hearing that the outage
-// itself is over.
+// itself is over; where buyers felt the gravest, so would what is only as grave.
 func over(alerts []notifier.ActiveAlert) bool {
 	most := gravest(alerts)
+	if slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool { return a.Public && gravity(a.Severity) == most }) {
+		most++
+	}
 	return !slices.ContainsFunc(alerts, func(a notifier.ActiveAlert) bool {
 		return a.Ended.IsZero() && (a.Public || gravity(a.Severity) >= most)
 	})

@@ -48,14 +48,21 @@ func (m *Machine) essential(service notifier.Service, scene Scene) bool {
 }
 
 // weigh raises the incident's impact to that of the gravest alert that fires. It
-// never lowers it: that is ease's, which waits until it is certain.
-func (m *Machine) weigh(r *Result, scene Scene) {
+// never lowers it: that is ease's, which waits until it is certain. Subscribers
+// who don't want to hear of lighter trouble hear of it now.
+func (m *Machine) weigh(r *Result, now time.Time, scene Scene) {
 	i := &r.Incident
 	if impact := m.impact(*i, scene); worse(impact, i.Impact) {
 		i.Impact, r.Changed = impact, true
 	}
-	if worse(i.Impact, i.Worst) {
-		i.Worst, r.Changed = i.Impact, true
+	if !worse(i.Impact, i.Worst) {
+		return
+	}
+	i.Worst, r.Changed = i.Impact, true
+	if wasTold(*i, rules.Subscribers) {
+		r.Notices = append(r.Notices, notifier.Notice{
+			Incident: i.ID, Audience: rules.Subscribers, Event: notifier.EventWorsened, At: now, Facts: m.publicFacts(*i, now),
+		})
 	}
 }
 
@@ -78,7 +85,7 @@ func (m *Machine) impact(i notifier.Incident, scene Scene) notifier.Impact {
 // feel the rest of it, at most once a Pause; what had ended is news to ops if it
 // comes back.
 func (m *Machine) ease(r *Result, now time.Time, scene Scene) {
-	m.weigh(r, scene)
+	m.weigh(r, now, scene)
 	i := &r.Incident
 	impact := m.impact(*i, scene)
 	last := lastEnded(i.Alerts)

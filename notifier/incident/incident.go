@@ -280,7 +280,7 @@ func (m *Machine) fire(r *Result, now time.Time, scene Scene, alert notifier.Ale
 	if i.Status == notifier.Monitoring && !i.Reopened.IsZero() && watched(*i) {
 		i.Status, r.Changed = notifier.Investigating, true
 	}
-	m.weigh(r, scene)
+	m.weigh(r, now, scene)
 }
 
 func indexOf(alerts []notifier.ActiveAlert, alert notifier.Alert) int {

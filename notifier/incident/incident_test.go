@@ -153,7 +153,7 @@ func TestEachAudienceIsToldOnceThatItBeganAndOnceThatItIsOver(t *testing.T) {
 	w.alert(thirty, down(rules.Management, rules.Management, thirty))
 	w.alert(thirty, down(rules.Ops, rules.Management, thirty)) // continue: true
 	w.alert(thirty, down(rules.Subscribers, rules.Management, thirty))
-	expect(t, w, "ops:down", "subscribers:down", "management:prolonged")
+	expect(t, w, "ops:down", "subscribers:down", "subscribers:worsened", "management:prolonged")
 	if w.latest.Impact != notifier.ImpactCritical {
 		t.Errorf("impact is %s after 30 minutes, want critical", w.latest.Impact)
 	}
@@ -164,8 +164,8 @@ func TestEachAudienceIsToldOnceThatItBeganAndOnceThatItIsOver(t *testing.T) {
 		t.Fatal("closed while the second alert fires")
 	}
 	w.alert(end, ended(down(rules.Ops, rules.Management, thirty), end))
-	expect(t, w, "ops:down", "subscribers:down", "management:prolonged", "ops:recovered", "management:recovered", "subscribers:recovered")
-	if got := w.notices[3].Facts.Lasted(); got != 42*time.Minute {
+	expect(t, w, "ops:down", "subscribers:down", "subscribers:worsened", "management:prolonged", "ops:recovered", "management:recovered", "subscribers:recovered")
+	if got := w.notices[4].Facts.Lasted(); got != 42*time.Minute {
 		t.Errorf("lasted %s, want 42m: from the last success to the end less the minute that the rule holds on", got)
 	}
 	if w.latest.Status != notifier.Resolved || w.latest.Open() {
@@ -358,7 +358,7 @@ func TestAnyHistoryTellsEachAudienceBeginningThenEndOfEachIncident(t *testing.T)
 				seen[begin+"over"] = true
 				continue
 			}
-			if n.Event == notifier.EventEased || n.Event == notifier.EventJoined && n.Audience == rules.Ops { // what eased may worsen again
+			if n.Event == notifier.EventWorsened || n.Event == notifier.EventEased || n.Event == notifier.EventJoined && n.Audience == rules.Ops { // what eased may worsen again
 				if !seen[begin] || seen[begin+"over"] {
 					t.Fatalf("told %s more of %s, of which it knows nothing", n.Audience, n.Incident)
 				}

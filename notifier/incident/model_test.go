@@ -278,9 +278,13 @@ func (m *model) stories() {
 	}
 	for _, who := range slices.Sorted(maps.Keys(told)) {
 		knows, ever := false, false
+		worst := -1
 		for _, n := range told[who] {
 			ok := false
+			weight := slices.Index(notifier.Impacts, n.Facts.Impact)
 			switch n.Event {
+			case notifier.EventWorsened:
+				ok = knows && n.Audience == rules.Subscribers && weight > worst
 			case notifier.EventDown, notifier.EventProlonged:
 				ok, knows, ever = !ever, true, true
 			case notifier.EventReopened:
@@ -295,6 +299,7 @@ func (m *model) stories() {
 			if !ok {
 				m.t.Fatalf("%s were told: %v", who, events(told[who]))
 			}
+			worst = max(worst, weight)
 			if n.Audience == rules.Subscribers {
 				m.harmless(n)
 			}

@@ -30,8 +30,13 @@ func (m *Machine) publish(r *Result, now, start time.Time) {
 		i.Public, r.Changed = true, true
 		m.name(i)
 	}
-	// Nothing that an alert said leaves the house, nor who works on it.
-	facts := m.facts(*i, notifier.Alert{StartsAt: start})
+	m.tell(r, now, rules.Subscribers, m.publicFacts(*i, start))
+}
+
+// publicFacts are what buyers may read: nothing that an alert said leaves the
+// house, nor who works on it.
+func (m *Machine) publicFacts(i notifier.Incident, start time.Time) notifier.Facts {
+	facts := m.facts(i, notifier.Alert{StartsAt: start})
 	facts.Acknowledged = notifier.Acknowledgement{}
-	m.tell(r, now, rules.Subscribers, facts)
+	return facts
 }

@@ -193,8 +193,11 @@ func (x *expansion) whoever() string {
 		return ` FROM recipients r WHERE r.state = 'active' AND r.id = ? AND ` + x.channels + ` AND NOT ` + x.has(heardStates)
 	}
 	where := ` FROM recipients r WHERE r.state = 'active' AND r.audience = ? AND r.id > ? AND r.id <= ? AND ` + x.channels
-	if x.notice.Event.Follows() {
+	switch {
+	case x.notice.Event.Follows():
 		where += ` AND ` + x.has(heardStates)
+	case x.notice.Event == notifier.EventWorsened:
+		where += ` AND NOT ` + x.has(heardStates)
 	}
 	if x.twice() {
 		where += ` AND NOT EXISTS (SELECT 1 FROM notices n JOIN deliveries e ON e.notice_id = n.id JOIN recipients same ON same.id = e.recipient_id

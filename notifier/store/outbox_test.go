@@ -128,6 +128,32 @@ func TestWhatGoesOnIsToldToThoseWhoWereToldAndNothingElse(t *testing.T) {
 	})
 }
 
+func TestTroubleThatGrowsGraveIsToldToWhoHearsOfGraveTroubleAlone(t *testing.T) {
+	t.Parallel()
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		join(t, s, "all", notifier.Wants{})
+		join(t, s, "grave alone", notifier.Wants{Least: notifier.ImpactMajor})
+		steps := []struct {
+			event  notifier.Event
+			impact notifier.Impact
+			want   []string
+		}{
+			{notifier.EventDown, notifier.ImpactMinor, []string{"down all first"}},
+			{notifier.EventWorsened, notifier.ImpactMajor, []string{"worsened grave alone first"}},
+			{notifier.EventWorsened, notifier.ImpactCritical, nil},
+			{notifier.EventRecovered, notifier.ImpactCritical, []string{"recovered all", "recovered grave alone"}},
+		}
+		for n, step := range steps {
+			at := now.Add(time.Duration(n) * time.Minute)
+			tell(t, s, "i1", step.event, notifier.Facts{Service: alipay, Impact: step.impact}, at)
+			list := claim(t, s, "telegram", at)
+			expect(t, string(step.event), list, step.want...)
+			finish(t, s, sent(list, at)...)
+		}
+	})
+}
+
 func TestQuietHoursEndWithOneDigest(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
