@@ -27,7 +27,10 @@ func (b builder) email(path string, fields *emailFields) *EmailConfig {
 	if fields.Port != nil {
 		email.Port = *fields.Port
 	}
-	if !hostForm.MatchString(fields.Host) {
+	switch name, port, err := net.SplitHostPort(fields.Host); {
+	case err == nil && name != "" && !strings.Contains(port, "/"):
+		b.add(path, "host", fields.Host, "the name alone: host: "+name+", and port: "+port+" beside it")
+	case !hostForm.MatchString(fields.Host):
 		b.add(path, "host", fields.Host, "the mail server's name, such as smtp.example.com")
 	}
 	if email.Port < 1 || email.Port > 65535 {
@@ -35,6 +38,12 @@ func (b builder) email(path string, fields *emailFields) *EmailConfig {
 	}
 	if !slices.Contains(tlsWays, fields.TLS) {
 		b.add(path, "tls", fields.TLS, "one of "+joined(tlsWays))
+	}
+	switch { // each port speaks one way, and the other waits there for a greeting that never comes
+	case fields.TLS == TLSImplicit && email.Port == 587:
+		b.add(path, "tls", fields.TLS, "starttls with port 587; implicit goes with port 465")
+	case fields.TLS == TLSStartTLS && email.Port == 465:
+		b.add(path, "tls", fields.TLS, "implicit with port 465; starttls goes with port 587")
 	}
 	if from, err := mail.ParseAddress(fields.From); err != nil || !sendable(from.Address) || strings.ContainsFunc(from.Address[:strings.LastIndexByte(from.Address, '@')], func(r rune) bool { return r > unicode.MaxASCII }) || strings.ContainsFunc(from.Name, unicode.IsControl) {
 		b.add(path, "from", fields.From, `a sender such as "Shop <alerts@example.com>"`)

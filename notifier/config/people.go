@@ -100,7 +100,7 @@ func (b builder) person(path string, fields personFields, section sectionFields)
 // allowed reports a number that would never be sent to.
 func (b builder) allowed(path, number string, prefixes []string) {
 	for _, prefix := range prefixes {
-		if strings.HasPrefix(number, prefix) {
+		if !prefixForm.MatchString(prefix) || strings.HasPrefix(number, prefix) { // a mistake there is told there
 			return
 		}
 	}

@@ -189,20 +189,31 @@ func (b builder) providers(path string, order, there []string) []string {
 		b.problems.Add(at, nil, "the order in which to ask them: ["+strings.Join(there, ", ")+"]")
 		return nil
 	}
+	strange := false
 	for i, name := range order {
 		switch {
 		case !slices.Contains(there, name):
-			b.problems.Add(configfile.Item(at, i), name, "one that is configured: "+strings.Join(there, ", "))
+			strange = true
+			b.problems.Add(configfile.Item(at, i), name, configfile.OneOf(name, there)+": no other has an account here")
 		case slices.Index(order, name) < i:
 			b.problems.Add(configfile.Item(at, i), name, "each once")
 		}
 	}
 	for _, name := range there {
-		if !slices.Contains(order, name) {
+		if !slices.Contains(order, name) && !strange { // it may be the one that was meant
 			b.problems.Add(at, configfile.Phrase("no "+name), "all that are configured: "+strings.Join(there, ", "))
 		}
 	}
 	return order
+}
+
+// signature checks the name that stands before each text, which the provider puts in brackets.
+func (b builder) signature(path, name string) {
+	if strings.ContainsAny(name, "【】[]") {
+		b.add(path, "sign_name", name, "the registered signature without brackets: the provider adds them")
+		return
+	}
+	b.required(path, "sign_name", name, "the registered signature")
 }
 
 func (b builder) aliyun(path string, fields *aliyunFields) *AliyunConfig {
@@ -213,7 +224,7 @@ func (b builder) aliyun(path string, fields *aliyunFields) *AliyunConfig {
 	if !fields.AccessKeySecret.IsSet() {
 		b.add(path, "access_key_secret", fields.AccessKeySecret, "the access key's secret, or its file in access_key_secret_file")
 	}
-	b.required(path, "sign_name", fields.SignName, "the registered signature")
+	b.signature(path, fields.SignName)
 	return &AliyunConfig{
 		AccessKeyID: fields.AccessKeyID, AccessKeySecret: fields.AccessKeySecret, SignName: fields.SignName,
 		Endpoint:  b.endpoint(path, fields.Endpoint, "dysmsapi.aliyuncs.com"),
@@ -232,7 +243,7 @@ func (b builder) tencent(path string, fields *tencentFields) *TencentConfig {
 	if !tencentID.MatchString(fields.AppID) {
 		b.add(path, "app_id", fields.AppID, "the application's SmsSdkAppId, such as 1400006666")
 	}
-	b.required(path, "sign_name", fields.SignName, "the registered signature")
+	b.signature(path, fields.SignName)
 	b.required(path, "region", fields.Region, "a region such as ap-guangzhou")
 	return &TencentConfig{
 		SecretID: fields.SecretID, SecretKey: fields.SecretKey, AppID: fields.AppID, SignName: fields.SignName, Region: fields.Region,
