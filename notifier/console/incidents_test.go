@@ -54,7 +54,7 @@ func TestOperatorsButtonAcknowledgesAndWithdraws(t *testing.T) {
 	mine.Held = &notifier.Facts{}
 	b.source.overview.Incidents[0].Incident = mine
 	_, _, page := b.get("/console/", "zh")
-	for _, want := range []string{`action="/console/incidents/i1/withdraw"`, "已接手", "&lt;b&gt;小王 接手处理", "没有通知负责人"} {
+	for _, want := range []string{`action="/console/incidents/i1/withdraw"`, "已接手", "&lt;b&gt;小王 接手", "没有通知负责人"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the overview lacks %q:\n%s", want, page)
 		}

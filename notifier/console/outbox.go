@@ -1,9 +1,12 @@
 package console
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"shopwatch/notifier"
@@ -190,15 +193,40 @@ func (c *console) sendAgain(w http.ResponseWriter, r *http.Request) {
 
 type auditPage struct {
 	page
-	Record  Record
-	Subject string
+	Record Record
+	About  string // the subject, where one was asked for
+	Titles map[string]rules.Text
+}
+
+// Title is that of the incident that an entry is about, empty where there is none.
+func (p auditPage) Title(subject string) rules.Text { return p.Titles[subject] }
+
+// titles finds those of the incidents in the record.
+func (c *console) titles(ctx context.Context, record Record) (map[string]rules.Text, error) {
+	found := map[string]rules.Text{}
+	for _, e := range record.Entries {
+		id, ok := strings.CutPrefix(e.Subject, "incident ")
+		if _, known := found[e.Subject]; !ok || known {
+			continue
+		}
+		i, err := c.cfg.Source.Incident(ctx, id)
+		if _, mistake := errors.AsType[*notifier.Error](err); err != nil && !mistake {
+			return nil, err
+		}
+		found[e.Subject] = i.Title
+	}
+	return found, nil
 }
 
 // auditPage shows what people did.
 func (c *console) auditPage(w http.ResponseWriter, r *http.Request) {
-	p := auditPage{page: c.base(r), Subject: r.URL.Query().Get("subject")}
+	p := auditPage{page: c.base(r), About: r.URL.Query().Get("subject")}
 	var err error
 	if p.Record, err = c.record(r); err != nil {
+		c.broken(w, err)
+		return
+	}
+	if p.Titles, err = c.titles(r.Context(), p.Record); err != nil {
 		c.broken(w, err)
 		return
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -58,6 +59,10 @@ func filled(t *testing.T) *bench {
 	b.source.record = []notifier.AuditEntry{
 		{ID: 2, At: now, By: "小王", Way: console.WayCLI, Deed: "update", Subject: "incident i1", Detail: "identified"},
 		{ID: 1, At: now.Add(-time.Minute), Way: "page", Deed: "erase", Subject: "recipient 17"},
+		{At: now.Add(-time.Hour), By: "小王", Way: "console", Deed: "update", Subject: "incident i2", Detail: "monitoring, page only"},
+		{At: now.Add(-time.Hour), By: "小王", Way: "telegram", Deed: "silence", Subject: "incident gone", Detail: "until 2026-11-22 04:00"},
+		{At: now.Add(-time.Hour), Way: "api", Deed: "resend", Subject: "outbox", Detail: "3 deliveries"},
+		{At: now.Add(-time.Hour), Way: "cli", Deed: "deactivate", Subject: "recipient 17"},
 	}
 	b.get("/console/login?code="+b.operator.Code(), "en")
 	return b
@@ -193,6 +198,27 @@ func TestAFormThatWontDoIsShownAgainWithWhatWasTyped(t *testing.T) {
 		if status, _, _ := b.get(path, "en"); status != http.StatusNotFound && status != http.StatusMethodNotAllowed {
 			t.Errorf("%s was answered %d", path, status)
 		}
+	}
+}
+
+// TestTheRecordIsInTheReadersLanguage holds that no word of the record stays in
+// the words of the treaty.
+func TestTheRecordIsInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	b := filled(t)
+	b.source.record = nil
+	for _, deed := range []string{"ask", "confirm", "join", "change", "leave", "erase", "add", "deactivate", "export"} {
+		b.source.record = append(b.source.record, notifier.AuditEntry{At: now, Way: "email", Deed: deed, Subject: "recipient 17"})
+	}
+	for _, deed := range []notifier.Deed{
+		notifier.DeedAcknowledge, notifier.DeedWithdraw, notifier.DeedPublish, notifier.DeedHold, notifier.DeedUpdate, notifier.DeedSilence, notifier.DeedResolve,
+	} {
+		b.source.record = append(b.source.record, notifier.AuditEntry{At: now, By: "小王", Way: "cli", Deed: string(deed), Subject: "incident i1", Detail: "identified, page only"})
+	}
+	_, _, page := b.get("/console/audit", "zh")
+	list := page[strings.Index(page, "<ol"):strings.Index(page, "</ol>")]
+	if words := regexp.MustCompile(`<[^>]*>`).ReplaceAllString(list, " "); regexp.MustCompile(`[A-Za-z]{2,}`).MatchString(words) || !strings.Contains(words, "订阅者本人") {
+		t.Errorf("the record says %s", words)
 	}
 }
 
