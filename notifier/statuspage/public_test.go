@@ -203,6 +203,7 @@ var lengths = map[time.Duration][2]string{
 	59 * time.Second:              {"59 秒", "59 s"},
 	3 * time.Minute:               {"3 分钟", "3 min"},
 	200 * time.Second:             {"3 分 20 秒", "3 min 20 s"},
+	267*time.Second + 6e8:         {"4 分 28 秒", "4 min 28 s"}, // rounded, as messages do
 	time.Hour + 59*time.Second:    {"1 小时", "1 h"},
 	65 * time.Minute:              {"1 小时 5 分", "1 h 5 min"},
 	24 * time.Hour:                {"1 天", "1 day"},
