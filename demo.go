@@ -159,7 +159,7 @@ func (d *demoWorld) mount(mux *http.ServeMux, operator *guard.Operator) {
 	}
 	mux.Handle(demo.ControlRoot, operator.Only(d.control, console.Root))
 	mux.Handle(demo.ControlAPI, operator.Only(d.control, ""))
-	mux.Handle(sandboxPath+"/", operator.Changes(d.sandbox.Handler())) // a press acknowledges what runs
+	mux.Handle(sandboxPath+"/", operator.ChangesOr(d.sandbox.Handler(), d.sandbox.Refused())) // a press acknowledges what runs
 }
 
 // add runs the shop and the sandbox in the group.

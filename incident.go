@@ -134,7 +134,7 @@ func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, std
 	if err != nil {
 		return fmt.Errorf("incident: %w", err)
 	}
-	return console.WriteDeed(stdout, deed, r, time.Local)
+	return console.WriteDeed(stdout, deed, r, wish.By, time.Local)
 }
 
 // askNotifier asks the notifier that runs with the same data directory: at the

@@ -131,13 +131,17 @@ func (o *Operator) Sign(r *http.Request) { r.Header.Set("Authorization", "Bearer
 // Changes lets anybody read and the operator alone change: for APIs that tools
 // of this machine read.
 func (o *Operator) Changes(next http.Handler) http.Handler {
-	guarded := o.Only(next, "")
+	return o.ChangesOr(next, o.Only(next, ""))
+}
+
+// ChangesOr is Changes where a page of one's own, refused, answers strangers.
+func (o *Operator) ChangesOr(next, refused http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		if r.Method == http.MethodGet || r.Method == http.MethodHead || o.Known(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
-		guarded.ServeHTTP(w, r)
+		refused.ServeHTTP(w, r)
 	})
 }
 

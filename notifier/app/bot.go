@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"shopwatch/notifier"
@@ -77,9 +78,10 @@ const wayTelegram = "telegram"
 // inHand does to incidents what is asked for in Telegram.
 type inHand struct{ app *App }
 
-// Incidents gives those that run, the oldest first.
+// Incidents gives those that run and ask to be taken in hand, or are, the oldest first.
 func (h inHand) Incidents(ctx context.Context) ([]notifier.Incident, error) {
-	return h.app.store.OpenIncidents(ctx)
+	open, err := h.app.store.OpenIncidents(ctx)
+	return slices.DeleteFunc(open, func(i notifier.Incident) bool { return !i.Asks() && !i.Acknowledged.Given() }), err
 }
 
 // Acknowledge notes who has an incident in hand.

@@ -36,6 +36,7 @@ type Running struct {
 	Scope        rules.Text                `json:"scope,omitzero"`
 	ETA          notifier.ETA              `json:"eta,omitzero"`
 	Workaround   rules.Text                `json:"workaround,omitzero"`
+	Asks         bool                      `json:"asks"` // to be taken in hand: not what is for the board alone
 	Acknowledged *notifier.Acknowledgement `json:"acknowledged"`
 	Acts         []notifier.Act            `json:"acts"`
 }
@@ -116,7 +117,7 @@ func running(i notifier.Incident) Running {
 	r := Running{
 		ID: i.ID, Key: i.Key, Title: i.Title, Service: i.Service.Name, Status: i.Status, Impact: i.Impact, Public: i.Public,
 		Parent: i.Parent, Since: i.Since.UTC(), Opened: i.Opened.UTC(), Over: optional(i.Over), Closed: optional(i.Closed),
-		Alerts: []string{}, Scope: i.Scope, ETA: i.ETA, Workaround: i.Workaround, Acts: append([]notifier.Act{}, i.Acts...),
+		Alerts: []string{}, Scope: i.Scope, ETA: i.ETA, Workaround: i.Workaround, Asks: i.Asks(), Acts: append([]notifier.Act{}, i.Acts...),
 	}
 	if !i.Public {
 		r.Publication = i.Publication

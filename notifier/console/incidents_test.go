@@ -207,17 +207,17 @@ func TestIDThatIsNoneIsNotTakenForAMissingNotifier(t *testing.T) {
 func TestAStrangersTitleMovesNoCursor(t *testing.T) {
 	t.Parallel()
 	for by, want := range map[string]string{
-		"小王": "incident i1 (?[2Jgone): in hand of 小王 since 2026-11-22 03:00:00\n",
-		"":   "incident i1 (?[2Jgone): in hand of the people on call since 2026-11-22 03:00:00\n",
+		"小王": "incident i1 (?[2Jgone): in hand of 小王 since 2026-11-22T03:00:00Z\n",
+		"":   "incident i1 (?[2Jgone): in hand of the people on call since 2026-11-22T03:00:00Z\n",
 	} {
 		var out strings.Builder
 		r := console.Running{ID: "i1", Title: rules.Text{EN: "\x1b[2Jgone"}, Acknowledged: &notifier.Acknowledgement{By: by, At: now}}
-		if err := console.WriteDeed(&out, notifier.DeedAcknowledge, r, time.UTC); err != nil || out.String() != want {
+		if err := console.WriteDeed(&out, notifier.DeedAcknowledge, r, by, time.UTC); err != nil || out.String() != want {
 			t.Errorf("got %q (%v), want %q", out.String(), err, want)
 		}
 	}
 	var out strings.Builder
-	if err := console.WriteDeed(&out, notifier.DeedWithdraw, console.Running{ID: "i1"}, time.UTC); err != nil || out.String() != "incident i1 (): in nobody's hand\n" {
+	if err := console.WriteDeed(&out, notifier.DeedWithdraw, console.Running{ID: "i1"}, "", time.UTC); err != nil || out.String() != "incident i1 (): in nobody's hand\n" {
 		t.Errorf("withdrawn: %q (%v)", out.String(), err)
 	}
 }
@@ -234,7 +234,7 @@ func TestIncidentsArePrintedForPeopleAndPrograms(t *testing.T) {
 		t.Fatal(err)
 	}
 	for format, wants := range map[string][]string{
-		"table": {"ID  SINCE", "i1  2026-11-22 02:54:00  investigating  major   no      main/?[31malipay  Alipay payments are failing  ServiceDown  小王, 2026-11-22 03:00:00"},
+		"table": {"ID  SINCE", "i1  2026-11-22T02:54:00Z  investigating  major   no      main/?[31malipay  Alipay payments are failing  ServiceDown  小王, 2026-11-22T03:00:00Z"},
 		"json":  {`"id": "i1"`, `"by": "小王"`, `"zh": "支付宝暂时无法支付"`},
 	} {
 		var out strings.Builder

@@ -38,9 +38,10 @@ type overviewPage struct {
 	Now          time.Time
 }
 
-// Running are the incidents that run, those that weigh most first.
+// Running are the incidents that run and ask to be taken in hand, or are, those
+// that weigh most first.
 func (p overviewPage) Running() []incidentPage {
-	list := p.those(true)
+	list := p.those(asks)
 	slices.SortStableFunc(list, func(a, b incidentPage) int {
 		return slices.Index(notifier.Impacts, b.Impact) - slices.Index(notifier.Impacts, a.Impact)
 	})
@@ -48,11 +49,20 @@ func (p overviewPage) Running() []incidentPage {
 }
 
 // Over are those that don't.
-func (p overviewPage) Over() []incidentPage { return p.those(false) }
+func (p overviewPage) Over() []incidentPage {
+	return p.those(func(i notifier.Incident) bool { return !i.Open() })
+}
 
-func (p overviewPage) those(open bool) (list []incidentPage) {
+// Board are those that run and ask for nobody.
+func (p overviewPage) Board() []incidentPage {
+	return p.those(func(i notifier.Incident) bool { return i.Open() && !asks(i) })
+}
+
+func asks(i notifier.Incident) bool { return i.Asks() || i.Open() && i.Acknowledged.Given() }
+
+func (p overviewPage) those(fit func(notifier.Incident) bool) (list []incidentPage) {
 	for _, i := range p.Incidents {
-		if i.Open() == open {
+		if fit(i.Incident) {
 			list = append(list, incidentPage{page: p.page, Incident: i})
 		}
 	}

@@ -338,3 +338,28 @@ const measure = `(() => ({
 	Small: [...document.querySelectorAll("button, select")].filter(e => e.getBoundingClientRect().height < 40).map(e => e.textContent.trim()).join(", "),
 	Nameless: [...document.querySelectorAll("input:not([type=hidden]), textarea, select")].filter(e => e.labels.length === 0).map(e => e.name).join(", "),
 }))()`
+
+func TestWhatIsForTheBoardIsListedApartAndAsksForNobody(t *testing.T) {
+	t.Parallel()
+	b := filled(t)
+	budget := outage()
+	budget.ID, budget.Title, budget.Impact = "i9", rules.Text{EN: "The error budget runs low"}, notifier.ImpactNone
+	budget.Alerts = []notifier.ActiveAlert{{Name: "ErrorBudgetLow", Severity: rules.SeverityInfo}}
+	b.source.overview.Incidents = []console.Incident{{Incident: budget}}
+	_, _, page := b.get("/console/", "en")
+	if strings.Contains(page, "<h2>Running</h2>") || !strings.Contains(page, "nobody needs to act now") || !strings.Contains(page, "/console/incidents/i9") || strings.Contains(page, "i9/acknowledge") {
+		t.Errorf("the console shows %s", page)
+	}
+	if _, _, page := b.get("/console/incidents/i9", "en"); strings.Contains(page, "i9/acknowledge") {
+		t.Error("its own page asks for somebody")
+	}
+	b.source.running = []notifier.Incident{budget}
+	list, err := b.client("the-token").Incidents(t.Context())
+	if err != nil || len(list) != 1 || list[0].Asks {
+		t.Fatalf("listed %+v, %v", list, err)
+	}
+	var out strings.Builder
+	if err := console.Write(&out, "table", list, time.UTC); err != nil || !strings.Contains(out.String(), "asks for nobody") {
+		t.Errorf("printed %q, %v", out.String(), err)
+	}
+}

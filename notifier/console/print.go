@@ -25,7 +25,8 @@ func JSON(w io.Writer, answer any) error {
 	return encoder.Encode(answer)
 }
 
-// Write writes incidents in one of Formats; times of a table are in zone.
+// Write writes incidents in one of Formats. Times that people read are in zone,
+// in RFC 3339, which says how far that is from UTC.
 func Write(w io.Writer, format string, incidents []Running, zone *time.Location) error {
 	if format == "json" {
 		return JSON(w, list{append([]Running{}, incidents...)})
@@ -37,10 +38,13 @@ func Write(w io.Writer, format string, incidents []Running, zone *time.Location)
 	fmt.Fprintln(table, "ID\tSINCE\tSTATUS\tIMPACT\tPUBLIC\tINCIDENT\tTITLE\tALERTS\tIN HAND")
 	for _, r := range incidents {
 		hand := "-"
-		if r.Acknowledged != nil {
-			hand = fmt.Sprintf("%s, %s", cmp.Or(r.Acknowledged.By, "somebody"), r.Acknowledged.At.In(zone).Format(time.DateTime))
+		if !r.Asks {
+			hand = "asks for nobody"
 		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Since.In(zone).Format(time.DateTime), r.Status, r.Impact, r.publicity(),
+		if r.Acknowledged != nil {
+			hand = fmt.Sprintf("%s, %s", cmp.Or(r.Acknowledged.By, "somebody"), r.Acknowledged.At.In(zone).Format(time.RFC3339))
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Since.In(zone).Format(time.RFC3339), r.Status, r.Impact, r.publicity(),
 			printable(r.Key), printable(r.Title.EN), printable(strings.Join(r.Alerts, " ")), printable(hand))
 	}
 	return table.Flush()
@@ -58,14 +62,18 @@ func (r Running) publicity() string {
 }
 
 // WriteDeed writes in one line how an incident stands after a deed: an
-// acknowledgement perhaps of somebody who was first.
-func WriteDeed(w io.Writer, deed notifier.Deed, r Running, zone *time.Location) error {
+// acknowledgement perhaps of somebody other than by who was first.
+func WriteDeed(w io.Writer, deed notifier.Deed, r Running, by string, zone *time.Location) error {
 	var stands string
 	switch deed {
 	case notifier.DeedAcknowledge, notifier.DeedWithdraw:
 		stands = "in nobody's hand"
 		if a := r.Acknowledged; a != nil {
-			stands = fmt.Sprintf("in hand of %s since %s", cmp.Or(a.By, "the people on call"), a.At.In(zone).Format(time.DateTime))
+			said := "in hand of %s since %s"
+			if deed == notifier.DeedAcknowledge && a.By != strings.TrimSpace(by) {
+				said = "already in hand of %s since %s; nothing changed"
+			}
+			stands = fmt.Sprintf(said, cmp.Or(a.By, "the people on call"), a.At.In(zone).Format(time.RFC3339))
 		}
 	case notifier.DeedPublish:
 		stands = "public"
@@ -74,7 +82,7 @@ func WriteDeed(w io.Writer, deed notifier.Deed, r Running, zone *time.Location) 
 	case notifier.DeedUpdate:
 		stands = string(r.Status)
 		if !r.ETA.At.IsZero() && r.Closed == nil {
-			stands += ", expected over at " + r.ETA.At.In(zone).Format(time.DateTime)
+			stands += ", expected over at " + r.ETA.At.In(zone).Format(time.RFC3339)
 		}
 	case notifier.DeedResolve:
 		stands = "over"
@@ -91,7 +99,7 @@ func WriteDeed(w io.Writer, deed notifier.Deed, r Running, zone *time.Location) 
 // WriteAccount writes all that is known of an incident; times are in zone.
 func WriteAccount(w io.Writer, a Account, zone *time.Location) error {
 	var b strings.Builder
-	at := func(t time.Time) string { return t.In(zone).Format(time.DateTime) }
+	at := func(t time.Time) string { return t.In(zone).Format(time.RFC3339) }
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(&b, "%-12s%s\n", name, printable(value))
@@ -120,7 +128,7 @@ func WriteAccount(w io.Writer, a Account, zone *time.Location) error {
 		line("in hand", cmp.Or(a.Acknowledged.By, "somebody")+", "+at(a.Acknowledged.At))
 	}
 	for _, t := range a.Told {
-		line("told", fmt.Sprintf("%s by %s: %d sent, %d waiting, %d given up, %d dropped, %d replaced", t.Audience, t.Channel, t.Sent, t.Queued, t.Dead, t.Dropped, t.Replaced))
+		line("told", fmt.Sprintf("%s by %s: %s", t.Audience, t.Channel, t.counts()))
 	}
 	for _, u := range a.Updates {
 		line(at(u.At)+"  ", strings.TrimSpace(fmt.Sprintf("%s  %s  %s", u.Status, both(u.Text), u.By)))
@@ -130,6 +138,20 @@ func WriteAccount(w io.Writer, a Account, zone *time.Location) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// counts says how many notices stand where, leaving out where there is none.
+func (t Told) counts() string {
+	var list []string
+	for _, c := range []struct {
+		n    int
+		what string
+	}{{t.Sent, "sent"}, {t.Queued, "waiting"}, {t.Dead, "given up"}, {t.Dropped, "dropped"}, {t.Replaced, "replaced"}} {
+		if c.n > 0 {
+			list = append(list, fmt.Sprintf("%d %s", c.n, c.what))
+		}
+	}
+	return strings.Join(list, ", ")
 }
 
 // WriteOutbox writes what waits and what was given up, in one of Formats.
@@ -146,7 +168,7 @@ func WriteOutbox(w io.Writer, format string, o Outbox, zone *time.Location) erro
 	if err := table.Flush(); err != nil || o.Oldest.IsZero() {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "the oldest waits since %s\n", o.Oldest.In(zone).Format(time.DateTime))
+	_, err := fmt.Fprintf(w, "the oldest waits since %s\n", o.Oldest.In(zone).Format(time.RFC3339))
 	return err
 }
 
@@ -161,7 +183,7 @@ func WriteLetters(w io.Writer, format string, letters Letters, zone *time.Locati
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "DELIVERY\tGIVEN UP\tCHANNEL\tAUDIENCE\tRECIPIENT\tINCIDENT\tEVENT\tTRIES\tPROBLEM")
 	for _, l := range letters.Dead {
-		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", l.Delivery, l.At.In(zone).Format(time.DateTime), l.Channel, l.Audience,
+		fmt.Fprintf(table, "%d\t%s\t%s\t%s\t%d\t%s\t%s\t%d\t%s\n", l.Delivery, l.At.In(zone).Format(time.RFC3339), l.Channel, l.Audience,
 			l.Recipient, cmp.Or(l.Incident, "-"), l.Event, l.Attempts, printable(l.Problem))
 	}
 	return table.Flush()
@@ -178,7 +200,7 @@ func WriteRecord(w io.Writer, format string, record Record, zone *time.Location)
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "AT\tWHO\tWAY\tDEED\tSUBJECT\tDETAIL")
 	for _, e := range record.Entries {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.At.In(zone).Format(time.DateTime), printable(cmp.Or(e.By, "-")), e.Way, e.Deed, printable(e.Subject), printable(e.Detail))
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", e.At.In(zone).Format(time.RFC3339), printable(cmp.Or(e.By, "-")), e.Way, e.Deed, printable(e.Subject), printable(e.Detail))
 	}
 	return table.Flush()
 }

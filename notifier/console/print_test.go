@@ -74,11 +74,24 @@ func TestADeedIsAnsweredInOneLine(t *testing.T) {
 	r := console.Running{ID: "i1", Title: rules.Text{EN: "Alipay fails"}, Status: notifier.Monitoring, ETA: notifier.ETA{At: now}}
 	for deed, want := range map[notifier.Deed]string{
 		notifier.DeedPublish: "public", notifier.DeedHold: "not public until somebody publishes it", notifier.DeedResolve: "over",
-		notifier.DeedUpdate: "monitoring, expected over at 2026-11-22 03:00:00",
+		notifier.DeedUpdate: "monitoring, expected over at 2026-11-22T03:00:00Z",
 	} {
 		var out strings.Builder
-		if err := console.WriteDeed(&out, deed, r, time.UTC); err != nil || out.String() != "incident i1 (Alipay fails): "+want+"\n" {
+		if err := console.WriteDeed(&out, deed, r, "Wang", time.UTC); err != nil || out.String() != "incident i1 (Alipay fails): "+want+"\n" {
 			t.Errorf("%s says %q (%v)", deed, out.String(), err)
+		}
+	}
+}
+
+func TestWhoTakesInHandWhatSomebodyHasIsToldWhoseItIs(t *testing.T) {
+	t.Parallel()
+	r := console.Running{ID: "i1", Title: rules.Text{EN: "Alipay fails"}, Acknowledged: &notifier.Acknowledgement{By: "Li", At: now}}
+	for by, want := range map[string]string{
+		"Wang": "already in hand of Li since 2026-11-22T03:00:00Z; nothing changed", " Li ": "in hand of Li since 2026-11-22T03:00:00Z",
+	} {
+		var out strings.Builder
+		if err := console.WriteDeed(&out, notifier.DeedAcknowledge, r, by, time.UTC); err != nil || out.String() != "incident i1 (Alipay fails): "+want+"\n" {
+			t.Errorf("%s is told %q (%v)", by, out.String(), err)
 		}
 	}
 }

@@ -13,10 +13,13 @@ import (
 	"time"
 )
 
-//go:embed templates/page.html static/style.css
+//go:embed templates static/style.css
 var files embed.FS
 
-var pageTemplate = template.Must(template.ParseFS(files, "templates/page.html"))
+var (
+	pageTemplate    = template.Must(template.ParseFS(files, "templates/page.html"))
+	refusedTemplate = template.Must(template.ParseFS(files, "templates/refused.html"))
+)
 
 const (
 	// perPage is how many messages one page shows.
@@ -93,8 +96,23 @@ func (s *Sandbox) Handler() http.Handler {
 }
 
 func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request) {
+	s.show(w, r, http.StatusOK, pageTemplate)
+}
+
+// Refused answers a press or a word of somebody who hasn't logged in: it says
+// what to do, in their language.
+func (s *Sandbox) Refused() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		s.show(w, r, http.StatusUnauthorized, refusedTemplate)
+	})
+}
+
+func (s *Sandbox) show(w http.ResponseWriter, r *http.Request, status int, shown *template.Template) {
 	var out bytes.Buffer
-	if err := pageTemplate.Execute(&out, s.page(r)); err != nil {
+	if err := shown.Execute(&out, s.page(r)); err != nil {
 		s.cfg.Logger.Error("sandbox cannot render its page", "error", err)
 		http.Error(w, "something went wrong", http.StatusInternalServerError)
 		return
@@ -103,6 +121,7 @@ func (s *Sandbox) servePage(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", pagePolicy)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Vary", "Accept-Language")
+	w.WriteHeader(status)
 	_, _ = out.WriteTo(w)
 }
 

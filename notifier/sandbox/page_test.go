@@ -209,3 +209,17 @@ func TestThePagesPolicyLetsNothingIn(t *testing.T) {
 		t.Errorf("headers %v", response.Header)
 	}
 }
+
+func TestAPressWithoutLoginSaysWhatToDoInTheReadersLanguage(t *testing.T) {
+	t.Parallel()
+	s := filled(t)
+	for language, want := range map[string]string{"zh": "请先打开终端里显示的控制台链接", "en": "Open the console"} {
+		r := httptest.NewRequest(http.MethodPost, "/sandbox/messages/1/press?channel=telegram", nil)
+		r.Header.Set("Accept-Language", language)
+		w := httptest.NewRecorder()
+		s.Refused().ServeHTTP(w, r)
+		if page := w.Body.String(); w.Code != http.StatusUnauthorized || !strings.Contains(page, want) || !strings.Contains(page, `href="/sandbox/?channel=telegram"`) {
+			t.Errorf("in %s: HTTP %d %s", language, w.Code, page)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func JSON(w io.Writer, answer any) error {
 	return encoder.Encode(answer)
 }
 
-// Write writes subscribers in one of Formats; times of a table are in zone.
+// Write writes subscribers in one of Formats; times of a table are in zone, in RFC 3339.
 func Write(w io.Writer, format string, p Page, zone *time.Location) error {
 	if format == "json" {
 		return JSON(w, p)
@@ -34,7 +34,7 @@ func Write(w io.Writer, format string, p Page, zone *time.Location) error {
 	for _, l := range p.Subscribers {
 		confirmed, problem := "-", "-"
 		if !l.Confirmed.IsZero() {
-			confirmed = l.Confirmed.In(zone).Format(time.DateTime)
+			confirmed = l.Confirmed.In(zone).Format(time.RFC3339)
 		}
 		if l.Problem != "" {
 			problem = printable(l.Problem)

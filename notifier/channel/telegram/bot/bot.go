@@ -44,7 +44,7 @@ type Subscriptions interface {
 
 // Incidents are what people on call have in hand. Its mistakes are [notifier.Error]s.
 type Incidents interface {
-	// Incidents gives those that run, the oldest first.
+	// Incidents gives those that run and ask to be taken in hand, or are, the oldest first.
 	Incidents(context.Context) ([]notifier.Incident, error)
 	Acknowledge(ctx context.Context, id, by string) (notifier.Incident, error)
 	Withdraw(ctx context.Context, id, by string) (notifier.Incident, error)
