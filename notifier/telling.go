@@ -29,7 +29,7 @@ const (
 
 // Texted are the events that are told by text message. One costs money: the
 // beginning and the end of trouble are told, and codes for signing up.
-var Texted = []Event{EventDown, EventWorsened, EventProlonged, EventReopened, EventRecovered, EventConfirm, EventCode}
+var Texted = []Event{EventDown, EventProlonged, EventReopened, EventRecovered, EventConfirm, EventCode}
 
 // Lane orders what waits to be sent: what is in a lower one goes first.
 type Lane int

@@ -194,7 +194,7 @@ func TestMessageFollowsAnAddressThatMoves(t *testing.T) {
 		w.start()
 		w.notify("i1", ops(notifier.EventDown))
 		w.notify("i2", ops(notifier.EventDown))
-		time.Sleep(2 * time.Second)
+		time.Sleep(10 * time.Second)
 		if counts := each(w.far.all()); counts["b0"] != 2 || counts["a1"] != 2 || counts["a0"] != 0 {
 			t.Errorf("reached %v", counts)
 		}

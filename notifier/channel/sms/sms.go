@@ -99,6 +99,9 @@ func (c *Channel) Name() string { return "sms" }
 // Tells reports whether the event is sent by SMS at all: a text costs money, so
 // only the beginning and the end of trouble are, and codes for signing up.
 func (c *Channel) Tells(event notifier.Event) bool {
+	if event == notifier.EventWorsened { // told as down
+		event = notifier.EventDown
+	}
 	return slices.ContainsFunc(c.cfg.Providers, func(p Provider) bool { return p.Tells(event) })
 }
 
