@@ -209,9 +209,9 @@ func TestAnEventIsToldWhereSomeProviderHasWordsForIt(t *testing.T) {
 		providers []sms.Provider
 		want      string
 	}{
-		{[]sms.Provider{aliyun}, "down prolonged recovered reopened"},
-		{[]sms.Provider{aliyun, tencent}, "down prolonged recovered reopened confirm code"},
-		{[]sms.Provider{twilio}, "down prolonged recovered reopened confirm code"},
+		{[]sms.Provider{aliyun}, "down worsened prolonged recovered reopened"},
+		{[]sms.Provider{aliyun, tencent}, "down worsened prolonged recovered reopened confirm code"},
+		{[]sms.Provider{twilio}, "down worsened prolonged recovered reopened confirm code"},
 	} {
 		channel, err := sms.New(sms.Config{Providers: c.providers, Now: time.Now})
 		if err != nil {
@@ -219,7 +219,7 @@ func TestAnEventIsToldWhereSomeProviderHasWordsForIt(t *testing.T) {
 		}
 		var got []string
 		for _, event := range []notifier.Event{
-			notifier.EventDown, notifier.EventJoined, notifier.EventProlonged, notifier.EventRecovered, notifier.EventReopened, notifier.EventEased,
+			notifier.EventDown, notifier.EventWorsened, notifier.EventJoined, notifier.EventProlonged, notifier.EventRecovered, notifier.EventReopened, notifier.EventEased,
 			notifier.EventUpdated, notifier.EventConfirm, notifier.EventWelcome, notifier.EventDigest, notifier.EventCode,
 		} {
 			if channel.Tells(event) {
