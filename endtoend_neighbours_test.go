@@ -28,8 +28,6 @@ const (
 )
 
 var (
-	kioskTiers = []string{"--tier.ops=" + kioskOps.String(), "--tier.management=" + kioskManagement.String(), "--tier.pace=" + kioskPace}
-
 	kioskOpsPeople = []reader{
 		{sandbox.Telegram, "-1001", "商店首页暂时打不开"}, {sandbox.Email, "ops@kiosk.example", "Storefront cannot be reached"},
 		{sandbox.DingTalk, "sandbox-gate-token", "商店首页暂时打不开"}, {sandbox.Webhook, "sandbox-gate-token", "Storefront cannot be reached"},
@@ -77,6 +75,7 @@ type neighbourhood struct {
 	exporterAddr, page   string
 	notifierAddr, amAddr string
 	prometheusExe, amExe string
+	pace                 string
 
 	database   string   // URL of a PostgreSQL that two notifiers share; empty: there is one, on SQLite
 	second     *process // beside notifier
@@ -92,7 +91,7 @@ var (
 func TestHalvesTellThroughAPrometheusAndAnAlertmanagerOfDebian(t *testing.T) {
 	t.Parallel()
 	n := &neighbourhood{
-		dir: t.TempDir(), box: mailbox(t),
+		dir: t.TempDir(), box: mailbox(t), pace: kioskPace,
 		prometheusExe: debian(t, "prometheus", "prometheus"), amExe: debian(t, "prometheus-alertmanager", "prometheus-alertmanager"),
 	}
 	n.openShop(t)
@@ -182,6 +181,11 @@ func (n *neighbourhood) judgesDie(t *testing.T, outage told) {
 	}
 }
 
+// tiers are the escalation's, as our commands take them.
+func (n *neighbourhood) tiers() []string {
+	return []string{"--tier.ops=" + kioskOps.String(), "--tier.management=" + kioskManagement.String(), "--tier.pace=" + n.pace}
+}
+
 func (n *neighbourhood) prometheusURL() string { return "http://" + n.prometheusAddr }
 
 func (n *neighbourhood) eventually(t *testing.T, what string, check func() error) {
@@ -228,7 +232,7 @@ func (n *neighbourhood) moveIn(t *testing.T) {
 		return p, where[1], where[2]
 	}
 	n.notifier, n.page, n.notifierAddr = tells("notifier")
-	posts := printed(t, shopwatch(t, append([]string{"alertmanager", "--webhook.url=http://" + n.notifierAddr}, kioskTiers...)...))
+	posts := printed(t, shopwatch(t, append([]string{"alertmanager", "--webhook.url=http://" + n.notifierAddr}, n.tiers()...)...))
 	if n.database != "" {
 		var address string
 		n.second, n.secondPage, address = tells("second")
@@ -236,10 +240,10 @@ func (n *neighbourhood) moveIn(t *testing.T) {
 	}
 	n.write(t, "alertmanager.yml", posts)
 	n.startAlertmanager(t)
-	n.write(t, "shopwatch.rules.yml", printed(t, shopwatch(t, append([]string{"rules"}, kioskTiers...)...)))
+	n.write(t, "shopwatch.rules.yml", printed(t, shopwatch(t, append([]string{"rules"}, n.tiers()...)...)))
 	n.write(t, "prometheus.yml", printed(t, shopwatch(t, append([]string{
 		"prometheus", "--exporter=" + n.exporterAddr, "--notifier=" + n.notifierAddr, "--alertmanager=http://" + n.amAddr,
-	}, kioskTiers...)...)))
+	}, n.tiers()...)...)))
 	n.startPrometheus(t)
 }
 
@@ -274,7 +278,7 @@ func (n *neighbourhood) shopwatch(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	command.Env = append(command.Env,
-		"TELL_OPS_AFTER="+kioskOps.String(), "TELL_MANAGEMENT_AFTER="+kioskManagement.String(), "PACE="+kioskPace,
+		"TELL_OPS_AFTER="+kioskOps.String(), "TELL_MANAGEMENT_AFTER="+kioskManagement.String(), "PACE="+n.pace,
 		"SHOP_URL="+n.shop.URL, "PROMETHEUS_URL="+n.prometheusURL(), "DATABASE="+n.database,
 		"DINGTALK_URL="+n.box.RobotURL(sandbox.DingTalk), "DESK_URL="+n.box.RobotURL(sandbox.Webhook), "GATE_SECRET="+n.box.GateCredentials().Secret,
 		"TELEGRAM_TOKEN="+credentials.TelegramToken, "TELEGRAM_API_URL="+n.box.TelegramURL(),

@@ -10,7 +10,9 @@ import (
 func TestTwoNotifiersOnOnePostgreSQLTellEachNoticeOnceThoughOneIsKilled(t *testing.T) {
 	t.Parallel()
 	n := &neighbourhood{
-		dir: t.TempDir(), box: mailbox(t), database: servertest.Postgres(t).NewDatabase(t),
+		// Alertmanager tries a receiver that is gone for 10 s whatever the pace, and
+		// Watchdog comes no oftener meanwhile: it has to count as fresh for longer.
+		dir: t.TempDir(), box: mailbox(t), pace: "0.1", database: servertest.Postgres(t).NewDatabase(t),
 		prometheusExe: debian(t, "prometheus", "prometheus"), amExe: debian(t, "prometheus-alertmanager", "prometheus-alertmanager"),
 	}
 	n.openShop(t)
