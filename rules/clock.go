@@ -46,6 +46,7 @@ func functions(e Escalation) template.FuncMap {
 		"quote":    strconv.Quote,
 		"english":  english,
 		"chinese":  chinese,
+		"reasons":  reasonsInWords,
 		"window": func(text string) (string, error) {
 			d, err := scale(text)
 			return "[" + prometheusDuration(d) + "]", err
