@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -201,20 +200,20 @@ func (d *demoWorld) greet(w io.Writer, page, console, private string) {
 
 // askDemo has the running process break or heal a service of its demo shop.
 func askDemo(ctx context.Context, f flags, verb string, stdout io.Writer) error {
-	token, err := os.ReadFile(filepath.Join(f.dataDir, operatorToken))
+	door, err := f.door()
 	if err != nil {
-		return fmt.Errorf("no shopwatch has run with --data.dir %q: %w", f.dataDir, err)
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	target := "http://" + f.privateOr("127.0.0.1:9816") + demo.ControlAPI + verb
+	target := door.url(f.privateOr("127.0.0.1:9816")) + demo.ControlAPI + verb
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(url.Values{"service": {f.service}}.Encode()))
 	if err != nil {
 		return err
 	}
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	r.Header.Set("Authorization", "Bearer "+strings.TrimSpace(string(token)))
-	response, err := http.DefaultClient.Do(r)
+	r.Header.Set(guard.TokenHeader, door.token)
+	response, err := door.client.Do(r)
 	if err != nil {
 		return fmt.Errorf("ask the running shopwatch (start it with `go run .`; if it listens elsewhere, name it with --private.listen-address): %w", err)
 	}

@@ -137,6 +137,17 @@ func TestEverythingWorksBehindTLSAndALogin(t *testing.T) {
 		}
 	}
 
+	authority := `tls_config: {ca_file: "` + filepath.Join(dir, "private.crt") + `"}` + "\n"
+	put(t, filepath.Join(dir, "stranger.yml"), authority)
+	put(t, filepath.Join(dir, "owner.yml"), authority+"basic_auth: {username: "+ownerName+", password: "+ownerPassword+"}\n")
+	for file, want := range map[string]int{"owner.yml": 0, "stranger.yml": 1} {
+		_, stderr, code := finished(t, shopwatch(t, "incident", "list", "--data.dir="+filepath.Join(dir, "data"),
+			"--private.listen-address="+strings.TrimPrefix(private, "https://"), "--http.config.file="+filepath.Join(dir, file)))
+		if code != want || (code == 1) != strings.Contains(stderr, "basic_auth: {username: …") {
+			t.Errorf("incident list with %s: exit code %d, want %d: %s", file, code, want, stderr)
+		}
+	}
+
 	shop.play("/", 500)
 	eventually(t, "the outage is told", counted(taken(box), 1, 0, everythingOps), up)
 	shop.play("/", 200)

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -140,16 +137,14 @@ func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, std
 // askNotifier asks the notifier that runs with the same data directory: at the
 // private address that is named, else at that of `up`, else at that of `notifier`.
 func (f flags) askNotifier(ctx context.Context, ask func(context.Context, console.Client) error) error {
-	token, err := os.ReadFile(filepath.Join(f.dataDir, operatorToken))
+	door, err := f.door()
 	if err != nil {
-		return fmt.Errorf("no shopwatch has run with --data.dir %q: %w", f.dataDir, err)
+		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, incidentsWithin)
 	defer cancel()
 	for _, address := range []string{"127.0.0.1:9816", "127.0.0.1:9817"} {
-		err = ask(ctx, console.Client{
-			URL: f.privateScheme() + "://" + f.privateOr(address), Token: strings.TrimSpace(string(token)), HTTP: http.DefaultClient,
-		})
+		err = ask(ctx, console.Client{URL: door.url(f.privateOr(address)), Token: door.token, HTTP: door.client})
 		if f.private != "" || !errors.Is(err, console.ErrNoNotifier) {
 			break
 		}

@@ -32,6 +32,7 @@ type flags struct {
 	private      string
 	privateHosts []string
 	webConfig    string // exporter-toolkit's file for the private address
+	httpConfig   string // Prometheus's form, for commands that ask a running shopwatch
 	service      string // of demo break and heal
 	rules        rulesFlags
 }
@@ -61,6 +62,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	app.Flag("private.host", "Further host name under which the private address may be asked; repeatable.").StringsVar(&f.privateHosts)
 
 	app.Flag("web.config.file", "TLS and logins of the private address, in exporter-toolkit's form.").StringVar(&f.webConfig)
+	app.Flag("http.config.file", "What a command that asks a running shopwatch shows its private address, where --web.config.file protects that: login, authority, client certificate, in the form of Prometheus's HTTP clients.").StringVar(&f.httpConfig)
 
 	commands := map[string]func() error{}
 	command := func(cmd *kingpin.CmdClause, do func() error) *kingpin.CmdClause {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -91,11 +88,9 @@ func (o *ordersFlags) lookup(ctx context.Context, f flags, stdout, stderr io.Wri
 
 // orders reaches the exporter that runs with the same data directory.
 func (f flags) orders() (orders.Client, error) {
-	token, err := os.ReadFile(filepath.Join(f.dataDir, operatorToken))
+	door, err := f.door()
 	if err != nil {
-		return orders.Client{}, fmt.Errorf("no shopwatch has run with --data.dir %q: %w", f.dataDir, err)
+		return orders.Client{}, err
 	}
-	return orders.Client{
-		URL: f.privateScheme() + "://" + f.privateOr("127.0.0.1:9816"), Token: strings.TrimSpace(string(token)), HTTP: http.DefaultClient,
-	}, nil
+	return orders.Client{URL: door.url(f.privateOr("127.0.0.1:9816")), Token: door.token, HTTP: door.client}, nil
 }

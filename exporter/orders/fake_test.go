@@ -16,6 +16,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/orders"
+	"shopwatch/internal/guard"
 	"shopwatch/rules"
 )
 
@@ -160,7 +161,7 @@ func made(t testing.TB, change func(*orders.Config), shops ...orders.Shop) *orde
 	config := orders.Config{
 		Shops:     func() []orders.Shop { return shops },
 		Token:     pageToken,
-		Operator:  func(r *http.Request) bool { return r.Header.Get("Authorization") == "Bearer "+operatorToken },
+		Operator:  func(r *http.Request) bool { return guard.Bearer(r, operatorToken) },
 		PerCaller: plenty, Total: plenty,
 	}
 	if change != nil {

@@ -3,10 +3,12 @@ package guard
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,13 +41,13 @@ func (c Client) Ask(ctx context.Context, method, path string, body []byte, into 
 		return fmt.Errorf("private address %s: %w", c.URL, err)
 	}
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Authorization", "Bearer "+c.Token)
+	r.Header.Set(TokenHeader, c.Token)
 	response, err := c.HTTP.Do(r)
 	if err != nil {
 		if wrapped, ok := errors.AsType[*url.Error](err); ok {
 			err = wrapped.Err // it repeats the URL
 		}
-		return c.away("no %s answers at %s (start it, or name its address with --private.listen-address): %w", c.Half, c.URL, err)
+		return c.unheard(err)
 	}
 	defer response.Body.Close()
 	content, err := io.ReadAll(io.LimitReader(response.Body, c.Most))
@@ -59,6 +61,20 @@ func (c Client) Ask(ctx context.Context, method, path string, body []byte, into 
 		return fmt.Errorf("the program at %s answers something else than %s: is it shopwatch's %s, of this version?", c.URL, c.About, c.Half)
 	}
 	return nil
+}
+
+// unheard says why there is no answer, and how to get one.
+func (c Client) unheard(err error) error {
+	if _, stranger := errors.AsType[*tls.CertificateVerificationError](err); stranger {
+		return fmt.Errorf("the private address %s shows a certificate that this machine doesn't trust: name its authority in --http.config.file (tls_config: {ca_file: …}): %w", c.URL, err)
+	}
+	if broke, ok := errors.AsType[*net.OpError](err); ok && broke.Op == "remote error" { // so crypto/tls marks an alert of the far side
+		return fmt.Errorf("the private address %s refuses this command, which may lack a client certificate of its authority: name one in --http.config.file (tls_config: {cert_file: …, key_file: …}): %w", c.URL, err)
+	}
+	if strings.HasPrefix(c.URL, "https:") {
+		return c.away("no %s answers at %s (start it, name its address with --private.listen-address, or a client certificate in --http.config.file): %w", c.Half, c.URL, err)
+	}
+	return c.away("no %s answers at %s (start it, or name its address with --private.listen-address): %w", c.Half, c.URL, err)
 }
 
 // refused says what an answer means that is none.
@@ -77,9 +93,13 @@ func (c Client) refused(response *http.Response, content []byte) error {
 	switch response.StatusCode {
 	case http.StatusUnauthorized:
 		if strings.HasPrefix(response.Header.Get("WWW-Authenticate"), "Basic") {
-			return fmt.Errorf("the private address %s asks for a login of its --web.config.file, which this command can't give", c.URL)
+			return fmt.Errorf("the private address %s asks for the login of its --web.config.file: name it in --http.config.file (basic_auth: {username: …, password_file: …})", c.URL)
 		}
 		return fmt.Errorf("the %s at %s doesn't know this operator token: name the folder it runs with by --data.dir", c.Half, c.URL)
+	case http.StatusBadRequest:
+		if bytes.Contains(content, []byte("HTTP request to an HTTPS server")) { // so net/http answers
+			return fmt.Errorf("the private address %s speaks TLS: name its --web.config.file, or its authority in --http.config.file (tls_config: {ca_file: …})", c.URL)
+		}
 	case http.StatusNotFound, http.StatusMethodNotAllowed:
 		return c.away("the program at %s knows no %s: name the %s's address with --private.listen-address", c.URL, c.About, c.Half)
 	}

@@ -208,21 +208,34 @@ func NewAuthority(t testing.TB) *Authority {
 	return a
 }
 
-// Issue makes a certificate for 127.0.0.1 and localhost that ends at a time,
-// as PEM and ready for use.
+// Issue makes a server's certificate, for 127.0.0.1 and localhost, that ends at
+// a time, as PEM and ready for use.
 func (a *Authority) Issue(t testing.TB, end time.Time) (certificate, key []byte, ready tls.Certificate) {
+	t.Helper()
+	return a.issue(t, x509.Certificate{
+		Subject: pkix.Name{CommonName: "localhost"}, NotAfter: end,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	})
+}
+
+// IssueClient makes a client's certificate, which no server may show, as PEM and
+// ready for use.
+func (a *Authority) IssueClient(t testing.TB, name string) (certificate, key []byte, ready tls.Certificate) {
+	t.Helper()
+	return a.issue(t, x509.Certificate{
+		Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(30 * 24 * time.Hour), ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+}
+
+func (a *Authority) issue(t testing.TB, template x509.Certificate) (certificate, key []byte, ready tls.Certificate) {
 	t.Helper()
 	private := newKey(t)
 	serial, err := rand.Int(rand.Reader, big.NewInt(1<<60))
 	if err != nil {
 		t.Fatal(err)
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "localhost"},
-		NotBefore: time.Now().Add(-48 * time.Hour), NotAfter: end,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, DNSNames: []string{"localhost"},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}, a.certificate, &private.PublicKey, a.key)
+	template.SerialNumber, template.NotBefore, template.KeyUsage = serial, time.Now().Add(-48*time.Hour), x509.KeyUsageDigitalSignature
+	der, err := x509.CreateCertificate(rand.Reader, &template, a.certificate, &private.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
 	}
