@@ -141,7 +141,8 @@ type Incident struct {
 	Scope      rules.Text `json:",omitzero"` // who is affected: all users, some, which products or channels
 	ETA        ETA        `json:",omitzero"`
 	Workaround rules.Text `json:",omitzero"`
-	Reopened   time.Time  `json:",omitzero"` // when it last began again within the quiet time; zero: never
+	Reopened   time.Time  `json:",omitzero"` // when we last heard that it began again within the quiet time; zero: never
+	Resumed    time.Time  `json:",omitzero"` // when it last began again, not when we noticed; zero: never
 
 	// Again is to whom a notice went out that it began again, since Reopened.
 	Again map[rules.Audience]time.Time `json:",omitempty"`

@@ -18,7 +18,7 @@ const (
 	EventProlonged Event = "prolonged" // told to an audience that first hears at a later tier
 	EventRecovered Event = "recovered" // trouble is over
 	EventWorsened  Event = "worsened"  // it weighs more than ever: told as down, to whoever has not heard of it
-	EventReopened  Event = "reopened"  // it began again within the quiet time
+	EventReopened  Event = "reopened"  // it began again within the quiet time: told as down to whoever has not heard of it
 	EventEased     Event = "eased"     // it still runs, and is lighter than it was
 	EventUpdated   Event = "updated"   // people tell how it stands
 	EventConfirm   Event = "confirm"   // somebody asked to be told: is it you?
@@ -77,7 +77,8 @@ type Facts struct {
 	Service     Service    `json:"service"`
 	Impact      Impact     `json:"impact"`
 	Since       time.Time  `json:"since"`
-	Over        time.Time  `json:"over,omitzero"` // recovered only
+	Resumed     time.Time  `json:"resumed,omitzero"` // when it last began again; zero: never
+	Over        time.Time  `json:"over,omitzero"`    // recovered only
 	Description rules.Text `json:"description"`
 	RunbookURL  string     `json:"runbook_url,omitempty"`
 	StatusURL   string     `json:"status_url,omitempty"` // public page
@@ -204,9 +205,10 @@ func (w Wants) Hear(service string, impact Impact) bool {
 }
 
 // Follows reports whether an event goes on with what was told before: it goes to
-// those who were told, whatever they want to hear of now.
+// those who were told, whatever they want to hear of now. What began again is a
+// beginning to whoever was not.
 func (e Event) Follows() bool {
-	return e == EventRecovered || e == EventReopened || e == EventEased || e == EventUpdated
+	return e == EventRecovered || e == EventEased || e == EventUpdated
 }
 
 // Delivery is one notice on its way to one recipient.
@@ -216,7 +218,7 @@ type Delivery struct {
 	Notice    Notice
 	Recipient Recipient
 	// First is set where the recipient hears of the incident for the first time:
-	// a recovery then tells the whole story.
+	// a recovery then tells the whole story, and what began again has begun.
 	First bool
 	// Digest holds the other notices that one message tells, oldest first: those
 	// of a subscriber's quiet hours. Notice is then of EventDigest.

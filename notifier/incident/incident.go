@@ -132,13 +132,13 @@ func (m *Machine) take(now time.Time, scene Scene, latest *notifier.Incident, al
 		return Result{Incident: m.open(now, alert), Changed: true}
 	}
 	if before := scene.incident(latest.After); before != nil && untold(*latest) && m.again(now, *before, alert) {
-		return m.rejoin(now, *before, *latest)
+		return m.rejoin(now, *before, *latest, alert)
 	}
 	switch {
 	case latest.Open():
 		return Result{Incident: clone(*latest)}
 	case m.again(now, *latest, alert):
-		return Result{Incident: m.reopen(now, *latest), Changed: true}
+		return Result{Incident: m.reopen(now, *latest, alert), Changed: true}
 	}
 	r := Result{Incident: m.open(now, alert), Changed: true}
 	if now.Sub(latest.Closed) <= m.cfg.Reopen {

@@ -44,6 +44,9 @@ type model struct {
 	fires map[trouble]time.Time // -> startsAt
 	past  []notifier.Alert      // words that may come late, or twice
 	shown map[string]time.Time  // by incident: when subscribers were first told
+
+	readers  []*reader
+	spreadTo int // so many notices they have heard, as far as they hear them
 }
 
 func (m *model) alert(f trouble, startsAt time.Time) notifier.Alert {
@@ -120,6 +123,8 @@ func (m *model) step() {
 		m.person()
 	case what == 9: // the process starts anew: all that it knows comes from the store
 		m.restart()
+	case what == 10:
+		m.join()
 	}
 }
 
@@ -276,6 +281,13 @@ func (m *model) stories() {
 		last = n.At
 		told[n.Incident+" "+string(n.Audience)] = append(told[n.Incident+" "+string(n.Audience)], n)
 	}
+	for _, r := range m.readers {
+		for id, open := range r.knows {
+			if open {
+				m.t.Fatalf("who joined at %s never heard the end of %s", r.joined.Sub(t0), m.chain(m.all[id]))
+			}
+		}
+	}
 	for _, who := range slices.Sorted(maps.Keys(told)) {
 		knows, ever := false, false
 		worst := -1
@@ -349,8 +361,10 @@ func TestAnyDayOfAShopIsToldWholeAndOnce(t *testing.T) {
 		for range rapid.IntRange(1, 50).Draw(t, "steps") {
 			m.step()
 			m.check()
+			m.informed()
 		}
 		m.settle()
+		m.informed()
 		m.stories()
 	})
 }

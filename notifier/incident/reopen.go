@@ -20,9 +20,11 @@ func (m *Machine) again(now time.Time, closed notifier.Incident, alert notifier.
 }
 
 // reopen gives a closed incident as it begins again. Whoever was told that it is
-// over is told so; and who had it in hand has let go of it.
-func (m *Machine) reopen(now time.Time, closed notifier.Incident) notifier.Incident {
+// over is told so; and who had it in hand has let go of it. Its alert may tell of
+// a success that was before the end, as one does that looks back over an hour.
+func (m *Machine) reopen(now time.Time, closed notifier.Incident, alert notifier.Alert) notifier.Incident {
 	i := clone(closed)
+	i.Resumed = earlier(later(alert.Since(), closed.Over), now)
 	i.Reopened, i.Closed, i.Over, i.Status = now, time.Time{}, time.Time{}, notifier.Investigating
 	i.Again = nil
 	i.Due, i.Parent, i.Impact = m.due(now, i), "", notifier.ImpactNone
@@ -43,8 +45,8 @@ func (m *Machine) reopen(now time.Time, closed notifier.Incident) notifier.Incid
 
 // rejoin reopens an incident and takes back into it what was left of it, of
 // which nobody was told.
-func (m *Machine) rejoin(now time.Time, before, rest notifier.Incident) Result {
-	r := Result{Incident: m.reopen(now, before), Changed: true}
+func (m *Machine) rejoin(now time.Time, before, rest notifier.Incident, alert notifier.Alert) Result {
+	r := Result{Incident: m.reopen(now, before, alert), Changed: true}
 	if !rest.Open() {
 		return r
 	}

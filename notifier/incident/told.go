@@ -260,7 +260,7 @@ func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Fact
 	}
 	en, zh := alert.Annotations[rules.AnnotationDescription], alert.Annotations[rules.AnnotationDescriptionZH]
 	return notifier.Facts{
-		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since,
+		Title: i.Title, Service: i.Service, Impact: i.Impact, Since: i.Since, Resumed: i.Resumed,
 		Description: rules.Text{ZH: cmp.Or(zh, en), EN: cmp.Or(en, zh)},
 		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
 		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt, Alert: titular(i.Alerts).Name,

@@ -43,7 +43,8 @@ type Facts struct {
 	Title      string // what is wrong
 	Service    string
 	At         string // when the notice was decided
-	Since      string
+	Since      string // when it began; down: when it last did
+	Again      string // when it began again; empty: it never did
 	Over       string // recovered only
 	Lasted     string // so far, or in all once it is over
 	Scope      string // who is affected, as people say
@@ -135,7 +136,14 @@ func (f *Facts) when(n notifier.Facts, clock clock) {
 	if n.Since.IsZero() {
 		return
 	}
-	f.Since, f.Lasted = clock.zoned(n.Since), clock.duration(clock.now.Sub(n.Since))
+	since := n.Since
+	if !n.Resumed.IsZero() {
+		f.Again = clock.moment(n.Resumed)
+		if f.Event == notifier.EventDown { // to its reader nothing was before
+			since = n.Resumed
+		}
+	}
+	f.Since, f.Lasted = clock.zoned(since), clock.duration(clock.now.Sub(since))
 	if n.Over.IsZero() {
 		f.ETA = clock.expected(n.ETA)
 	} else {

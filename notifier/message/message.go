@@ -100,7 +100,9 @@ func New(cfg Config) (*Writer, error) {
 // Compose words a delivery for its recipient's channel and language. What it
 // returns shares its parts with other messages: they are to be read only.
 func (w *Writer) Compose(d notifier.Delivery) (notifier.Message, error) {
-	if d.Notice.Event == notifier.EventWorsened { // whom it goes to has not heard of the trouble
+	switch e := d.Notice.Event; {
+	case e == notifier.EventWorsened, // whom it goes to has not heard of the trouble
+		e == notifier.EventReopened && d.First: // nor has who joined since it was over: "again" would tell them nothing
 		d.Notice.Event = notifier.EventDown
 	}
 	links := w.linksOf(d)

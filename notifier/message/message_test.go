@@ -83,6 +83,7 @@ func delivery(channel string, language notifier.Language, audience rules.Audienc
 		facts.Description, facts.RunbookURL = rules.Text{}, ""
 	case notifier.EventReopened:
 		at = since.Add(58 * time.Minute)
+		facts.Resumed = at.Add(-5 * time.Minute)
 	case notifier.EventRecovered:
 		facts.Over = since.Add(41*time.Minute + 30*time.Second)
 		at = facts.Over.Add(time.Minute)
@@ -168,8 +169,10 @@ var told = map[rules.Audience][]struct {
 		}},
 		{"eased", notifier.EventEased, nil},
 		{"reopened", notifier.EventReopened, nil},
+		{"reopened, and they never heard of it", notifier.EventReopened, first},
 		{"prolonged", notifier.EventProlonged, nil},
 		{"recovered", notifier.EventRecovered, nil},
+		{"recovered, after it had begun again", notifier.EventRecovered, func(d *notifier.Delivery) { d.Notice.Facts.Resumed = since.Add(30 * time.Minute) }},
 		{"recovered, and they never heard of it", notifier.EventRecovered, first},
 		{"orders are delivered again", notifier.EventRecovered, delayed},
 		{"confirm", notifier.EventConfirm, nil},

@@ -91,6 +91,8 @@ func bareNotice(event notifier.Event) notifier.Notice {
 		Impact:  notifier.ImpactMajor, Since: sampleTime, Alert: rules.AlertServiceDown,
 	}
 	switch event {
+	case notifier.EventReopened:
+		n.Facts.Resumed = sampleTime.Add(26 * time.Minute)
 	case notifier.EventJoined:
 		n.Facts.News, n.Facts.NewsSince = []rules.Text{{ZH: "商品 A 卖完了", EN: "Product A is out of stock"}}, sampleTime
 	case notifier.EventRecovered:

@@ -20,7 +20,8 @@ import (
 // gets it at the end of the quiet hours.
 //
 // What begins goes to all of the audience who want to hear of it; what goes on
-// with it (Event.Follows) to those who were told, or are about to be. A recovery
+// with it (Event.Follows) to those who were told, or are about to be; what begins
+// again to both. A recovery
 // takes the place of what was not sent yet and then tells all of it. Who joined
 // while it ran is told of it by a notice of their own, once.
 func (s *Store) Expand(ctx context.Context, e notifier.Expansion) (done notifier.Expanded, err error) {
@@ -270,7 +271,8 @@ func (x *expansion) toThoseWithWishes() error {
 			return fmt.Errorf("recipient %d: wishes: %w", d.recipient, err)
 		}
 		n := x.notice
-		if !n.Event.Follows() && n.Audience == rules.Subscribers && n.Incident != "" && !wants.Hear(n.Facts.Service.Key(), n.Facts.Impact) {
+		goesOn := n.Event.Follows() || n.Event == notifier.EventReopened && d.first == 0
+		if !goesOn && n.Audience == rules.Subscribers && n.Incident != "" && !wants.Hear(n.Facts.Service.Key(), n.Facts.Impact) {
 			continue
 		}
 		d.next = x.now

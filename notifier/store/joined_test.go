@@ -79,3 +79,35 @@ func TestWhoJoinsInTheirQuietHoursHearsAtTheirEnd(t *testing.T) {
 		expect(t, "in the morning", claim(t, s, "telegram", morning), "down sleeper first")
 	})
 }
+
+func TestWhoJoinsBetweenAnEndAndTheNextBeginningHearsOfThatFirstAndOfItsEnd(t *testing.T) {
+	t.Parallel()
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		join(t, s, "early", notifier.Wants{})
+		for _, event := range []notifier.Event{notifier.EventDown, notifier.EventRecovered} {
+			tell(t, s, "i1", event, notifier.Facts{Impact: notifier.ImpactMajor}, now)
+			finish(t, s, sent(claim(t, s, "telegram", now), now)...)
+		}
+		join(t, s, "late", notifier.Wants{})
+		join(t, s, "grave", notifier.Wants{Least: notifier.ImpactCritical}) // who wants to hear of graver trouble alone
+		tell(t, s, "i1", notifier.EventReopened, notifier.Facts{Impact: notifier.ImpactMajor}, now)
+		list := claim(t, s, "telegram", now)
+		expect(t, "when it begins again", list, "reopened early", "reopened late first")
+		finish(t, s, sent(list, now)...)
+		tell(t, s, "i1", notifier.EventRecovered, notifier.Facts{}, now)
+		expect(t, "when it is over again", claim(t, s, "telegram", now), "recovered early", "recovered late")
+	})
+}
+
+func TestWhoHeardOfTroubleHearsThatItIsBackThoughItIsLighter(t *testing.T) {
+	t.Parallel()
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		join(t, s, "grave", notifier.Wants{Least: notifier.ImpactCritical})
+		tell(t, s, "i1", notifier.EventDown, notifier.Facts{Impact: notifier.ImpactCritical}, now)
+		finish(t, s, sent(claim(t, s, "telegram", now), now)...)
+		tell(t, s, "i1", notifier.EventReopened, notifier.Facts{Impact: notifier.ImpactMinor}, now)
+		expect(t, "when it is back", claim(t, s, "telegram", now), "reopened grave")
+	})
+}
