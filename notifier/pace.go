@@ -89,3 +89,19 @@ type Expanded struct {
 	More  bool // there is more to do
 	Ended []Ended
 }
+
+// Limit is how often something may happen to one thing: N times at once, and then
+// as often as N refill evenly in Every. No stretch of Every sees more than 2N-1.
+type Limit struct {
+	Name    string // "subscribe network"
+	Private string // an address or a network: kept as a keyed hash alone; empty: none
+	N       int
+	Every   time.Duration // at least N microseconds
+}
+
+// Interval is the time in which one of them comes back, in whole microseconds:
+// no sooner than it should.
+func (l Limit) Interval() time.Duration {
+	each := time.Duration(max(1, l.N)) * time.Microsecond
+	return (l.Every + each - 1) / each * time.Microsecond
+}

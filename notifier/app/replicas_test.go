@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"net/http"
+	"net/url"
 	"os"
 	"sync"
 	"testing"
@@ -104,4 +105,27 @@ func TestIncidentsAreLookedAtByAnotherReplicaWhenTheFirstDies(t *testing.T) {
 	first.stop()
 	second.near.set(map[string]string{"w": rules.AlertWatchdog}) // over, and told by nobody
 	second.arrives("100", "Resolved")
+}
+
+func TestSignUpsLimitHoldsOverReplicasAndRestarts(t *testing.T) {
+	t.Parallel()
+	limits := config.SubscriptionsConfig{Email: true, PerAddressDaily: 3, PerNetworkHourly: 2, Hourly: 100}
+	place := storetest.Postgres(t)
+	shared := config.StoreConfig{Postgres: configfile.NewSecret(place.PostgresDSN), ContactKeyFile: place.KeyFile}
+	first := newBenchWith(t, func(b *bench) { b.store, b.subscriptions = shared, limits })
+	second := &bench{t: t, dir: t.TempDir(), world: first.world, near: first.near, nearURL: first.nearURL, store: shared, subscriptions: limits}
+	second.start()
+	ask := func(b *bench, address string) int {
+		stamp := stamps.FindStringSubmatch(b.visit(http.MethodGet, "/subscribe", nil).Body.String())
+		b.ahead.Add(int64(3 * time.Second))
+		return b.visit(http.MethodPost, "/subscribe", url.Values{"stamp": {stamp[1]}, "address": {address}, "scope": {"all"}, "language": {"en"}, "severity": {"all"}}).Code
+	}
+	if a, b := ask(first, "a@x.example"), ask(second, "b@x.example"); a != http.StatusSeeOther || b != http.StatusSeeOther {
+		t.Fatalf("the network's two were answered %d and %d", a, b)
+	}
+	second.stop()
+	second.start()
+	if a, b := ask(first, "c@x.example"), ask(second, "d@x.example"); a != http.StatusTooManyRequests || b != http.StatusTooManyRequests {
+		t.Errorf("two more were answered %d and %d, want 429", a, b)
+	}
 }

@@ -131,7 +131,7 @@ func (a *App) newPublic() (http.Handler, error) {
 	pages, err := subscription.NewPages(subscription.PagesConfig{
 		Service: a.subscription, Title: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone, Stylesheet: a.page.Stylesheet(),
 		Channels: channels, Services: a.choosable, Telegram: a.botLink, Trusted: cfg.TrustedProxies, Limits: limits,
-		Now: a.cfg.Now, Logger: a.cfg.Logger,
+		Counter: a.store, Now: a.cfg.Now, Logger: a.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err

@@ -14,6 +14,8 @@ import (
 	"shopwatch/rules"
 )
 
+var stamps = regexp.MustCompile(`name="stamp" value="([^"]+)"`)
+
 // visit asks the public address.
 func (b *bench) visit(method, path string, form url.Values) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, strings.TrimPrefix(path, "https://status.example.com"), strings.NewReader(form.Encode()))
@@ -45,7 +47,7 @@ func TestAReaderSignsUpOnThePageIsToldAndLeaves(t *testing.T) {
 		t.Fatal("the page doesn't lead to signing up")
 	}
 	form := b.visit(http.MethodGet, "/subscribe", nil).Body.String()
-	stamp := regexp.MustCompile(`name="stamp" value="([^"]+)"`).FindStringSubmatch(form)
+	stamp := stamps.FindStringSubmatch(form)
 	if stamp == nil || !strings.Contains(form, "Alipay") {
 		t.Fatalf("the form is %s", form)
 	}

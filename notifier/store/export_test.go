@@ -61,3 +61,13 @@ func LimitPages(t *testing.T, s *Store, more int) (was int) {
 	}
 	return was - pages
 }
+
+// LimitNames is what the rows of limits are called.
+func LimitNames(t *testing.T, s *Store) string {
+	t.Helper()
+	var names string
+	if err := s.look.row(t.Context(), `SELECT coalesce(max(name), '') || coalesce(min(name), '') FROM limits`).Scan(&names); err != nil {
+		t.Fatal(err)
+	}
+	return names
+}

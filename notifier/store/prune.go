@@ -24,7 +24,8 @@ const mostErased = 20
 // whether there is more to forget: notices and their deliveries after 90 days
 // (those of open incidents stay, since a recovery goes to whoever was told), dead
 // letters after 30 days, people who departed after 30 days, sign-ups that
-// nobody confirmed after 3 days, and paces that were idle for 2.
+// nobody confirmed after 3 days, paces that were idle for 2, and limits that are
+// whole again.
 func (s *Store) Prune(ctx context.Context, now time.Time, limit int) (more bool, err error) {
 	scopes, err := s.idleScopes(ctx, now, limit)
 	if err != nil {
@@ -35,7 +36,7 @@ func (s *Store) Prune(ctx context.Context, now time.Time, limit int) (more bool,
 		if err := tx.prunePaces(now, scopes); err != nil {
 			return err
 		}
-		for _, prune := range []func(time.Time, int) (bool, error){tx.pruneNotices, tx.pruneDead, tx.prunePeople} {
+		for _, prune := range []func(time.Time, int) (bool, error){tx.pruneNotices, tx.pruneDead, tx.prunePeople, tx.pruneLimits} {
 			rest, err := prune(now, limit)
 			if err != nil {
 				return err

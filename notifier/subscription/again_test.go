@@ -38,7 +38,7 @@ func TestWhatIsDoneAnewIsDoneOnce(t *testing.T) {
 	}
 	if s.handler, err = subscription.NewPages(subscription.PagesConfig{
 		Service: s.service, Title: services()[0].Name, Zone: time.UTC, Stylesheet: "/style.css", Channels: []string{subscription.Email, subscription.SMS},
-		Services: services, Limits: subscription.Limits{PerAddressDaily: 9, PerNetworkHourly: 99, Hourly: 99}, Even: time.Millisecond, Now: s.clock, Logger: slog.New(slog.DiscardHandler),
+		Services: services, Limits: subscription.Limits{PerAddressDaily: 9, PerNetworkHourly: 99, Hourly: 99}, Counter: s.world, Even: time.Millisecond, Now: s.clock, Logger: slog.New(slog.DiscardHandler),
 	}); err != nil {
 		t.Fatal(err)
 	}

@@ -42,6 +42,8 @@ type PagesConfig struct {
 	// Trusted are the proxies whose X-Forwarded-For is believed.
 	Trusted []netip.Prefix
 	Limits  Limits
+	// Counter counts for Limits.
+	Counter Counter
 	// Even is how long answers take that could tell by their moment who is
 	// subscribed; longer work takes a multiple of it. Default 400 ms.
 	Even   time.Duration
@@ -61,8 +63,8 @@ type pages struct {
 
 // NewPages gives the handler of Root and everything under it.
 func NewPages(cfg PagesConfig) (http.Handler, error) {
-	if cfg.Service == nil || cfg.Zone == nil || cfg.Services == nil || cfg.Now == nil || cfg.Logger == nil {
-		return nil, errors.New("subscription pages: service, zone, services, clock and logger are required")
+	if cfg.Service == nil || cfg.Zone == nil || cfg.Services == nil || cfg.Counter == nil || cfg.Now == nil || cfg.Logger == nil {
+		return nil, errors.New("subscription pages: service, zone, services, counter, clock and logger are required")
 	}
 	if cfg.Limits.PerAddressDaily < 1 || cfg.Limits.PerNetworkHourly < 1 || cfg.Limits.Hourly < 1 {
 		return nil, errors.New("subscription pages: every limit is at least 1")
@@ -73,7 +75,7 @@ func NewPages(cfg PagesConfig) (http.Handler, error) {
 	if cfg.Even == 0 {
 		cfg.Even = 400 * time.Millisecond
 	}
-	p := &pages{cfg: cfg, service: cfg.Service, signer: cfg.Service.links.signer, gate: newGate(cfg.Limits)}
+	p := &pages{cfg: cfg, service: cfg.Service, signer: cfg.Service.links.signer, gate: &gate{cfg.Limits, cfg.Counter}}
 	var err error
 	if p.style, err = files.ReadFile("static/style.css"); err != nil {
 		return nil, fmt.Errorf("subscription pages: %w", err)

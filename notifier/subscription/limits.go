@@ -1,7 +1,7 @@
 package subscription
 
 import (
-	"hash/maphash"
+	"context"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -9,8 +9,7 @@ import (
 	"strings"
 	"time"
 
-	lru "github.com/hashicorp/golang-lru/v2"
-	"golang.org/x/time/rate"
+	"shopwatch/notifier"
 )
 
 // Limits are how often strangers may have us send something. Each is a bucket
@@ -21,17 +20,19 @@ type Limits struct {
 	Hourly           int // requests of everybody
 }
 
-// remembered is how many addresses and networks are remembered each, some 200
-// bytes a piece. The longest unseen is forgotten first.
-const remembered = 20_000
+// Counter counts where every replica sees it and a restart forgets nothing.
+type Counter interface {
+	// Take counts one in every limit, or in none of them where one has none left,
+	// and reports which it was.
+	Take(ctx context.Context, now time.Time, limits ...notifier.Limit) (bool, error)
+}
 
-// gate counts requests. It knows addresses and networks by hash alone.
+// gate counts requests. What it has counted is bounded by Limits.Hourly: an
+// address, and a network, is counted only for a request that all may make.
 type gate struct {
-	all            *rate.Limiter
-	networks, many *buckets // many: IPv6 /48
-	addresses      *buckets
-	codes          *buckets // tries, by address
-	changes        *buckets // of one's own subscription, by row
+	Limits
+
+	counter Counter
 }
 
 // triesHourly is how many codes are looked at for one address an hour: more than
@@ -42,27 +43,25 @@ const triesHourly = 20
 // each time stands in the record, which is kept for good.
 const changesHourly = 60
 
-func newGate(l Limits) *gate {
-	return &gate{
-		all:       rate.NewLimiter(rate.Limit(float64(l.Hourly)/time.Hour.Seconds()), l.Hourly),
-		networks:  newBuckets(l.PerNetworkHourly, time.Hour),
-		many:      newBuckets(4*l.PerNetworkHourly, time.Hour),
-		addresses: newBuckets(l.PerAddressDaily, 24*time.Hour),
-		codes:     newBuckets(triesHourly, time.Hour),
-		changes:   newBuckets(changesHourly, time.Hour),
-	}
-}
-
 // request reports whether a network may ask now. One that may not takes nothing
 // from what all may.
-func (g *gate) request(from netip.Addr, now time.Time) bool {
+func (g *gate) request(ctx context.Context, from netip.Addr, now time.Time) (bool, error) {
 	near, far := networksOf(from)
-	return g.networks.take(near, now) && (far == "" || g.many.take(far, now)) && g.all.AllowN(now, 1)
+	limits := []notifier.Limit{
+		{Name: "subscribe", N: g.Hourly, Every: time.Hour},
+		{Name: "subscribe network", Private: near, N: g.PerNetworkHourly, Every: time.Hour},
+	}
+	if far != "" {
+		limits = append(limits, notifier.Limit{Name: "subscribe networks", Private: far, N: 4 * g.PerNetworkHourly, Every: time.Hour})
+	}
+	return g.counter.Take(ctx, now, limits...)
 }
 
 // address reports whether an address may be written to now.
-func (g *gate) address(channel, address string, now time.Time) bool {
-	return g.addresses.take(channel+"\x00"+mailbox(address), now)
+func (g *gate) address(ctx context.Context, channel, address string, now time.Time) (bool, error) {
+	return g.counter.Take(ctx, now, notifier.Limit{
+		Name: "subscribe address", Private: channel + "\x00" + mailbox(address), N: g.PerAddressDaily, Every: 24 * time.Hour,
+	})
 }
 
 // mailbox is one name for the addresses that are likely to be one person's: who
@@ -86,43 +85,17 @@ func mailbox(address string) string {
 }
 
 // change reports whether a subscriber may change or take along what is theirs now.
-func (g *gate) change(id int64, now time.Time) bool {
-	return g.changes.take(strconv.FormatInt(id, 10), now)
+func (g *gate) change(ctx context.Context, id int64, now time.Time) (bool, error) {
+	return g.counter.Take(ctx, now, notifier.Limit{
+		Name: "subscription change", Private: strconv.FormatInt(id, 10), N: changesHourly, Every: time.Hour,
+	})
 }
 
 // code reports whether a code for an address is looked at now.
-func (g *gate) code(channel, address string, now time.Time) bool {
-	return g.codes.take(channel+"\x00"+address, now)
-}
-
-// buckets are limiters by name.
-type buckets struct {
-	n     int
-	every time.Duration
-	seed  maphash.Seed
-	known *lru.Cache[uint64, *rate.Limiter]
-}
-
-func newBuckets(n int, every time.Duration) *buckets {
-	known, err := lru.New[uint64, *rate.Limiter](remembered)
-	if err != nil { // of a size below one alone
-		panic(err)
-	}
-	return &buckets{n: n, every: every, seed: maphash.MakeSeed(), known: known}
-}
-
-func (b *buckets) take(name string, now time.Time) bool {
-	key := maphash.String(b.seed, name)
-	limiter, ok := b.known.Get(key)
-	if !ok {
-		fresh := rate.NewLimiter(rate.Limit(float64(b.n)/b.every.Seconds()), b.n)
-		if before, found, _ := b.known.PeekOrAdd(key, fresh); found {
-			limiter = before
-		} else {
-			limiter = fresh
-		}
-	}
-	return limiter.AllowN(now, 1)
+func (g *gate) code(ctx context.Context, channel, address string, now time.Time) (bool, error) {
+	return g.counter.Take(ctx, now, notifier.Limit{
+		Name: "subscribe code", Private: channel + "\x00" + address, N: triesHourly, Every: time.Hour,
+	})
 }
 
 // networksOf names the network that an address is likely to share with others

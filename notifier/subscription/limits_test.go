@@ -1,8 +1,10 @@
 package subscription_test
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -66,6 +68,58 @@ func TestNetworksAndEverybodyHaveLimits(t *testing.T) {
 	s.advance(time.Hour)
 	if got := ask("203.0.113.7:1"); got != 303 {
 		t.Errorf("an hour later: got %d", got)
+	}
+}
+
+func TestARestartForgetsNoLimit(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, func(c *subscription.PagesConfig) {
+		c.Limits = subscription.Limits{PerAddressDaily: 2, PerNetworkHourly: 5, Hourly: 100}
+	})
+	for range 4 {
+		s.restart()
+		s.signUp("a@b.example")
+	}
+	if n := len(s.told(1)); n != 2 {
+		t.Errorf("the address was sent %d, want 2", n)
+	}
+	u, _ := url.Parse(s.signUp("13800138000").Header().Get("Location"))
+	guess := url.Values{"t": u.Query()["t"], "code": {"99999x"}}
+	for range 25 {
+		s.restart()
+		s.work = nil
+		s.do(http.MethodPost, "/subscribe/code", guess)
+	}
+	if s.work != nil {
+		t.Errorf("the 25th code was looked at: %v", s.work)
+	}
+	s.restart()
+	if w := s.signUp("c@d.example"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the network's sixth was answered %d, want 429", w.Code)
+	}
+}
+
+func TestNobodyIsAskedWhileNothingCanBeCounted(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	manage := path(s.links(t).Manage(s.confirmed("a@b.example").Recipient))
+	u, _ := url.Parse(s.signUp("13800138000").Header().Get("Location"))
+	before := len(s.notices)
+	s.uncounted = errors.New("the disk is full")
+	for name, w := range map[string]*httptest.ResponseRecorder{
+		"signing up": s.signUp("c@d.example"),
+		"a code":     s.do(http.MethodPost, "/subscribe/code", url.Values{"t": u.Query()["t"], "code": {"123456"}}),
+		"a change":   s.do(http.MethodPost, manage, url.Values{"scope": {"all"}, "severity": {"all"}, "language": {"en"}}),
+	} {
+		if w.Code != http.StatusServiceUnavailable {
+			t.Errorf("%s was answered %d, want 503", name, w.Code)
+		}
+	}
+	if len(s.notices) != before || !strings.Contains(s.log.String(), "the disk is full") {
+		t.Errorf("sent %v, logged %s", s.notices[before:], s.log)
+	}
+	if w := s.do(http.MethodPost, "/subscribe/manage/"+tokenOf(manage)+"/leave", url.Values{}); w.Code != http.StatusSeeOther {
+		t.Errorf("leaving was answered %d: it is never counted", w.Code)
 	}
 }
 

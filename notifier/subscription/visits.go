@@ -30,16 +30,23 @@ func (p *pages) signUp(w http.ResponseWriter, r *http.Request) {
 // ask has something be sent to an address, within the limits.
 func (p *pages) ask(w http.ResponseWriter, r *http.Request, channel, address string, send func() error) {
 	begun := time.Now()
-	if !p.gate.request(visitor(r, p.cfg.Trusted), p.cfg.Now()) {
+	may, err := p.gate.request(r.Context(), visitor(r, p.cfg.Trusted), p.cfg.Now())
+	if err != nil {
+		p.trouble(w, r, err)
+		return
+	}
+	if !may {
 		w.Header().Set("Retry-After", "3600")
 		p.say(w, r, http.StatusTooManyRequests, pageBusy)
 		return
 	}
 	// Too many messages to one address, or a program at the form: nothing is
 	// sent, and nothing says so.
-	var err error
-	if r.PostFormValue(trap) == "" && p.gate.address(channel, address, p.cfg.Now()) {
-		err = send()
+	if r.PostFormValue(trap) == "" {
+		may, err = p.gate.address(r.Context(), channel, address, p.cfg.Now())
+		if may {
+			err = send()
+		}
 	}
 	p.even(r, begun)
 	if err != nil {
@@ -118,8 +125,12 @@ func (p *pages) code(w http.ResponseWriter, r *http.Request) {
 	}
 	digits, _ := plainLine(r.PostFormValue("code"))
 	var sub notifier.Subscriber
-	var err error = errVoid
-	if p.gate.code(channel, address, p.cfg.Now()) {
+	may, err := p.gate.code(r.Context(), channel, address, p.cfg.Now())
+	switch {
+	case err != nil:
+	case !may:
+		err = errVoid
+	default:
 		sub, err = p.service.EnterCode(r.Context(), channel, address, phoneDress.Replace(digits))
 	}
 	p.even(r, begun)
@@ -219,7 +230,12 @@ func (p *pages) manage(w http.ResponseWriter, r *http.Request) {
 
 // mayChange says it is busy to a program that changes its subscription without end.
 func (p *pages) mayChange(w http.ResponseWriter, r *http.Request, id int64) bool {
-	if p.gate.change(id, p.cfg.Now()) {
+	may, err := p.gate.change(r.Context(), id, p.cfg.Now())
+	if err != nil {
+		p.trouble(w, r, err)
+		return false
+	}
+	if may {
 		return true
 	}
 	w.Header().Set("Retry-After", "60")

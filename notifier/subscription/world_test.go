@@ -34,21 +34,23 @@ const origin = "https://status.shop.example"
 
 // world is a store in memory: its transactions happen whole or not at all.
 type world struct {
-	mu      sync.Mutex
-	now     time.Time
-	last    int64
-	rows    map[int64]notifier.Subscriber
-	notices []notifier.Notice
-	audit   []notifier.AuditEntry
-	work    []string          // what the last transaction did
-	runs    []notifier.Notice // what tells of what runs
-	broken  error             // what the next transactions fail with at their end
-	taken   int               // so many next transactions lose to another's
-	service *subscription.Service
+	mu        sync.Mutex
+	now       time.Time
+	last      int64
+	rows      map[int64]notifier.Subscriber
+	notices   []notifier.Notice
+	audit     []notifier.AuditEntry
+	work      []string          // what the last transaction did
+	runs      []notifier.Notice // what tells of what runs
+	broken    error             // what the next transactions fail with at their end
+	taken     int               // so many next transactions lose to another's
+	counted   map[notifier.Limit]time.Time
+	uncounted error // what counting fails with
+	service   *subscription.Service
 }
 
 func newWorld(t interface{ Fatal(...any) }) *world {
-	w := &world{now: noon, rows: map[int64]notifier.Subscriber{}}
+	w := &world{now: noon, rows: map[int64]notifier.Subscriber{}, counted: map[notifier.Limit]time.Time{}}
 	var err error
 	w.service, err = subscription.New(subscription.Config{Change: w.change, List: w.list, Held: w.held, Key: key, BaseURL: origin, Tells: everywhere, Asks: everywhere[:2], Now: w.clock})
 	if err != nil {
@@ -118,6 +120,27 @@ func (w *world) held(_ context.Context, id int64) (subscription.Held, error) {
 		}
 	}
 	return held, nil
+}
+
+// Take counts as the store does.
+func (w *world) Take(_ context.Context, now time.Time, limits ...notifier.Limit) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.uncounted != nil {
+		return false, w.uncounted
+	}
+	for _, l := range limits {
+		if w.counted[l].After(now.Add(time.Duration(l.N-1) * l.Interval())) {
+			return false, nil
+		}
+	}
+	for _, l := range limits {
+		if w.counted[l].Before(now) {
+			w.counted[l] = now
+		}
+		w.counted[l] = w.counted[l].Add(l.Interval())
+	}
+	return true, nil
 }
 
 // row finds somebody by address.
@@ -212,6 +235,7 @@ func (t *transaction) Audit(a notifier.AuditEntry) error {
 type site struct {
 	*world
 	*testing.T
+	config  subscription.PagesConfig
 	handler http.Handler
 	from    string // the visitor's address
 	log     *bytes.Buffer
@@ -224,16 +248,23 @@ func newSite(t *testing.T, change func(*subscription.PagesConfig)) *site {
 		Service: s.service, Title: rules.Text{ZH: "星辰卡铺", EN: "Star Cards"}, Zone: time.FixedZone("Asia/Shanghai", 8*60*60), Stylesheet: "/style.css",
 		Channels: []string{subscription.Email, subscription.SMS}, Services: services, Telegram: func() string { return "https://t.me/star_bot" },
 		Trusted: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Limits: subscription.Limits{PerAddressDaily: 3, PerNetworkHourly: 100, Hourly: 1000},
-		Even: time.Millisecond, Now: s.clock, Logger: slog.New(slog.NewTextHandler(s.log, nil)),
+		Counter: s.world, Even: time.Millisecond, Now: s.clock, Logger: slog.New(slog.NewTextHandler(s.log, nil)),
 	}
 	if change != nil {
 		change(&cfg)
 	}
-	var err error
-	if s.handler, err = subscription.NewPages(cfg); err != nil {
-		t.Fatal(err)
-	}
+	s.config = cfg
+	s.restart()
 	return s
+}
+
+// restart has another process serve the pages.
+func (s *site) restart() {
+	s.Helper()
+	var err error
+	if s.handler, err = subscription.NewPages(s.config); err != nil {
+		s.Fatal(err)
+	}
 }
 
 func services() []notifier.Service {

@@ -90,6 +90,13 @@ CREATE TABLE paces (
   spent         INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
+-- How often strangers have asked for something. A row that says nothing any more is deleted.
+CREATE TABLE limits (
+  name    TEXT PRIMARY KEY, -- "subscribe"; of an address or a network with a keyed hash
+  full_at INTEGER NOT NULL -- Unix microseconds: from when on nothing is counted any more
+) STRICT, WITHOUT ROWID;
+CREATE INDEX limits_full ON limits (full_at);
+
 -- Every human act, never changed.
 CREATE TABLE audit (
   id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -127,6 +134,7 @@ CREATE TABLE marks (
 DROP TABLE marks;
 DROP TABLE seal_keys;
 DROP TABLE audit;
+DROP TABLE limits;
 DROP TABLE paces;
 DROP TABLE deliveries;
 DROP TABLE notices;
