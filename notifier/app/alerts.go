@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strconv"
 	"time"
 
@@ -103,64 +102,15 @@ func (a *App) newest(known incident.Watchdog, alerts []notifier.Alert) incident.
 	return known
 }
 
-// tick looks at the open incidents again, and alarms ops where the Watchdog is
-// silent: then nobody judges, and no alert of Prometheus can say so. Alertmanagers
-// are polled once a round, not when an incident waits to be looked at between two.
-func (a *App) tick(ctx context.Context, poll bool) error {
+// reconcile ends alerts whose resolved was lost: over while this process or
+// Alertmanager was away, they are told by nobody.
+func (a *App) reconcile(ctx context.Context) error {
+	if a.reconciler == nil {
+		return nil
+	}
 	open, err := a.store.OpenIncidents(ctx)
 	if err != nil {
 		return err
-	}
-	if poll {
-		if err := a.reconcile(ctx, open); err != nil {
-			return err
-		}
-	}
-	now, watchdog := a.cfg.Now(), a.lastWatchdog()
-	alarm, certain := a.silence(now)
-	changed := false
-	var due time.Time
-	err = a.store.Change(ctx, func(tx *store.Tx) error {
-		open := slices.Clone(open) // of this run alone: it may be undone, and done again
-		for n, i := range open {
-			latest, err := tx.Latest(i.Key) // as it is inside this transaction
-			if err != nil {
-				return err
-			}
-			if latest == nil || latest.ID != i.ID {
-				continue // it was closed since, or has become part of another
-			}
-			scene := a.scene(tx, watchdog, open)
-			r := a.machine.Tick(now, scene.Scene, *latest)
-			changed = changed || r.Changed
-			if err := errors.Join(scene.err, save(tx, r)); err != nil {
-				return err
-			}
-			open[n], due = r.Incident, sooner(due, r.Incident)
-		}
-		if !certain {
-			return nil
-		}
-		latest, err := tx.Latest(alarm.Key())
-		if err != nil {
-			return err
-		}
-		r := a.machine.Alert(now, incident.Scene{Watchdog: watchdog}, latest, alarm)
-		changed = changed || r.Changed
-		return save(tx, r)
-	})
-	a.lookAt(due)
-	if err == nil && changed {
-		a.told()
-	}
-	return err
-}
-
-// reconcile ends alerts whose resolved was lost: over while this process or
-// Alertmanager was away, they are told by nobody.
-func (a *App) reconcile(ctx context.Context, open []notifier.Incident) error {
-	if a.reconciler == nil {
-		return nil
 	}
 	now := a.cfg.Now()
 	active := map[string]bool{}

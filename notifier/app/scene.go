@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"strings"
 	"time"
 
@@ -9,14 +10,21 @@ import (
 	"shopwatch/notifier/store"
 )
 
-// scene is what the machine may ask of other incidents within a transaction.
+// scene is what the machine may ask of other incidents, within a transaction or
+// of what was seen before it.
 type scene struct {
 	incident.Scene
 
 	err error // of the store, the first
 }
 
-func (a *App) scene(tx *store.Tx, watchdog incident.Watchdog, open []notifier.Incident) *scene {
+// incidents finds one by its key or its ID, nil where there is none.
+type incidents interface {
+	Latest(key string) (*notifier.Incident, error)
+	Incident(id string) (*notifier.Incident, error)
+}
+
+func (a *App) scene(known incidents, watchdog incident.Watchdog, open []notifier.Incident) *scene {
 	s := &scene{Scene: incident.Scene{Watchdog: watchdog, Open: open}}
 	find := func(look func(string) (*notifier.Incident, error)) func(string) *notifier.Incident {
 		return func(name string) *notifier.Incident {
@@ -27,8 +35,46 @@ func (a *App) scene(tx *store.Tx, watchdog incident.Watchdog, open []notifier.In
 			return found
 		}
 	}
-	s.Latest, s.ByID = find(tx.Latest), find(tx.Incident)
+	s.Latest, s.ByID = find(known.Latest), find(known.Incident)
 	return s
+}
+
+// seen are incidents as they stand outside any transaction, each read once.
+type seen struct {
+	ctx   context.Context
+	store *store.Store
+	byKey map[string]*notifier.Incident
+	byID  map[string]*notifier.Incident
+}
+
+// newSeen knows the open ones, and asks for others as they are wanted.
+func newSeen(ctx context.Context, s *store.Store, open []notifier.Incident) *seen {
+	known := &seen{ctx, s, make(map[string]*notifier.Incident, len(open)), make(map[string]*notifier.Incident, len(open))}
+	for n := range open {
+		known.byKey[open[n].Key], known.byID[open[n].ID] = &open[n], &open[n]
+	}
+	return known
+}
+
+// Latest gives the incident of a key that is open, or else was closed last.
+func (s *seen) Latest(key string) (*notifier.Incident, error) {
+	return once(s.ctx, s.byKey, key, s.store.Latest)
+}
+
+// Incident gives one by its ID.
+func (s *seen) Incident(id string) (*notifier.Incident, error) {
+	return once(s.ctx, s.byID, id, s.store.Incident)
+}
+
+func once(ctx context.Context, known map[string]*notifier.Incident, name string, ask func(context.Context, string) (*notifier.Incident, error)) (*notifier.Incident, error) {
+	if i, ok := known[name]; ok {
+		return i, nil
+	}
+	i, err := ask(ctx, name)
+	if err == nil {
+		known[name] = i
+	}
+	return i, err
 }
 
 // peers gives the other services of a shop with the same role.

@@ -119,8 +119,13 @@ func awaits(i notifier.Incident, parent *notifier.Incident) bool {
 // followers gives the incidents that follow from one, run, and of which ops
 // heard neither by themselves nor beside it.
 func followers(i notifier.Incident, open []notifier.Incident) []notifier.Incident {
-	return slices.DeleteFunc(slices.Clone(open), func(child notifier.Incident) bool {
-		return child.Parent != i.ID || !child.Open() || wasTold(child, rules.Ops) || !knows(&child, rules.Ops) ||
-			slices.Contains(i.Children, child.ID) || len(running(child.Alerts)) == 0
-	})
+	var list []notifier.Incident
+	for n := range open {
+		child := &open[n]
+		if child.Parent == i.ID && child.Open() && !wasTold(*child, rules.Ops) && knows(child, rules.Ops) &&
+			!slices.Contains(i.Children, child.ID) && len(running(child.Alerts)) > 0 {
+			list = append(list, *child)
+		}
+	}
+	return list
 }

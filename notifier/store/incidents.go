@@ -22,13 +22,28 @@ func (t *Tx) Latest(key string) (*notifier.Incident, error) {
 	if err := t.lock(lockIncidents); err != nil {
 		return nil, err
 	}
+	return one(t.ctx, t.bound, latestIncident, key)
+}
+
+const (
+	latestIncident = `SELECT body FROM incidents WHERE key = ? ORDER BY closed_at = 0 DESC, closed_at DESC, seq DESC LIMIT 1`
+	incidentByID   = `SELECT body FROM incidents WHERE id = ?`
+)
+
+// Latest gives the incident of a key as Tx.Latest does, as it stands.
+func (s *Store) Latest(ctx context.Context, key string) (*notifier.Incident, error) {
+	return one(ctx, s.look, latestIncident, key)
+}
+
+// one gives the incident that a statement finds by a key or ID, nil where there is none.
+func one(ctx context.Context, on bound, query, name string) (*notifier.Incident, error) {
 	var body string
-	err := t.row(t.ctx, `SELECT body FROM incidents WHERE key = ? ORDER BY closed_at = 0 DESC, closed_at DESC, seq DESC LIMIT 1`, key).Scan(&body)
+	err := on.row(ctx, query, name).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("store: incident of %s: %w", key, err)
+		return nil, fmt.Errorf("store: incident %s: %w", name, err)
 	}
 	incident, err := decode(body)
 	return &incident, err
@@ -40,25 +55,12 @@ func (t *Tx) Incident(id string) (*notifier.Incident, error) {
 	if err := t.lock(lockIncidents); err != nil {
 		return nil, err
 	}
-	var body string
-	err := t.row(t.ctx, `SELECT body FROM incidents WHERE id = ?`, id).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("store: incident %s: %w", id, err)
-	}
-	incident, err := decode(body)
-	return &incident, err
+	return one(t.ctx, t.bound, incidentByID, id)
 }
 
 // Incident gives one by its id as it stands, nil where there is none.
 func (s *Store) Incident(ctx context.Context, id string) (*notifier.Incident, error) {
-	list, err := s.incidents(ctx, `SELECT body FROM incidents WHERE id = ?`, id)
-	if err != nil || len(list) == 0 {
-		return nil, err
-	}
-	return &list[0], nil
+	return one(ctx, s.look, incidentByID, id)
 }
 
 // Save keeps an incident and the notices that its change causes.
