@@ -69,7 +69,7 @@ func (l *lane) run(ctx context.Context) {
 }
 
 // batch is how many deliveries are claimed at once.
-func (l *lane) batch() int { return min(max(4*l.senders, 16), 256) }
+func (l *lane) batch() int { return min(max(4*l.senders, 16), 512) }
 
 // low reports whether it is time to claim more.
 func (l *lane) low(pending []notifier.Delivery, now time.Time) bool {
