@@ -264,8 +264,8 @@ type Outcome struct {
 	Problem    string    // why not sent; no address, no secret
 	Deactivate bool      // the recipient's address takes no more messages
 	Moved      string    // the recipient's new address; empty: as before
-	// Block is the scope that the far side stopped until Next; empty: none.
-	Block string
+	// Block is the scope that the far side stopped until Next; without a name: none.
+	Block Scope
 	// BlockRecipient: until Next the far side takes nothing for the recipient.
 	BlockRecipient bool
 	// Unspent are the scopes whose day's limit the try did not use after all.

@@ -68,13 +68,15 @@ func channels(cfg config.Config, now func() time.Time, logger *slog.Logger) ([]d
 	return lines, errors.Join(problems...)
 }
 
-// chat gives what one chat of Telegram bears. A group's id is below zero; a name
-// is a channel's or a group's.
-func chat(id string) []notifier.Pace {
+// chat gives the chat of Telegram that an address leads to, and what it bears,
+// all its topics together. A group's id is below zero; a name is a channel's or a
+// group's, in any case of its letters.
+func chat(address string) (id string, paces []notifier.Pace) {
+	id, _, _ = telegram.ParseAddress(address)
 	if strings.HasPrefix(id, "-") || strings.HasPrefix(id, "@") {
-		return telegramGroup
+		return strings.ToLower(id), telegramGroup
 	}
-	return telegramChat
+	return id, telegramChat
 }
 
 // domain is what the mail addresses of one domain share.

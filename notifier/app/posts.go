@@ -41,7 +41,7 @@ func posts(list []config.OutgoingConfig, now func() time.Time) ([]dispatch.Line,
 		}
 		line := dispatch.Line{Channel: channel, Senders: 4}
 		if paces := robotPaces[kind]; paces != nil {
-			line.Recipient = func(string) []notifier.Pace { return paces }
+			line.Recipient = func(target string) (string, []notifier.Pace) { return target, paces }
 		}
 		lines = append(lines, line)
 	}

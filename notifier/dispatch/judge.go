@@ -13,7 +13,7 @@ const mostMoves = 5
 // judge is the whole policy: accepted is sent; a message that nobody takes is
 // dead, and with a permanent refusal the address too; a moved address is tried at
 // once; "retry after" is obeyed exactly, by the whole line or for the one
-// recipient; all else is tried again after twice as long as before, at most
+// recipient and all whose address shares what bears a pace; all else is tried again after twice as long as before, at most
 // 5 min, with up to a quarter of jitter.
 func (l *lane) judge(d notifier.Delivery, now time.Time, err error) (notifier.Outcome, Result) {
 	outcome := notifier.Outcome{At: now}
@@ -35,11 +35,11 @@ func (l *lane) judge(d notifier.Delivery, now time.Time, err error) (notifier.Ou
 		outcome.Next, outcome.Moved = now, moved.To
 	case errors.As(err, &after):
 		outcome.Next = now.Add(after.After)
-		outcome.BlockRecipient = !after.Whole
-		if after.Whole {
-			outcome.Block = l.line.whole.Name
+		outcome.BlockRecipient, outcome.Block = !after.Whole, l.line.whole
+		if !after.Whole {
+			outcome.Block = l.line.far(d.Recipient.Address)
 		}
-		l.line.stop(outcome.Next, after.Whole, d.Recipient.ID)
+		l.line.stop(outcome.Next, after.Whole, d.Recipient.Address)
 	default:
 		wait := min(firstRetry<<min(d.Attempts, 16), lastRetry)
 		outcome.Next = now.Add(wait + time.Duration(l.dispatcher.cfg.Jitter()*float64(wait)/4))

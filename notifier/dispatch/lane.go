@@ -186,7 +186,7 @@ func (l *lane) deliver(ctx context.Context, d notifier.Delivery) {
 			l.forget(d) // we slept; somebody else may have it
 			return
 		}
-		if l.line.stopped(now, d.Recipient.ID) {
+		if l.line.stopped(now, d.Recipient.Address) {
 			l.forget(d)
 			l.giveBack(ctx, all(d))
 			return

@@ -19,9 +19,10 @@ type Line struct {
 	// Senders say so many messages at once, at least 3: a quarter of them, and one
 	// at least, for people on call alone, one for confirmations, the rest for the public.
 	Senders int
-	// Recipient gives what one address bears, at most 4 paces, each held; nil: no limit.
-	// Telegram: {1, a second}, for groups {20, a minute} too.
-	Recipient func(address string) []notifier.Pace
+	// Recipient gives what an address leads to, and what that bears: at most 4
+	// paces, each held; nil: no limit. Telegram: the chat, whatever its topic, with
+	// {1, a second}, for groups {20, a minute} too.
+	Recipient func(address string) (far string, paces []notifier.Pace)
 	// Domain gives what several addresses share, as a mail domain, and its pace;
 	// "" where the address shares nothing; nil: no limit.
 	Domain func(address string) (string, notifier.Pace)
@@ -85,9 +86,9 @@ type line struct {
 	names scopeNames
 
 	mu      sync.Mutex
-	blocked time.Time           // the far side stopped all of it until then
-	waiting map[int64]time.Time // recipients for whom it takes nothing until then
-	spent   map[string]string   // days on which a scope's limit was logged
+	blocked time.Time            // the far side stopped all of it until then
+	waiting map[string]time.Time // what addresses lead to, for which it takes nothing until then
+	spent   map[string]string    // days on which a scope's limit was logged
 }
 
 // scopeNames are made once.
@@ -100,7 +101,7 @@ type scopeNames struct {
 func newLine(d *Dispatcher, cfg Line) *line {
 	name := cfg.Channel.Name()
 	l := &line{
-		Line: cfg, name: name, gate: newGate(cfg.Pace), waiting: map[int64]time.Time{}, spent: map[string]string{},
+		Line: cfg, name: name, gate: newGate(cfg.Pace), waiting: map[string]time.Time{}, spent: map[string]string{},
 		whole: notifier.Scope{Name: name, Pace: slowed(cfg.Pace)},
 		names: scopeNames{domain: name + "/domain"},
 	}
@@ -140,9 +141,10 @@ func (l *line) share(which notifier.Lane) []notifier.Scope {
 func (l *line) own(which notifier.Lane, address string) []notifier.Scope {
 	var scopes []notifier.Scope
 	if l.Recipient != nil {
-		for i, pace := range l.Recipient(address) {
+		far, paces := l.Recipient(address)
+		for i, pace := range paces {
 			if i < mostPaces {
-				scopes = append(scopes, notifier.Scope{Name: l.names.recipient[i], Private: address, Pace: slowed(pace)})
+				scopes = append(scopes, notifier.Scope{Name: l.names.recipient[i], Private: far, Pace: slowed(pace)})
 			}
 		}
 	}
@@ -157,6 +159,19 @@ func (l *line) own(which notifier.Lane, address string) []notifier.Scope {
 	return scopes
 }
 
+// far is the scope of what an address leads to; without a name, where that bears
+// what anybody sends.
+func (l *line) far(address string) notifier.Scope {
+	if l.Recipient == nil {
+		return notifier.Scope{}
+	}
+	far, paces := l.Recipient(address)
+	if len(paces) == 0 {
+		return notifier.Scope{}
+	}
+	return notifier.Scope{Name: l.names.recipient[0], Private: far}
+}
+
 // daily gives the scopes of a try that have a day's limit.
 func (l *lane) daily(address string) []notifier.Scope {
 	var list []notifier.Scope
@@ -168,26 +183,35 @@ func (l *lane) daily(address string) []notifier.Scope {
 	return list
 }
 
-// stop has nothing sent until a moment: to anybody, or to one recipient.
-func (l *line) stop(until time.Time, whole bool, recipient int64) {
+// leads is what an address leads to.
+func (l *line) leads(address string) string {
+	if far := l.far(address); far.Name != "" {
+		return far.Private
+	}
+	return address
+}
+
+// stop has nothing sent until a moment: to anybody, or to what one address leads to.
+func (l *line) stop(until time.Time, whole bool, address string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if !whole {
-		l.waiting[recipient] = until
+		l.waiting[l.leads(address)] = until
 	} else if until.After(l.blocked) {
 		l.blocked = until
 	}
 }
 
-// stopped reports whether nothing may be sent to a recipient now.
-func (l *line) stopped(now time.Time, recipient int64) bool {
+// stopped reports whether nothing may be sent to an address now.
+func (l *line) stopped(now time.Time, address string) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if until, ok := l.waiting[recipient]; ok {
-		if now.Before(until) {
+	if len(l.waiting) > 0 {
+		far := l.leads(address)
+		if now.Before(l.waiting[far]) {
 			return true
 		}
-		delete(l.waiting, recipient)
+		delete(l.waiting, far)
 	}
 	return now.Before(l.blocked)
 }

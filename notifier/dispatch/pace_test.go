@@ -145,11 +145,11 @@ func TestFloodOfSignUpsAmidAnOutageTakesATenthAndNothingOfThoseOnCall(t *testing
 func TestGroupAndMailDomainHaveTheirOwnPaces(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.onCall(4)
-		w.line.Recipient = func(address string) []notifier.Pace {
+		w.line.Recipient = func(address string) (string, []notifier.Pace) {
 			if address == "a0" {
-				return []notifier.Pace{notifier.PerSecond(1), {Messages: 20, Per: time.Minute, Burst: 5}}
+				return address, []notifier.Pace{notifier.PerSecond(1), {Messages: 20, Per: time.Minute, Burst: 5}}
 			}
-			return nil
+			return address, nil
 		}
 		w.line.Domain = func(address string) (string, notifier.Pace) {
 			if address == "a0" {
@@ -182,6 +182,76 @@ func TestGroupAndMailDomainHaveTheirOwnPaces(t *testing.T) {
 		within(time.Second, 2, func(a string) bool { return !group(a) })
 		if counts := each(w.far.all()); counts["a0"] != 30 || counts["a1"] != 30 || counts["a3"] != 30 {
 			t.Errorf("reached %v, want each 30 times", counts)
+		}
+	})
+}
+
+// topics has a0 and a1 be two topics of one group.
+func topics(address string) (string, []notifier.Pace) {
+	if address == "a0" || address == "a1" {
+		return "group", []notifier.Pace{notifier.PerSecond(1), {Messages: 20, Per: time.Minute, Burst: 5}}
+	}
+	return address, nil
+}
+
+func TestTopicsOfOneGroupShareItsPace(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(3)
+		w.line.Recipient = topics
+		w.start()
+		w.start()
+		for n := range 30 {
+			w.notify(fmt.Sprint("i", n), ops(notifier.EventDown))
+		}
+		time.Sleep(5 * time.Minute)
+		var list []time.Time
+		for _, m := range w.far.all() {
+			if m.address != "a2" {
+				list = append(list, m.at)
+			}
+		}
+		for i := range list {
+			if i >= 1 && list[i].Sub(list[i-1]) < time.Second || i >= 20 && list[i].Sub(list[i-20]) < time.Minute {
+				t.Errorf("message %d came %s after the one before, want one a second and twenty a minute", i, list[i].Sub(list[i-1]))
+			}
+		}
+		if counts := each(w.far.all()); counts["a0"] != 30 || counts["a1"] != 30 || counts["a2"] != 30 {
+			t.Errorf("reached %v, want each 30 times", counts)
+		}
+	})
+}
+
+func TestTheRestThatAGroupAsksForHoldsForEveryTopic(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.onCall(3)
+		w.line.Recipient = topics
+		var asked time.Time
+		var mu sync.Mutex
+		w.far.answer = func(_ context.Context, address string, _ int) error {
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case address == "a2":
+			case asked.IsZero():
+				asked = time.Now()
+				return &notifier.RetryAfterError{After: 40 * time.Second, Err: errors.New("429")}
+			case time.Since(asked) < 40*time.Second:
+				t.Errorf("%s was spoken to %s after the group asked for 40 s of rest", address, time.Since(asked))
+			}
+			return nil
+		}
+		w.start()
+		w.start() // which learns of it from the store
+		for n := range 5 {
+			w.notify(fmt.Sprint("i", n), ops(notifier.EventDown))
+		}
+		time.Sleep(20 * time.Second)
+		if counts := each(w.far.all()); counts["a2"] != 5 {
+			t.Errorf("reached %v amid the rest, want the other chat 5 times", counts)
+		}
+		time.Sleep(2 * time.Minute)
+		if counts := each(w.far.all()); counts["a0"] != 5 || counts["a1"] != 5 {
+			t.Errorf("reached %v, want each 5 times", counts)
 		}
 	})
 }

@@ -81,7 +81,7 @@ func (m *outboxModel) finish(t *rapid.T, how string) {
 	case "unsendable":
 		o.State, m.done[key] = notifier.Dead, "dead"
 	case "blocked":
-		o.Block = m.channel
+		o.Block = notifier.Scope{Name: m.channel}
 		m.until = o.Next
 	}
 	if _, err := m.s.Finish(t.Context(), []notifier.Outcome{o}); err != nil {

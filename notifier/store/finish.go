@@ -63,7 +63,7 @@ func (t *Tx) fail(o notifier.Outcome) ([]notifier.Ended, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Block != "" {
+	if o.Block.Name != "" {
 		err = errors.Join(err, t.block(o.Block, o.Next))
 	}
 	for _, scope := range o.Unspent {

@@ -151,9 +151,9 @@ func (p *paces) save() error {
 }
 
 // block has a scope wait until the far side listens again.
-func (t *Tx) block(scope string, until time.Time) error {
+func (t *Tx) block(scope notifier.Scope, until time.Time) error {
 	_, err := t.exec(t.ctx, `INSERT INTO paces (scope, blocked_until) VALUES (?, ?) ON CONFLICT (scope) DO UPDATE
-		SET blocked_until = `+t.engine.later("paces.blocked_until", "excluded.blocked_until"), scope, millisUp(until))
+		SET blocked_until = `+t.engine.later("paces.blocked_until", "excluded.blocked_until"), t.key(scope), millisUp(until))
 	return err
 }
 
