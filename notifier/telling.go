@@ -25,6 +25,13 @@ const (
 	EventWelcome   Event = "welcome"   // a sign-up is confirmed
 	EventDigest    Event = "digest"    // what happened in a subscriber's quiet hours
 	EventCode      Event = "code"      // a way back to one's own subscription
+
+	EventScheduled Event = "maintenance_scheduled"   // work is planned, or planned for another time
+	EventReminder  Event = "maintenance_reminder"    // planned work is near
+	EventBegan     Event = "maintenance_in_progress" // planned work goes on
+	EventProgress  Event = "maintenance_updated"     // people tell how planned work stands, or that it takes longer
+	EventCompleted Event = "maintenance_completed"   // planned work is done
+	EventCancelled Event = "maintenance_cancelled"   // it won't be
 )
 
 // Texted are the events that are told by text message. One costs money: the
@@ -50,7 +57,7 @@ func (l Lane) String() string { return [...]string{"on_call", "public", "confirm
 // dispatch expands it into one delivery a recipient.
 type Notice struct {
 	ID       int64
-	Incident string // incident ID; empty: of none
+	Incident string // ID of the incident, or of the maintenance; empty: of none
 	Audience rules.Audience
 	To       int64 // the one recipient; 0: the whole audience
 	Event    Event
@@ -98,6 +105,17 @@ type Facts struct {
 	Scope      rules.Text     `json:"scope,omitzero"`
 	ETA        ETA            `json:"eta,omitzero"`
 	Workaround rules.Text     `json:"workaround,omitzero"`
+
+	Planned *Planned `json:"planned,omitempty"` // maintenance only, whose Title is its, and whose Update is what people say
+}
+
+// Heard reports whether a subscriber wants to hear of this: of trouble with its
+// service, or of planned work on any of several.
+func (f Facts) Heard(w Wants) bool {
+	if f.Planned == nil {
+		return w.Hear(f.Service.Key(), f.Impact)
+	}
+	return len(f.Planned.Keys) == 0 || slices.ContainsFunc(f.Planned.Keys, func(key string) bool { return w.Hear(key, "") })
 }
 
 // Lasted is how long the trouble lasted, zero while it runs.
@@ -208,7 +226,11 @@ func (w Wants) Hear(service string, impact Impact) bool {
 // those who were told, whatever they want to hear of now. What began again is a
 // beginning to whoever was not.
 func (e Event) Follows() bool {
-	return e == EventRecovered || e == EventEased || e == EventUpdated
+	switch e {
+	case EventRecovered, EventEased, EventUpdated, EventProgress, EventCompleted, EventCancelled:
+		return true
+	}
+	return false
 }
 
 // Delivery is one notice on its way to one recipient.

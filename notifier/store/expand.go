@@ -272,7 +272,7 @@ func (x *expansion) toThoseWithWishes() error {
 		}
 		n := x.notice
 		goesOn := n.Event.Follows() || n.Event == notifier.EventReopened && d.first == 0
-		if !goesOn && n.Audience == rules.Subscribers && n.Incident != "" && !wants.Hear(n.Facts.Service.Key(), n.Facts.Impact) {
+		if !goesOn && n.Audience == rules.Subscribers && n.Incident != "" && !n.Facts.Heard(wants) {
 			continue
 		}
 		d.next = x.now
