@@ -193,7 +193,7 @@ func compose(d notifier.Delivery) (notifier.Message, error) {
 	if d.Notice.Facts.Title.EN == "unwordable" {
 		return notifier.Message{}, errors.New("no words")
 	}
-	return notifier.Message{ID: d.Identity(), Event: d.Notice.Event}, nil
+	return notifier.Message{ID: d.Identity(), Event: d.Notice.Event, Language: notifier.English, Subject: "Alipay payments are failing", Text: text}, nil
 }
 
 // notify tells of an incident, or of none where its id is empty.

@@ -72,6 +72,7 @@ type Sandbox struct {
 	cfg      Config
 	journal  *journal
 	faults   faults
+	greylist greylist
 	updates  *updates
 	dialogue *dialogue
 	hook     hook

@@ -97,8 +97,11 @@ func (m *mailSession) Mail(from string, _ *smtp.MailOptions) error {
 	return nil
 }
 
-// Rcpt adds a recipient, unless a fault meets it.
+// Rcpt adds a recipient, unless it is put off or a fault meets it.
 func (m *mailSession) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if m.sandbox.greylist.putsOff(m.from, to, m.conn.Conn().RemoteAddr(), m.sandbox.cfg.Now()) {
+		return &smtp.SMTPError{Code: 450, EnhancedCode: smtp.EnhancedCode{4, 7, 1}, Message: "<" + to + ">: Recipient address rejected: Greylisted"}
+	}
 	if fault, met := m.sandbox.faults.meet(Email, to); met {
 		if !fault.AtData && !fault.Taken {
 			return m.fail(fault, to)

@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/smtp"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"shopwatch/notifier/channel/channeltest"
 	"shopwatch/notifier/channel/email"
@@ -85,6 +87,37 @@ func TestMalformedMailIsRefused(t *testing.T) {
 		if err := mail(t, s, s.Credentials().SMTPPassword, wire); err == nil || !strings.HasPrefix(err.Error(), "55") {
 			t.Errorf("%s: %v, want a 55x", name, err)
 		}
+	}
+}
+
+func TestGreylistingServerPutsEachRecipientOffUntilTheDelayAfterTheFirstTry(t *testing.T) {
+	t.Parallel()
+	var ahead atomic.Int64
+	begin := time.Now()
+	s := open(t, sandbox.Config{Now: func() time.Time { return begin.Add(time.Duration(ahead.Load())) }})
+	s.Greylist(5 * time.Minute)
+	for _, c := range []struct {
+		at   time.Duration
+		want string
+	}{
+		{0, "450 \"4.7.1 <alice@"}, {299 * time.Second, "450 \"4.7.1 <alice@"},
+		{300 * time.Second, "450 \"4.7.1 <bob@"}, // alice is taken, and this client has only now come to him
+		{600 * time.Second, ""},
+	} {
+		ahead.Store(int64(c.at))
+		err := mail(t, s, s.Credentials().SMTPPassword, "Subject: x\r\n\r\nx")
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("after %s: %v, want %s", c.at, err, c.want)
+		}
+	}
+	got := s.Greeted()
+	alice, bob := sandbox.Greeted{First: begin, Tries: 4}, sandbox.Greeted{First: begin.Add(300 * time.Second), Tries: 2}
+	if got["alice@reader.example"] != alice || got["bob@reader.example"] != bob {
+		t.Errorf("tried were %+v, want alice %+v and bob %+v", got, alice, bob)
+	}
+	s.Greylist(0)
+	if err := mail(t, s, s.Credentials().SMTPPassword, "Subject: x\r\n\r\nx"); err != nil {
+		t.Errorf("not greylisted: %v", err)
 	}
 }
 
