@@ -15,7 +15,8 @@ func TestTemplatesAreHandedOutChangedAndChecked(t *testing.T) {
 	dir := t.TempDir()
 	own := filepath.Join(dir, "words")
 	config := filepath.Join(dir, "shopwatch.yml")
-	put(t, config, "notifier: {prometheus: {url: \"http://127.0.0.1:9\"}, webhook: {token: 0123456789abcdef0123456789abcdef}, templates: {dir: words}}\n")
+	put(t, config, "notifier: {prometheus: {url: \"http://127.0.0.1:9\"}, webhook: {token: 0123456789abcdef0123456789abcdef}, templates: {dir: words}, "+
+		"webhooks: [{name: room, kind: wecom, url: \"http://127.0.0.1:9/\"}], audiences: {ops: [{webhook: room}], management: [{webhook: room}]}}\n")
 	if said := printed(t, shopwatch(t, "templates", "--out="+own)); !strings.Contains(said, filepath.Join(own, "words.en.txt")+"\n") {
 		t.Fatalf("templates prints\n%s", said)
 	}

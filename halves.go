@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"runtime/debug"
+	"slices"
 
 	"github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,11 +86,28 @@ func check(f flags, stdout io.Writer) error {
 	if err := notifierapp.Check(telling); err != nil {
 		return err
 	}
-	for _, warning := range measuring.Warnings {
+	for _, warning := range slices.Concat(measuring.Warnings, telling.Warnings, strangers(doc, measuring, telling)) {
 		fmt.Fprintf(stdout, "warning: %v\n", warning)
 	}
 	fmt.Fprintf(stdout, "%s: no mistakes\n", f.configFile)
 	return nil
+}
+
+// strangers warns of services that only the telling half has, where the file has both.
+func strangers(doc *configfile.Document, measuring exporterconfig.Config, telling notifierconfig.Config) configfile.Mistakes {
+	var known []string
+	for _, shop := range measuring.Shops {
+		for _, service := range shop.Services {
+			known = append(known, service.Shop+"/"+service.ID)
+		}
+		if delivery, ok := measuring.Delivery[shop.ID]; ok {
+			known = append(known, delivery.Shop+"/"+delivery.ID)
+		}
+	}
+	if len(known) == 0 {
+		return nil
+	}
+	return telling.Strangers(doc, known)
 }
 
 // readExporter reads what the measuring half needs of the configuration file.

@@ -88,6 +88,7 @@ func (e *everything) configure() error {
 			into(&e.settings, engine.LoadSettings)); err != nil {
 			return err
 		}
+		e.notifier.Warnings = append(e.notifier.Warnings, strangers(doc, e.exporter, e.notifier)...)
 	}
 	e.escalation = e.exporter.Escalation
 	e.webhookToken = e.notifier.Webhook.Token.Reveal()

@@ -20,6 +20,7 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	// Zones of shops are known also where the system has no zone files.
 	_ "time/tzdata"
@@ -123,7 +124,7 @@ func Load(doc *configfile.Document) (Config, error) {
 	for i, shop := range config.Shops {
 		build.late(warnings, configfile.Field(configfile.Item(shopsPath, i), "services"), shop.Services)
 	}
-	config.Warnings = append(build.mods.warnings(), warnings.Found()...)
+	config.Warnings = slices.Concat(problems.Doubts(), build.mods.warnings(), warnings.Found())
 	config.Modules = build.mods.known
 	return config, nil
 }

@@ -171,6 +171,13 @@ func (d decoder) secretFile(path, name string, from *node, target reflect.Value)
 		d.problems.fail(at, asWritten(file)+" ("+trouble+")", "a readable file that holds the secret")
 		return
 	}
+	if mode, open := openToAll(string(where)); open {
+		d.problems.doubts = append(d.problems.doubts, Mistake{
+			File: d.doc.name, Line: d.problems.doc.line(at), Path: at,
+			Got:  fmt.Sprintf("%s (mode %04o: everybody on this machine can open it)", asWritten(file), mode),
+			Want: "a file of the one user who runs shopwatch: chmod 600 it, or mount it with mode 0440",
+		})
+	}
 	target.Set(reflect.ValueOf(secret))
 }
 

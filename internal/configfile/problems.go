@@ -92,8 +92,13 @@ func (m Mistakes) sorted() Mistakes {
 type Problems struct {
 	doc    *Document
 	found  Mistakes
+	doubts Mistakes        // what works, and is hardly meant
 	broken map[string]bool // paths whose value could not be decoded
 }
+
+// Doubts is what the decoding met that works, but hardly as it was meant, in the
+// order of lines: secret files that everybody on this machine can open.
+func (p *Problems) Doubts() Mistakes { return p.doubts.sorted() }
 
 // Phrase is a got of [Problems.Add] that is shown as it is: words rather than a
 // value of the file. Whoever makes it answers for what it shows.

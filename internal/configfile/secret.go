@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 	"unicode"
 )
@@ -121,6 +123,31 @@ func readSecret(path string) (secret Secret, trouble string) {
 		return Secret{}, "more than one line of text"
 	}
 	return newSecret(value, path), ""
+}
+
+// openToAll reports whether everybody on this machine can read or change a file,
+// and its mode: the file lets them, and so does every folder on the way to it.
+func openToAll(path string) (mode fs.FileMode, open bool) {
+	path, err := filepath.Abs(path)
+	if err == nil {
+		path, err = filepath.EvalSymlinks(path) // as a mounted secret is one
+	}
+	if err != nil || runtime.GOOS == "windows" { // which has no such modes
+		return 0, false
+	}
+	info, err := os.Stat(path)
+	if err != nil || info.Mode()&0o006 == 0 {
+		return 0, false
+	}
+	mode = info.Mode().Perm()
+	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
+		if info, err = os.Stat(dir); err != nil || info.Mode()&0o001 == 0 {
+			return mode, false
+		}
+		if dir == filepath.Dir(dir) {
+			return mode, true
+		}
+	}
 }
 
 // reason is the error without operation and path.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -195,5 +196,52 @@ func TestReadSeesASecretThatWasReplacedOnDisk(t *testing.T) {
 	want := fmt.Sprintf("secret file %q: no such file or directory", path)
 	if _, err := got.Password.Read(); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
+	}
+}
+
+func TestASecretFileThatEverybodyCanOpenIsADoubtAndNoMistake(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		return // it has no modes
+	}
+	for name, tt := range map[string]struct {
+		file, folder os.FileMode
+		doubted      bool
+	}{
+		"it is its owner's":                    {0o600, 0o755, false},
+		"it is a group's":                      {0o640, 0o755, false},
+		"everybody reads it":                   {0o644, 0o755, true},
+		"everybody changes it":                 {0o602, 0o755, true},
+		"everybody reads it, in a shut folder": {0o644, 0o700, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			doc, dir := folder(t, "s:\n  count: 1\n  password_file: secrets/link\n", map[string]string{"smtp": password})
+			for _, step := range []struct {
+				path string
+				mode os.FileMode
+			}{{filepath.Join(dir, "secrets", "smtp"), tt.file}, {filepath.Join(dir, "secrets"), tt.folder}, {dir, 0o755}, {filepath.Dir(dir), 0o755}} {
+				if err := os.Chmod(step.path, step.mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := os.Symlink("smtp", filepath.Join(dir, "secrets", "link")); err != nil { // as Kubernetes mounts them
+				t.Fatal(err)
+			}
+			problems := doc.Problems()
+			var got kitchen
+			doc.Decode("s", &got, problems)
+			if err := problems.Err(); err != nil || got.Password.Reveal() != password {
+				t.Fatalf("got %v", err)
+			}
+			want := ""
+			if tt.doubted {
+				want = fmt.Sprintf("%s:3: s.password_file: got secrets/link (mode %04o: everybody on this machine can open it), "+
+					"want a file of the one user who runs shopwatch: chmod 600 it, or mount it with mode 0440", doc.Name(), tt.file)
+			}
+			if said := problems.Doubts().Error(); said != want {
+				t.Errorf("got %q, want %q", said, want)
+			}
+		})
 	}
 }

@@ -154,6 +154,9 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 		cfg.Notifier.Page.URL = cfg.PageURL
 	}
 	cfg.RunbookURL = cmp.Or(cfg.RunbookURL, rules.DefaultRunbookURL)
+	for _, warning := range cfg.Notifier.Warnings {
+		cfg.Logger.Warn("configuration", "warning", warning.Error())
+	}
 	a := &App{
 		cfg: cfg, clocks: clocksOf(cfg.Notifier), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
 		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1), due: make(chan struct{}, 1), chosen: make(chan struct{}, 1),

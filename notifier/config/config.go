@@ -13,10 +13,13 @@ package config
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	// The page's zone is known also where the system has no zone files.
 	_ "time/tzdata"
+
+	"github.com/prometheus/common/model"
 
 	"shopwatch/internal/configfile"
 	"shopwatch/notifier"
@@ -66,6 +69,9 @@ type Config struct {
 	Heartbeat        *HeartbeatConfig // nil: not configured
 	Subscriptions    SubscriptionsConfig
 	Escalation       rules.Escalation
+
+	// Warnings are what works, but hardly as it was meant: for people.
+	Warnings configfile.Mistakes
 }
 
 // HeartbeatConfig is the address that hears of us as long as we are well.
@@ -178,7 +184,36 @@ func load(doc *configfile.Document, standalone bool) (Config, error) {
 	if err := problems.Err(); err != nil {
 		return Config{}, err
 	}
+	config.Warnings = slices.Concat(problems.Doubts(), untold(doc, config))
 	return config, nil
+}
+
+// untold warns of the audiences on call in which nobody is.
+func untold(doc *configfile.Document, config Config) configfile.Mistakes {
+	warnings := doc.Problems()
+	nobody := func(audience rules.Audience, after time.Duration) {
+		if doc.Has(Section) && len(config.Audiences[audience]) == 0 {
+			warnings.Add(configfile.Field(path("audiences"), string(audience)), configfile.Phrase("nobody"),
+				fmt.Sprintf("at least one person, who is told of what has lasted %v", model.Duration(after)))
+		}
+	}
+	nobody(rules.Ops, config.Escalation.Ops)
+	nobody(rules.Management, config.Escalation.Management)
+	return warnings.Found()
+}
+
+// Strangers warns of services that the section names and nobody looks at: known
+// are the keys of those that are. It is no mistake: an order's payment method has
+// such a key too, and so may an alert of the owner's own.
+func (c Config) Strangers(doc *configfile.Document, known []string) configfile.Mistakes {
+	warnings := doc.Problems()
+	for key := range c.Publish.Services {
+		if !slices.Contains(known, key) {
+			at := configfile.Field(configfile.Field(path("publish"), "services"), key)
+			warnings.Add(at, configfile.Phrase("no service of this file"), configfile.OneOf(key, known)+", or a payment method as orders name it")
+		}
+	}
+	return warnings.Found()
 }
 
 // path is that of a field of the section.

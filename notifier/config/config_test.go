@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +214,7 @@ func TestAFullFileSaysEverything(t *testing.T) {
 		Heartbeat:        &config.HeartbeatConfig{Method: "POST", Interval: 2 * time.Minute, Timeout: 5 * time.Second},
 		Escalation:       rules.DemoEscalation(),
 	}
+	got.Warnings = nil // another test's: everybody may open the files of a checkout
 	if !reflect.DeepEqual(got, want) {
 		type plain config.Config // without the methods that hide
 		gotText, _ := json.MarshalIndent(plain(got), "", " ")
@@ -309,5 +311,42 @@ func TestTheExamplesLoad(t *testing.T) {
 		if filepath.Base(file) == "dujiaoka.yml" && loaded.String() != "2 ops, 2 management, 0 subscribers, telegram true, email true, sms false, 0 webhooks" {
 			t.Errorf("got %v", loaded)
 		}
+	}
+}
+
+func TestAudiencesInWhichNobodyIsAreAWarningWithTheirLine(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		file string
+		want []string
+	}{
+		"no section, as of an exporter alone": {"escalation: {ops: 5m}\n", nil},
+		"nobody at all": {"notifier:\n  page: {title: Shop}\n", []string{
+			"shopwatch.yml:1: notifier.audiences.ops: got nobody, want at least one person, who is told of what has lasted 5m",
+			"shopwatch.yml:1: notifier.audiences.management: got nobody, want at least one person, who is told of what has lasted 30m",
+		}},
+		"nobody of management, and another tier": {
+			"notifier:\n  webhooks: [{name: room, kind: wecom, url: \"https://qyapi.example/private\"}]\n  audiences:\n    ops: [{webhook: room}]\n    management: []\nescalation: {management: 1h}\n",
+			[]string{"shopwatch.yml:5: notifier.audiences.management: got nobody, want at least one person, who is told of what has lasted 1h"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			doc, err := configfile.Parse("shopwatch.yml", []byte(tt.file), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := config.Load(doc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said := make([]string, 0, 2)
+			for _, warning := range got.Warnings {
+				said = append(said, warning.Error())
+			}
+			if !slices.Equal(said, tt.want) {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(said, "\n"), strings.Join(tt.want, "\n"))
+			}
+		})
 	}
 }
