@@ -31,7 +31,7 @@ func TestTemplatesAreHandedOutChangedAndChecked(t *testing.T) {
 	for _, command := range []string{"check", "notifier"} {
 		stdout, stderr, code := finished(t, shopwatch(t, command, "--config.file="+config, "--data.dir="+filepath.Join(dir, command),
 			"--web.listen-address=127.0.0.1:0", "--private.listen-address=127.0.0.1:0"))
-		if code != 1 || stdout != "" || !strings.Contains(stderr, filepath.Join(own, "words.en.txt")+`:2:9: executing "down" at <.Titel>`) {
+		if code != 1 || stdout != "" || !strings.Contains(stderr, filepath.Join(own, "words.en.txt")+`:2: block "down": got .Titel, want one of .Event, `) {
 			t.Errorf("%s: exit code %d, on standard output %q, on standard error\n%s", command, code, stdout, stderr)
 		}
 	}

@@ -27,7 +27,7 @@ const enough = 3
 
 // Check words sample notices of every event, form, language and audience with
 // the templates of a folder. Its error joins every mistake, each beginning with
-// its file, and its line where there is one: "templates/words.zh.txt:12:5: …".
+// its file, and its line where there is one: "templates/words.zh.txt:12: …".
 func Check(dir string) error {
 	_, err := checked(dir)
 	return err

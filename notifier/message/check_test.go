@@ -65,9 +65,9 @@ func TestEveryMistakeOfATemplateIsNamedWithItsFile(t *testing.T) {
 		{"a file that replaces nothing", "words.de.txt", "x", []string{"words.de.txt: got a file that replaces none of ours, want one of email.html, robot.txt, "}},
 		{"a block that nothing prints", "words.en.txt", `{{define "dwon"}}x{{end}}`, []string{`words.en.txt: got a block "dwon", want one of address, code, confirm, `}},
 		{"no template at all", "email.html", "<p>\n{{if}}", []string{"email.html:2: "}},
-		{"an unknown function", "words.zh.txt", "\n\n{{define \"down\"}}\n{{shout .Title}}{{end}}", []string{`words.zh.txt:4: function "shout" not defined`}},
-		{"a fact that there is none of", "words.zh.txt", "{{define \"down\"}}\n{{.Titel}}{{end}}", []string{`words.zh.txt:2:2: executing "down" at <.Titel>: can't evaluate field Titel`}},
-		{"what only those on call may read", "words.en.txt", "{{define \"down\"}}{{.Title}}\n{{.OnCall.Description}}{{end}}", []string{`words.en.txt:2:9: executing "down" at <.OnCall.Description>: nil pointer evaluating *message.OnCall.Description`}},
+		{"an unknown function", "words.zh.txt", "\n\n{{define \"down\"}}\n{{shout .Title}}{{end}}", []string{`words.zh.txt:4: got the function shout, want one of `}},
+		{"a fact that there is none of", "words.zh.txt", "{{define \"down\"}}\n{{.Titel}}{{end}}", []string{`words.zh.txt:2: block "down": got .Titel, want one of `}},
+		{"what only those on call may read", "words.en.txt", "{{define \"down\"}}{{.Title}}\n{{.OnCall.Description}}{{end}}", []string{`words.en.txt:2: block "down": got .OnCall.Description also where subscribers read it, `}},
 		{"no headline", "words.en.txt", "{{define \"welcome\"}}{{if .OnCall}}x{{end}}{{end}}", []string{`words.en.txt: got no headline for event "welcome" in "en" to subscribers, want `}},
 		{"a text message of nothing", "sms.zh.txt", `{{define "reopened"}}{{if .Scope}}x{{end}}{{end}}`, []string{
 			`sms.zh.txt: got nothing for event "reopened" in "zh" to ops, want a sentence`,

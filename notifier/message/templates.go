@@ -3,7 +3,6 @@ package message
 import (
 	"bytes"
 	"embed"
-	"errors"
 	"fmt"
 	htmltemplate "html/template"
 	"io"
@@ -182,15 +181,4 @@ func parseForm(given map[string]string, name string) (form, error) {
 		return t, err
 	}
 	return template.New(name).Parse(content)
-}
-
-// prefixShape is how the template packages begin their errors.
-var prefixShape = regexp.MustCompile(`^(?:html/)?template: ?`)
-
-// inFile is a template's error that begins with its file and line.
-func inFile(err error) error {
-	if err == nil {
-		return nil
-	}
-	return errors.New(prefixShape.ReplaceAllString(err.Error(), ""))
 }
