@@ -39,6 +39,8 @@ type Maintenance struct {
 	Began    time.Time           `json:"began,omitzero"`
 	Ended    time.Time           `json:"ended,omitzero"`    // completed or cancelled
 	Reminded time.Time           `json:"reminded,omitzero"` // when people were told that it is near; zero: not
+	Overrun  time.Time           `json:"overrun,omitzero"`  // when people were told that it takes longer than planned; zero: not
+	Silenced time.Time           `json:"silenced,omitzero"` // until when Alertmanager keeps still about the services; zero: it doesn't
 	Updates  []MaintenanceUpdate `json:"updates,omitempty"` // oldest first
 	Acts     []Act               `json:"acts,omitempty"`    // all that people did to it, oldest first
 }

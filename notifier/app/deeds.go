@@ -74,7 +74,7 @@ func (a *App) wanted(now time.Time, i notifier.Incident, deed notifier.Deed, w c
 }
 
 func (a *App) silenceFor(ctx context.Context, id string, w console.Wish) (notifier.Incident, error) {
-	by, err := incident.Name(w.By)
+	by, err := notifier.PersonName(w.By)
 	if err != nil {
 		return notifier.Incident{}, err
 	}
@@ -181,7 +181,7 @@ const resendAtOnce = 1000
 // Resend sends dead letters again: those that are named, or all.
 func (a *App) Resend(ctx context.Context, which console.Resending) (int, error) {
 	var err error
-	if which.By, err = incident.Name(which.By); err != nil {
+	if which.By, err = notifier.PersonName(which.By); err != nil {
 		return 0, err
 	}
 	if !which.All {

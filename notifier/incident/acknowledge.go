@@ -3,23 +3,17 @@ package incident
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"shopwatch/notifier"
 	"shopwatch/rules"
 )
 
-// longestName is how long the name may be by which somebody calls themselves.
-const longestName = 40
-
 // Acknowledge notes that somebody has the incident in hand. The first one who
 // says so stays: a second time changes nothing and is no mistake. What is over
 // can't be taken in hand: that is a [notifier.Conflict].
 func (m *Machine) Acknowledge(now time.Time, open notifier.Incident, by string) (Result, error) {
-	by, err := Name(by)
+	by, err := notifier.PersonName(by)
 	if err != nil {
 		return Result{Incident: open}, err
 	}
@@ -38,7 +32,7 @@ func (m *Machine) Acknowledge(now time.Time, open notifier.Incident, by string) 
 // Withdraw takes an acknowledgement back. Management then hears what was held
 // back for it, if that still runs.
 func (m *Machine) Withdraw(now time.Time, open notifier.Incident, by string) (Result, error) {
-	by, err := Name(by)
+	by, err := notifier.PersonName(by)
 	if err != nil {
 		return Result{Incident: open}, err
 	}
@@ -67,22 +61,6 @@ func (m *Machine) Withdraw(now time.Time, open notifier.Incident, by string) (Re
 // hand what the alert tells. Trouble that began after that is news.
 func (m *Machine) holds(i notifier.Incident, alert notifier.Alert) bool {
 	return m.cfg.Hold && i.Acknowledged.Given() && !alert.Since().After(i.Acknowledged.At)
-}
-
-// Name checks how somebody calls themselves, since others will read it, and
-// gives it without the spaces around it. One that won't do is [notifier.Invalid].
-func Name(by string) (string, error) {
-	by = strings.TrimSpace(by)
-	if utf8.RuneCountInString(by) > longestName || !utf8.ValidString(by) || strings.ContainsFunc(by, misleads) {
-		return "", &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("a name is at most %d characters in one line", longestName), Chinese: fmt.Sprintf("名字只能有一行，最多 %d 个字", longestName)}
-	}
-	return by, nil
-}
-
-// misleads reports whether a character moves what stands around it: to another
-// line, or to another order of reading.
-func misleads(r rune) bool {
-	return unicode.IsControl(r) || unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
 // conflict is a deed that doesn't fit how the incident stands, in both languages

@@ -13,7 +13,7 @@ import (
 // its time, and tells the subscribers. One that is public already stays so: that
 // is no mistake. What the page may not show can't be published.
 func (m *Machine) Publish(now time.Time, open notifier.Incident, by string) (Result, error) {
-	by, err := Name(by)
+	by, err := notifier.PersonName(by)
 	switch {
 	case err != nil:
 		return Result{Incident: open}, err
@@ -34,7 +34,7 @@ func (m *Machine) Publish(now time.Time, open notifier.Incident, by string) (Res
 // Hold keeps an incident from becoming public by itself: it then waits for a
 // person. What is public was told, and can't be taken back.
 func (m *Machine) Hold(now time.Time, open notifier.Incident, by string) (Result, error) {
-	by, err := Name(by)
+	by, err := notifier.PersonName(by)
 	switch {
 	case err != nil:
 		return Result{Incident: open}, err
@@ -63,12 +63,12 @@ type Ending struct {
 // hears so. While its alerts fire it must be forced; they then open an incident
 // again when they fire anew, not when they are merely repeated.
 func (m *Machine) Resolve(now time.Time, open notifier.Incident, e Ending) (Result, error) {
-	by, err := Name(e.By)
+	by, err := notifier.PersonName(e.By)
 	if err != nil {
 		return Result{Incident: open}, err
 	}
 	for _, language := range []*string{&e.Text.ZH, &e.Text.EN} {
-		if *language, err = plain(*language, "text", LongestText, false); err != nil {
+		if *language, err = notifier.Written(*language, "text", LongestText, false); err != nil {
 			return Result{Incident: open}, err
 		}
 	}

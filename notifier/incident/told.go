@@ -265,6 +265,6 @@ func (m *Machine) facts(i notifier.Incident, alert notifier.Alert) notifier.Fact
 		RunbookURL:  alert.Annotations[rules.AnnotationRunbook],
 		StatusURL:   m.cfg.StatusURL, AlertStart: alert.StartsAt, Alert: titular(i.Alerts).Name,
 		Acknowledged: i.Acknowledged, Publication: publication,
-		Scope: either(i.Scope), ETA: i.ETA, Workaround: either(i.Workaround),
+		Scope: notifier.InBoth(i.Scope), ETA: i.ETA, Workaround: notifier.InBoth(i.Workaround),
 	}
 }

@@ -1,11 +1,8 @@
 package incident
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"shopwatch/notifier"
 	"shopwatch/rules"
@@ -68,7 +65,7 @@ func (m *Machine) Update(now time.Time, incident notifier.Incident, d Draft) (Re
 	}
 	for _, audience := range owed(*i) {
 		facts := m.facts(*i, notifier.Alert{StartsAt: now})
-		facts.Status, facts.Update, facts.By = d.Status, either(d.Text), d.By
+		facts.Status, facts.Update, facts.By = d.Status, notifier.InBoth(d.Text), d.By
 		if audience == rules.Subscribers { // who works on it stays in the house
 			facts.By, facts.Acknowledged = "", notifier.Acknowledgement{}
 		}
@@ -83,7 +80,7 @@ func (m *Machine) Update(now time.Time, incident notifier.Incident, d Draft) (Re
 // the first thing that won't do.
 func checked(now time.Time, i notifier.Incident, d Draft) (Draft, error) {
 	var err error
-	if d.By, err = Name(d.By); err != nil {
+	if d.By, err = notifier.PersonName(d.By); err != nil {
 		return d, err
 	}
 	for _, field := range []struct {
@@ -93,7 +90,7 @@ func checked(now time.Time, i notifier.Incident, d Draft) (Draft, error) {
 		oneLine bool
 	}{{&d.Text, "text", LongestText, false}, {&d.Scope, "scope", LongestScope, true}, {&d.Workaround, "workaround", LongestWorkaround, false}} {
 		for _, language := range []*string{&field.text.ZH, &field.text.EN} {
-			if *language, err = plain(*language, field.name, field.most, field.oneLine); err != nil {
+			if *language, err = notifier.Written(*language, field.name, field.most, field.oneLine); err != nil {
 				return d, err
 			}
 		}
@@ -159,46 +156,12 @@ func etaOf(now, eta time.Time) (time.Time, error) {
 	return eta, nil
 }
 
-// plain checks what a person wrote: it will be read by the public, so nothing in
-// it may move what stands around it.
-func plain(text, name string, most int, oneLine bool) (string, error) {
-	text = strings.TrimSpace(strings.ReplaceAll(text, "\r\n", "\n"))
-	lines := text
-	if !oneLine {
-		lines = strings.ReplaceAll(text, "\n", "")
-	}
-	switch {
-	case !utf8.ValidString(text):
-		return "", invalid("有一项不是 UTF-8 文字", "the "+name+" is not UTF-8")
-	case utf8.RuneCountInString(text) > most:
-		return "", invalid(fmt.Sprintf("有一项太长：%d 个字，最多 %d 个", utf8.RuneCountInString(text), most), fmt.Sprintf("the %s has %d characters, want at most %d", name, utf8.RuneCountInString(text), most))
-	case strings.ContainsFunc(lines, misleads):
-		if oneLine {
-			return "", invalid("影响范围只能写一行，不能有控制字符", "the "+name+" is one line, without control characters")
-		}
-		return "", invalid("有一项含有控制字符或改变阅读方向的字符", "the "+name+" holds control characters, or such as turn the order of reading")
-	}
-	return text, nil
-}
-
 // instead is what stands once a draft says something or nothing.
 func instead(before, draft rules.Text) rules.Text {
 	if draft == (rules.Text{}) {
 		return before
 	}
 	return draft
-}
-
-// either fills a language that is left out with the other: better read with a
-// dictionary than not at all.
-func either(t rules.Text) rules.Text {
-	if t.ZH == "" {
-		t.ZH = t.EN
-	}
-	if t.EN == "" {
-		t.EN = t.ZH
-	}
-	return t
 }
 
 // detail is what the record says of an update beside its words.
