@@ -15,6 +15,15 @@ CREATE INDEX incidents_by_key ON incidents (key, opened_at);
 CREATE INDEX incidents_by_opened ON incidents (public, opened_at);
 CREATE INDEX incidents_open ON incidents (key) WHERE closed_at = 0;
 
+-- Planned work, kept as incidents are.
+CREATE TABLE maintenances (
+  id       TEXT PRIMARY KEY,
+  from_at  INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL, -- 0: it is planned, or goes on
+  body     TEXT NOT NULL
+) STRICT;
+CREATE INDEX maintenances_by_end ON maintenances (ended_at, from_at);
+
 -- Who is told. The address is sealed; address_hash (keyed) finds it again.
 CREATE TABLE recipients (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -139,4 +148,5 @@ DROP TABLE paces;
 DROP TABLE deliveries;
 DROP TABLE notices;
 DROP TABLE recipients;
+DROP TABLE maintenances;
 DROP TABLE incidents;

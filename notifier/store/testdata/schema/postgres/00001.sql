@@ -92,6 +92,12 @@ CREATE TABLE public.limits (
     name text NOT NULL,
     full_at bigint NOT NULL
 );
+CREATE TABLE public.maintenances (
+    id text NOT NULL,
+    from_at bigint NOT NULL,
+    ended_at bigint NOT NULL,
+    body text NOT NULL
+);
 CREATE TABLE public.marks (
     name text NOT NULL,
     value text NOT NULL
@@ -158,14 +164,14 @@ CREATE TABLE public.seal_keys (
 );
 INSERT INTO public.audit VALUES (1, 1795316400000, '小王', 'cli', 'acknowledge', 'incident i1', '');
 INSERT INTO public.deliveries VALUES (1, 1, 1, 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 1, 0, 0, '');
-INSERT INTO public.goose_db_version VALUES (1, 0, true, '2026-11-22 15:57:05.761113');
-INSERT INTO public.goose_db_version VALUES (2, 1, true, '2026-11-22 15:57:05.766752');
+INSERT INTO public.goose_db_version VALUES (1, 0, true, '2026-11-22 16:26:36.567339');
+INSERT INTO public.goose_db_version VALUES (2, 1, true, '2026-11-22 16:26:36.594378');
 INSERT INTO public.incidents VALUES (1, 'i1', 'demo/alipay', 1795316400000, 0, 'major', 0, '{"ID":"i1","Key":"demo/alipay","Service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"Title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"Status":"investigating","Impact":"major","Public":false,"Wanted":false,"Since":"2026-11-22T03:00:00Z","Opened":"2026-11-22T03:00:00Z","Over":"0001-01-01T00:00:00Z","Closed":"0001-01-01T00:00:00Z","Alerts":null,"Told":{"ops":"2026-11-22T03:00:00Z"},"More":"0001-01-01T00:00:00Z","Updates":null,"Acknowledged":{},"Held":null,"Acts":null}');
-INSERT INTO public.marks VALUES ('derived_root', '38fd4184fca0 pCkzZuUsc1dvfbO0lxlS/U32pLku4YoabBHvMDm0tViaBwTvbStu7bSCZRmqAKIbXiqlTJye6j9x/hcB');
+INSERT INTO public.marks VALUES ('derived_root', '38fd4184fca0 dDCA4gLkxgPpt4zSpumA65VOPs8GlzFtQEF1LEA4SvY+G5Rb1uO0IQvMtGArHigfEpjxa3EI0CUPdo+J');
 INSERT INTO public.marks VALUES ('watchdog', '1');
 INSERT INTO public.notices VALUES (1, 'i1', 'ops', 0, 'down', 0, 1795316400000, '{"title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"impact":"","since":"2026-11-22T03:00:00Z","description":{"zh":"","en":""},"alert_start":"0001-01-01T00:00:00Z"}', 1, 1);
-INSERT INTO public.recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', '\x372261228e2dd312b57f92f00eef19cbafeae14acca107f19aae8c112bee', '38fd4184fca0', '\x99ebc29838c868ad9102af4fee1aae9cebf78f13a4f8d6cd5a9f26ec5db1d677', '{}', '', 0, 0, 0, 0, 0, '', 0, '\x');
-INSERT INTO public.recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', '\xe9f76a33ef9d2f04401f5a3239c13bf2005b4bf1223d447a1702595509677be8512c7957697d72492f0c12', '38fd4184fca0', '\xfa794f2f3f17e469efd3d6ce46b8c4e8645eaeac2188cd135027fc2e7b77eedb', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, '\x');
+INSERT INTO public.recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', '\x512372fd79ecacd7c6d4ec84130e3d4d27d682c502b8ddc7abafe6a035ee', '38fd4184fca0', '\x99ebc29838c868ad9102af4fee1aae9cebf78f13a4f8d6cd5a9f26ec5db1d677', '{}', '', 0, 0, 0, 0, 0, '', 0, '\x');
+INSERT INTO public.recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', '\x0f73d4de758dc705fd5c28118c9f1d9c1ed64f07e2116f42e4000c2d5de4168f641f5617faf6716beb6a32', '38fd4184fca0', '\xfa794f2f3f17e469efd3d6ce46b8c4e8645eaeac2188cd135027fc2e7b77eedb', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, '\x');
 INSERT INTO public.seal_keys VALUES ('38fd4184fca0', '88e67e48d2ce2af9ee5b0837b9f00d4f070781316e28e278cc38eb561357c828');
 SELECT pg_catalog.setval('public.audit_id_seq', 1, true);
 SELECT pg_catalog.setval('public.deliveries_id_seq', 1, true);
@@ -187,6 +193,8 @@ ALTER TABLE ONLY public.incidents
     ADD CONSTRAINT incidents_pkey PRIMARY KEY (seq);
 ALTER TABLE ONLY public.limits
     ADD CONSTRAINT limits_pkey PRIMARY KEY (name);
+ALTER TABLE ONLY public.maintenances
+    ADD CONSTRAINT maintenances_pkey PRIMARY KEY (id);
 ALTER TABLE ONLY public.marks
     ADD CONSTRAINT marks_pkey PRIMARY KEY (name);
 ALTER TABLE ONLY public.notices
@@ -207,6 +215,7 @@ CREATE INDEX incidents_by_key ON public.incidents USING btree (key, opened_at);
 CREATE INDEX incidents_by_opened ON public.incidents USING btree (public, opened_at);
 CREATE INDEX incidents_open ON public.incidents USING btree (key) WHERE (closed_at = 0);
 CREATE INDEX limits_full ON public.limits USING btree (full_at);
+CREATE INDEX maintenances_by_end ON public.maintenances USING btree (ended_at, from_at);
 CREATE INDEX notices_by_age ON public.notices USING btree (at);
 CREATE INDEX notices_of_incident ON public.notices USING btree (incident_id, recipient_id);
 CREATE INDEX notices_to_expand ON public.notices USING btree (lane, id) WHERE (expanded = 0);

@@ -14,6 +14,12 @@ CREATE TABLE incidents (
   public    INTEGER NOT NULL,
   body      TEXT NOT NULL
 ) STRICT;
+CREATE TABLE maintenances (
+  id       TEXT PRIMARY KEY,
+  from_at  INTEGER NOT NULL,
+  ended_at INTEGER NOT NULL, -- 0: it is planned, or goes on
+  body     TEXT NOT NULL
+) STRICT;
 CREATE TABLE recipients (
   id           INTEGER PRIMARY KEY AUTOINCREMENT,
   audience     TEXT NOT NULL,
@@ -93,16 +99,16 @@ CREATE TABLE marks (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 15:57:04');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 15:57:04');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 16:26:31');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 16:26:32');
 INSERT INTO incidents VALUES (1, 'i1', 'demo/alipay', 1795316400000, 0, 'major', 0, '{"ID":"i1","Key":"demo/alipay","Service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"Title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"Status":"investigating","Impact":"major","Public":false,"Wanted":false,"Since":"2026-11-22T03:00:00Z","Opened":"2026-11-22T03:00:00Z","Over":"0001-01-01T00:00:00Z","Closed":"0001-01-01T00:00:00Z","Alerts":null,"Told":{"ops":"2026-11-22T03:00:00Z"},"More":"0001-01-01T00:00:00Z","Updates":null,"Acknowledged":{},"Held":null,"Acts":null}');
-INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'F1E4A74841AC75D42A455DCB52772BFA08C38DFE13C73F869A021EBEFFF9', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0, X'');
-INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'833EA03558FBA06C20B49863A41EB69A2E31922673864EF123DED89EB21536E29DAD542DE9DD75F9B39F43', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, X'');
+INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'AA27BF2DB3E1B7FA3F1C8B14DD8E07CBE5A95CE785F8A39F83AFA71A7969', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0, X'');
+INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'0042817AA00D37968125EDB1A51634BF7C5725E99FBA7A1E13E5E8F1F15F2476693D2996059E5E57A3150A', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, X'');
 INSERT INTO notices VALUES (1, 'i1', 'ops', 0, 'down', 0, 1795316400000, '{"title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"impact":"","since":"2026-11-22T03:00:00Z","description":{"zh":"","en":""},"alert_start":"0001-01-01T00:00:00Z"}', 1, 1);
 INSERT INTO deliveries VALUES (1, 1, 1, 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 1, 0, 0, '');
 INSERT INTO audit VALUES (1, 1795316400000, '小王', 'cli', 'acknowledge', 'incident i1', '');
 INSERT INTO seal_keys VALUES ('38fd4184fca0', '88e67e48d2ce2af9ee5b0837b9f00d4f070781316e28e278cc38eb561357c828');
-INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 ymKi7QzHXc1B1jZkmhfo7kAXa4A712mUywgbwblP99u55v1dLlj0eMy806yYtMWgvJxY9mEm1aM8vIcq');
+INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 bxhdtFvyo90H+2JONcF6idpvfHj87zX7tyBh8f0hySvrZoMkIHTVQmlaPXm/YK9JAA7LOXw2uYuUnBF7');
 INSERT INTO marks VALUES ('watchdog', '1');
 CREATE INDEX audit_by_subject ON audit (subject, id);
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
@@ -116,6 +122,7 @@ CREATE INDEX incidents_by_key ON incidents (key, opened_at);
 CREATE INDEX incidents_by_opened ON incidents (public, opened_at);
 CREATE INDEX incidents_open ON incidents (key) WHERE closed_at = 0;
 CREATE INDEX limits_full ON limits (full_at);
+CREATE INDEX maintenances_by_end ON maintenances (ended_at, from_at);
 CREATE INDEX notices_by_age ON notices (at);
 CREATE INDEX notices_of_incident ON notices (incident_id, recipient_id);
 CREATE INDEX notices_to_expand ON notices (lane, id) WHERE expanded = 0;
