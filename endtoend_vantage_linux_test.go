@@ -9,8 +9,6 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
-	"os"
-	"os/exec"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -35,35 +33,11 @@ const (
 // loopback, where it may give itself any address, and reports whether it is there.
 func inNetworkOfItsOwn(t *testing.T) bool {
 	t.Helper()
-	const there = "SHOPWATCH_TEST_NETWORK"
-	if os.Getenv(there) == "own" {
+	there := inNamespaceOfItsOwn(t, "network", syscall.CLONE_NEWNET)
+	if there {
 		turn(t, "lo", true)
-		return true
 	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	again := exec.CommandContext(t.Context(), self, "-test.run=^"+t.Name()+"$", "-test.v", "-test.timeout=5m")
-	again.Env = append(os.Environ(), there+"=own")
-	again.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNET,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
-	}
-	var out said
-	again.Stdout, again.Stderr = &out, &out
-	if err := again.Start(); err != nil {
-		reason := fmt.Sprintf("no network of the test's own: %v", err)
-		if os.Getenv("SHOPWATCH_TEST_NO_SKIP") == "1" {
-			t.Fatal(reason)
-		}
-		t.Skip(reason)
-	}
-	if err := again.Wait(); err != nil || !strings.Contains(out.String(), "--- PASS: "+t.Name()) {
-		t.Errorf("in its own network: %v\n%s", err, out.String())
-	}
-	return false
+	return there
 }
 
 // control asks the kernel to change an interface: the request of ioctl and
