@@ -44,6 +44,8 @@ func (t *Tx) KeepSubscriber(s *notifier.Subscriber) error {
 	other, err := t.recipient(s.Audience, s.Channel, s.Address)
 	switch {
 	case err != nil:
+	case other != nil && s.ID == 0:
+		return errOvertaken // whoever adds a row has looked for it before
 	case other != nil && other.ID != s.ID:
 		return errTaken
 	case s.ID == 0:
