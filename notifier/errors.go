@@ -26,6 +26,25 @@ func (e *MovedError) Error() string { return e.Err.Error() }
 // Unwrap gives the cause.
 func (e *MovedError) Unwrap() error { return e.Err }
 
+// Unclear is that somebody may have taken a message: the answer was lost. The
+// zero value is that nobody has.
+type Unclear struct {
+	With  string    // which of a channel's providers; a name, no address
+	Since time.Time // when the first answer was lost
+}
+
+// UnclearError says that nobody knows whether a message was taken. The next try
+// is told of it (Message.Unclear), whichever process makes it.
+type UnclearError struct {
+	Unclear Unclear
+	Err     error
+}
+
+func (e *UnclearError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *UnclearError) Unwrap() error { return e.Err }
+
 // RetryAfterError is a channel's error that names when the far side will
 // listen again. Dispatch obeys it exactly.
 type RetryAfterError struct {

@@ -250,6 +250,8 @@ type Delivery struct {
 	Together []int64
 	// At is the moment before which the far side must not hear of it.
 	At time.Time
+	// Unclear is who may have it from a try before.
+	Unclear Unclear
 }
 
 // useful is for how long a notice is worth sending.
@@ -290,6 +292,8 @@ type Outcome struct {
 	Block Scope
 	// BlockRecipient: until Next the far side takes nothing for the recipient.
 	BlockRecipient bool
+	// Unclear is who may have it all the same, of this try or one before.
+	Unclear Unclear
 	// Unspent are the scopes whose day's limit the try did not use after all.
 	Unspent []Scope
 }
@@ -318,6 +322,8 @@ type Message struct {
 	// takes instead of text. Values are at most 35 runes.
 	Template string
 	Params   []Param
+	// Unclear is who may have taken it at a try before.
+	Unclear Unclear
 }
 
 // Param is a named variable of an SMS template, in the template's order.

@@ -2,13 +2,19 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"shopwatch/internal/configfile"
 	"shopwatch/notifier"
 	"shopwatch/notifier/channel/sms"
+	"shopwatch/notifier/config"
 	"shopwatch/notifier/message"
 	"shopwatch/notifier/sandbox"
 	"shopwatch/rules"
@@ -76,5 +82,57 @@ func TestEveryTextMessageFillsTheTemplateThatAliyunApproved(t *testing.T) {
 	}
 	if got, want := len(box.Messages()), 2*len(notifier.Texted); got != want {
 		t.Errorf("%d texts were sent, want %d", got, want)
+	}
+}
+
+func TestARestartTellsNoTextThroughAnotherProviderThanTheOneThatMayHaveIt(t *testing.T) {
+	t.Parallel()
+	var first, second atomic.Int64 // how often they were asked
+	var answers atomic.Bool
+	gateway := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if first.Add(1) == 1 {
+			fmt.Fprint(w, `{"result":"broke"}`) // and has money ever after
+			return
+		}
+		fmt.Fprint(w, `{"result":"0"}`)
+	}))
+	defer gateway.Close()
+	twilio := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		second.Add(1)
+		if !answers.Load() {
+			panic(http.ErrAbortHandler) // it has the message, and its answer is lost
+		}
+		w.WriteHeader(http.StatusCreated)
+		fmt.Fprint(w, `{"sid":"SM1","status":"queued"}`)
+	}))
+	defer twilio.Close()
+	b := newBenchWith(t, func(b *bench) {
+		b.edit = func(cfg *config.Config) {
+			cfg.SMS = &config.SMSConfig{
+				Providers: []string{config.Gateway, config.Twilio}, AllowedPrefixes: []string{"+86"}, DailyLimit: 100, PerNumberDailyLimit: 100,
+				Gateway: &config.GatewayConfig{
+					Method: "POST", URL: configfile.NewSecret(gateway.URL), Form: map[string]string{"to": "${number}", "text": "${text}"},
+					Result: config.GatewayResult{JSON: "result", Accepted: []string{"0"}, Refused: []string{"broke"}},
+				},
+				Twilio: &config.TwilioConfig{
+					AccountSID: "AC" + strings.Repeat("1", 32), KeySID: "SK" + strings.Repeat("2", 32), KeySecret: configfile.NewSecret("s"), From: "+15005550006", Endpoint: twilio.URL,
+				},
+			}
+			cfg.Audiences[rules.Ops] = []notifier.Recipient{{Audience: rules.Ops, Channel: config.SMS, Address: "+8613800138000", Language: notifier.English}}
+		}
+	})
+	b.tell(rules.Ops, "firing", time.Now().Add(-5*time.Second))
+	b.eventually("the second is asked in place of the first", func() bool { return second.Load() > 0 })
+	for range 2 {
+		b.stop()
+		b.start()
+		before := second.Load()
+		b.eventually("the second is asked again", func() bool { return second.Load() > before || first.Load() > 1 })
+	}
+	answers.Store(true)
+	before := second.Load()
+	b.eventually("the second takes it", func() bool { return second.Load() > before || first.Load() > 1 })
+	if n := first.Load(); n != 1 {
+		t.Errorf("the first was asked %d times, want once, before the second had it", n)
 	}
 }

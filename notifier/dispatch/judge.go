@@ -21,7 +21,10 @@ func (l *lane) judge(d notifier.Delivery, now time.Time, err error) (notifier.Ou
 		outcome.State = notifier.Sent
 		return outcome, Accepted
 	}
-	outcome.Problem, outcome.Unspent = err.Error(), l.daily(d.Recipient.Address)
+	outcome.Problem, outcome.Unspent, outcome.Unclear = err.Error(), l.daily(d.Recipient.Address), d.Unclear
+	if unclear, ok := errors.AsType[*notifier.UnclearError](err); ok {
+		outcome.Unclear = unclear.Unclear
+	}
 	var after *notifier.RetryAfterError
 	var moved *notifier.MovedError
 	switch {

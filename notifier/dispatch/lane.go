@@ -180,6 +180,7 @@ func (l *lane) deliver(ctx context.Context, d notifier.Delivery) {
 		l.finish(ctx, d, notifier.Outcome{State: notifier.Dead, At: l.dispatcher.now(), Problem: err.Error(), Unspent: l.daily(d.Recipient.Address)}, GivenUp)
 		return
 	}
+	message.Unclear = d.Unclear
 	for ctx.Err() == nil {
 		now := l.dispatcher.now()
 		if !l.ours(d, now) {
@@ -203,7 +204,7 @@ func (l *lane) deliver(ctx context.Context, d notifier.Delivery) {
 	l.dispatcher.sending.Add(1)
 	defer l.dispatcher.sending.Add(-1)
 	outcome, result := l.try(ctx, d, message)
-	if result == Retried && ctx.Err() != nil {
+	if result == Retried && ctx.Err() != nil && outcome.Unclear == d.Unclear {
 		return // cut off by our own stop: not the far side's fault
 	}
 	l.finish(ctx, d, outcome, result)

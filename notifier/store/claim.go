@@ -150,7 +150,7 @@ func (w *claiming) room() (limit int, wait time.Time) {
 
 // candidates reads due deliveries, oldest first.
 func (w *claiming) candidates(limit int) ([]candidate, error) {
-	rows, err := w.tx.query(w.tx.ctx, `SELECT d.id, d.notice_id, d.attempts, d.created_at, d.first, d.digest,
+	rows, err := w.tx.query(w.tx.ctx, `SELECT d.id, d.notice_id, d.attempts, d.created_at, d.first, d.digest, d.unclear_with, d.unclear_at,
 		r.id, r.audience, r.channel, r.language, r.state, r.address, r.address_key, r.nonce, r.nonce_until, r.blocked_until,
 		CASE WHEN d.first = 1 THEN NULL ELSE (SELECT max(`+w.tx.engine.later("e.next_at", "e.lease_until")+`) FROM notices n
 			JOIN notices m ON m.incident_id = n.incident_id AND m.recipient_id IN (0, d.recipient_id) AND m.id < n.id
@@ -167,11 +167,13 @@ func (w *claiming) candidates(limit int) ([]candidate, error) {
 	list := make([]candidate, 0, limit)
 	for rows.Next() {
 		var c candidate
+		var unclear int64
 		d, r := &c.delivery, &c.delivery.Recipient
-		if err := rows.Scan(&d.ID, &d.Notice.ID, &d.Attempts, &c.created, &d.First, &c.digest,
+		if err := rows.Scan(&d.ID, &d.Notice.ID, &d.Attempts, &c.created, &d.First, &c.digest, &d.Unclear.With, &unclear,
 			&r.ID, &r.Audience, &r.Channel, &r.Language, &r.State, &c.sealed, &c.key, &r.Nonce, &c.nonceUntil, &c.blocked, &c.before); err != nil {
 			return nil, err
 		}
+		d.Unclear.Since = fromMillis(unclear)
 		list = append(list, c)
 	}
 	if err := errors.Join(rows.Err(), rows.Close()); err != nil {

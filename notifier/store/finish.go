@@ -54,9 +54,9 @@ func (t *Tx) fail(o notifier.Outcome) ([]notifier.Ended, error) {
 		done = time.Time{}
 	}
 	var recipient int64
-	err := t.row(t.ctx, `UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, lease_until = 0, done_at = ?, problem = ?
-		WHERE state = 'queued' AND id = ? RETURNING recipient_id`,
-		string(o.State), millisUp(o.Next), millis(done), o.Problem, o.Delivery).Scan(&recipient)
+	err := t.row(t.ctx, `UPDATE deliveries SET state = ?, attempts = attempts + 1, next_at = ?, lease_until = 0, done_at = ?, problem = ?,
+		unclear_with = ?, unclear_at = ? WHERE state = 'queued' AND id = ? RETURNING recipient_id`,
+		string(o.State), millisUp(o.Next), millis(done), o.Problem, o.Unclear.With, millis(o.Unclear.Since), o.Delivery).Scan(&recipient)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}

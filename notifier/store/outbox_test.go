@@ -264,3 +264,32 @@ func TestAddressThatMovedToSomebodyElsesLeavesOneOfThem(t *testing.T) {
 		expect(t, "the other is told there", claim(t, s, "telegram", now.Add(time.Second)), "down gone first")
 	})
 }
+
+func TestWhoMayHaveTakenAMessageIsKnownToTheNextTry(t *testing.T) {
+	t.Parallel()
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+			t.Fatal(err)
+		}
+		i := incident("i1")
+		save(t, s, i, notice(i, rules.Ops, notifier.EventDown))
+		expand(t, s)
+		for _, unclear := range []notifier.Unclear{{}, {With: "aliyun", Since: now.Add(-time.Minute)}, {With: "tencent", Since: now}, {}} {
+			list := claim(t, s, "telegram", now)
+			if len(list) != 1 {
+				t.Fatalf("claimed %d, want 1", len(list))
+			}
+			finish(t, s, notifier.Outcome{Delivery: list[0].ID, State: notifier.Queued, At: now, Next: now, Problem: "lost", Unclear: unclear})
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			s = place.Open(t)
+			again := claim(t, s, "telegram", now)
+			if len(again) != 1 || again[0].Unclear.With != unclear.With || !again[0].Unclear.Since.Equal(unclear.Since) {
+				t.Fatalf("the next try knows of %+v, want %+v", again, unclear)
+			}
+			finish(t, s, notifier.Outcome{Delivery: list[0].ID, State: notifier.Queued, At: now, Next: now})
+		}
+	})
+}

@@ -24,6 +24,9 @@ type pair struct {
 	mu    sync.Mutex
 	now   time.Time
 	taken [2]atomic.Int64
+
+	providers []sms.Provider
+	unclear   notifier.Unclear // as the outbox keeps it
 }
 
 func (p *pair) clock() time.Time {
@@ -43,7 +46,6 @@ func (p *pair) pass(d time.Duration) {
 func open(t *testing.T, first, second http.HandlerFunc) *pair {
 	t.Helper()
 	p := &pair{now: time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)}
-	var providers []sms.Provider
 	for i, serve := range []http.HandlerFunc{first, second} {
 		hostport := channeltest.HTTP(t, func(w http.ResponseWriter, r *http.Request) {
 			p.taken[i].Add(1)
@@ -58,13 +60,19 @@ func open(t *testing.T, first, second http.HandlerFunc) *pair {
 		if err != nil {
 			t.Fatal(err)
 		}
-		providers = append(providers, provider)
+		p.providers = append(p.providers, provider)
 	}
+	p.restart(t)
+	return p
+}
+
+// restart has another process send.
+func (p *pair) restart(t *testing.T) {
+	t.Helper()
 	var err error
-	if p.Channel, err = sms.New(sms.Config{Providers: providers, Now: p.clock}); err != nil {
+	if p.Channel, err = sms.New(sms.Config{Providers: p.providers, Now: p.clock}); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 func says(code string) http.HandlerFunc {
@@ -73,7 +81,12 @@ func says(code string) http.HandlerFunc {
 
 func (p *pair) expect(t *testing.T, want channeltest.Outcome, after time.Duration, first, second int64) {
 	t.Helper()
-	err := p.Send(t.Context(), number, message)
+	again := message
+	again.Unclear = p.unclear
+	err := p.Send(t.Context(), number, again)
+	if unclear, ok := errors.AsType[*notifier.UnclearError](err); ok {
+		p.unclear = unclear.Unclear
+	}
 	got, wait := channeltest.Understand(err)
 	if got != want || wait != after {
 		t.Errorf("understood as %q after %s, want %q after %s (%v)", got, wait, want, after, err)
@@ -134,6 +147,7 @@ func TestAMessageWhoseAnswerWasLostGoesToNoOtherProvider(t *testing.T) {
 	lost := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
 	p := open(t, lost, says("ok"))
 	p.expect(t, channeltest.Temporary, 0, 1, 0)
+	p.restart(t) // what is known of the message comes with it
 	p.expect(t, channeltest.Temporary, 0, 2, 0)
 	// Another message has not been said, and meets the one that answers first.
 	other := message
@@ -141,15 +155,21 @@ func TestAMessageWhoseAnswerWasLostGoesToNoOtherProvider(t *testing.T) {
 	if err := p.Send(t.Context(), number, other); err != nil || p.taken[0].Load() != 2 || p.taken[1].Load() != 1 {
 		t.Errorf("another message: %v, asked %d and %d times", err, p.taken[0].Load(), p.taken[1].Load())
 	}
-	p.pass(10 * time.Minute) // better twice than not at all
-	p.expect(t, channeltest.Temporary, 0, 3, 1)
-
-	p = open(t, lost, says("ok"))
-	p.expect(t, channeltest.Temporary, 0, 1, 0)
 	p.pass(10*time.Minute - time.Second)
-	p.expect(t, channeltest.Temporary, 0, 2, 0)
-	p.pass(time.Second) // doubted for a minute, the first is asked last now
-	p.expect(t, channeltest.Accepted, 0, 2, 1)
+	p.expect(t, channeltest.Temporary, 0, 3, 1)
+	p.pass(time.Second) // better twice than not at all
+	p.expect(t, channeltest.Accepted, 0, 3, 2)
+}
+
+func TestAProviderThatKeepsLosingAMessageIsAskedLastForIt(t *testing.T) {
+	t.Parallel()
+	lost := func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }
+	p := open(t, lost, says("fault"))
+	p.expect(t, channeltest.Temporary, 0, 1, 0)
+	p.pass(15 * time.Minute) // no longer in doubt for others
+	p.expect(t, channeltest.Temporary, 0, 2, 1)
+	p.pass(5 * time.Minute) // the wait begins no second time
+	p.expect(t, channeltest.Temporary, 0, 3, 2)
 }
 
 func TestAProviderThatNobodyReachesHasTakenNothing(t *testing.T) {

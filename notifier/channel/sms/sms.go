@@ -10,7 +10,11 @@
 // its own (account, balance, template, a fault) lets the next try at once, since
 // nothing was sent. Where the answer of a provider is lost, nobody knows whether
 // it took the message: then no other is asked, and the next tries go to the same
-// one for a while. The room never paces; a provider's limit becomes a
+// one for a while. The channel says which one it is (notifier.UnclearError), and
+// the outbox keeps that with the delivery, so that a try of another process, or
+// of another replica, knows it too. Only a process that is killed between asking
+// and keeping it forgets: each of its senders then has one message that may be
+// told by two providers. The room never paces; a provider's limit becomes a
 // notifier.RetryAfterError. Errors hold no number and no key; a provider's words
 // are redacted, since they quote both.
 package sms
@@ -46,8 +50,6 @@ const (
 	// doubtFor is for how long a provider that lost an answer is asked last for
 	// other messages.
 	doubtFor = time.Minute
-	// maxUnclear is how many such messages are remembered.
-	maxUnclear = 10_000
 )
 
 // errUnclear marks an error after which the message may have been sent all the same.
@@ -67,15 +69,8 @@ type Channel struct {
 	cfg Config
 
 	mu      sync.Mutex
-	resting []time.Time        // by provider: it refused us altogether until then
-	doubted []time.Time        // by provider: it lost an answer, and is asked last until then
-	unclear map[string]attempt // by Message.ID
-}
-
-// attempt is a try whose answer was lost.
-type attempt struct {
-	provider int
-	until    time.Time
+	resting []time.Time // by provider: it refused us altogether until then
+	doubted []time.Time // by provider: it lost an answer, and is asked last until then
 }
 
 // New makes a channel.
@@ -90,7 +85,7 @@ func New(cfg Config) (*Channel, error) {
 		return nil, fmt.Errorf("sms: %w", err)
 	}
 	n := len(cfg.Providers)
-	return &Channel{cfg: cfg, resting: make([]time.Time, n), doubted: make([]time.Time, n), unclear: map[string]attempt{}}, nil
+	return &Channel{cfg: cfg, resting: make([]time.Time, n), doubted: make([]time.Time, n)}, nil
 }
 
 // Name is "sms".
@@ -109,7 +104,8 @@ func (c *Channel) Tells(event notifier.Event) bool {
 //
 // Errors: wrapping notifier.ErrPermanent where the number takes no messages,
 // notifier.ErrUnsendable where no provider can say this message,
-// *notifier.RetryAfterError where a limit was met or every account is refused.
+// *notifier.RetryAfterError where a limit was met or every account is refused,
+// *notifier.UnclearError where a provider may have taken it all the same.
 func (c *Channel) Send(ctx context.Context, number string, m notifier.Message) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("sms: %w", err)
@@ -118,7 +114,7 @@ func (c *Channel) Send(ctx context.Context, number string, m notifier.Message) e
 		return err
 	}
 	var refusals []error
-	for _, i := range c.order(m.ID) {
+	for _, i := range c.order(m.Unclear) {
 		err := c.ask(ctx, i, number, m)
 		if err == nil || errors.Is(err, errUnclear) || ctx.Err() != nil || isAboutNumber(err) {
 			return err
@@ -143,50 +139,34 @@ func (c *Channel) ask(ctx context.Context, i int, number string, m notifier.Mess
 	switch {
 	case errors.Is(err, errUnclear):
 		c.doubted[i] = now.Add(doubtFor)
-		c.remember(m.ID, i, now)
+		unclear := notifier.Unclear{With: c.cfg.Providers[i].Name(), Since: now}
+		if m.Unclear.With == unclear.With { // a try that follows an unclear one does not make the wait longer
+			unclear.Since = m.Unclear.Since
+		}
+		return &notifier.UnclearError{Unclear: unclear, Err: err}
 	case errors.As(err, &later) && later.Whole:
 		c.resting[i] = now.Add(later.After)
-	case err == nil:
-		delete(c.unclear, m.ID)
 	}
 	return err
 }
 
-// remember keeps that the message may be with the provider. A try that follows
-// an unclear one does not make the wait longer.
-func (c *Channel) remember(id string, provider int, now time.Time) {
-	if _, known := c.unclear[id]; known {
-		return
-	}
-	if len(c.unclear) >= maxUnclear {
-		for other, a := range c.unclear {
-			if !now.Before(a.until) {
-				delete(c.unclear, other)
-			}
-		}
-	}
-	if len(c.unclear) < maxUnclear {
-		c.unclear[id] = attempt{provider, now.Add(unclearFor)}
-	}
-}
-
-// order is which providers to ask for the message, the first first. It is empty
+// order is which providers to ask for a message, the first first. It is empty
 // where every one of them rests.
-func (c *Channel) order(id string) []int {
+func (c *Channel) order(unclear notifier.Unclear) []int {
 	if len(c.cfg.Providers) == 1 {
 		return []int{0} // when it is asked is the caller's affair
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := c.cfg.Now()
-	if a, ok := c.unclear[id]; ok && now.Before(a.until) {
-		return []int{a.provider}
-	}
 	var sure, doubtful []int
-	for i := range c.cfg.Providers {
+	for i, provider := range c.cfg.Providers {
+		lost := provider.Name() == unclear.With
 		switch {
+		case lost && now.Before(unclear.Since.Add(unclearFor)):
+			return []int{i}
 		case now.Before(c.resting[i]):
-		case now.Before(c.doubted[i]):
+		case lost || now.Before(c.doubted[i]):
 			doubtful = append(doubtful, i)
 		default:
 			sure = append(sure, i)

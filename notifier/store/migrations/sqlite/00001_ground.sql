@@ -84,6 +84,8 @@ CREATE TABLE deliveries (
   digest       INTEGER NOT NULL DEFAULT 0, -- told with others at the end of quiet hours
   done_at      INTEGER NOT NULL DEFAULT 0,
   problem      TEXT NOT NULL DEFAULT '',
+  unclear_with TEXT NOT NULL DEFAULT '', -- the provider that may have taken it: its answer was lost
+  unclear_at   INTEGER NOT NULL DEFAULT 0,
   UNIQUE (notice_id, recipient_id)
 ) STRICT;
 CREATE INDEX deliveries_due ON deliveries (channel, lane, next_at, id) WHERE state = 'queued';

@@ -69,6 +69,8 @@ CREATE TABLE deliveries (
   digest       INTEGER NOT NULL DEFAULT 0, -- told with others at the end of quiet hours
   done_at      INTEGER NOT NULL DEFAULT 0,
   problem      TEXT NOT NULL DEFAULT '',
+  unclear_with TEXT NOT NULL DEFAULT '', -- the provider that may have taken it: its answer was lost
+  unclear_at   INTEGER NOT NULL DEFAULT 0,
   UNIQUE (notice_id, recipient_id)
 ) STRICT;
 CREATE TABLE paces (
@@ -99,16 +101,16 @@ CREATE TABLE marks (
   name  TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) STRICT;
-INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 16:26:31');
-INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 16:26:32');
+INSERT INTO goose_db_version VALUES (1, 0, 1, '2026-11-22 16:29:46');
+INSERT INTO goose_db_version VALUES (2, 1, 1, '2026-11-22 16:29:46');
 INSERT INTO incidents VALUES (1, 'i1', 'demo/alipay', 1795316400000, 0, 'major', 0, '{"ID":"i1","Key":"demo/alipay","Service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"Title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"Status":"investigating","Impact":"major","Public":false,"Wanted":false,"Since":"2026-11-22T03:00:00Z","Opened":"2026-11-22T03:00:00Z","Over":"0001-01-01T00:00:00Z","Closed":"0001-01-01T00:00:00Z","Alerts":null,"Told":{"ops":"2026-11-22T03:00:00Z"},"More":"0001-01-01T00:00:00Z","Updates":null,"Acknowledged":{},"Held":null,"Acts":null}');
-INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'AA27BF2DB3E1B7FA3F1C8B14DD8E07CBE5A95CE785F8A39F83AFA71A7969', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0, X'');
-INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'0042817AA00D37968125EDB1A51634BF7C5725E99FBA7A1E13E5E8F1F15F2476693D2996059E5E57A3150A', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, X'');
+INSERT INTO recipients VALUES (1, 'ops', 'telegram', 'zh', 'config', 'active', X'86A83343B9A4651547F6DC4EFEAFF92918476DC0779C75C6203A4989BD32', '38fd4184fca0', X'99EBC29838C868AD9102AF4FEE1AAE9CEBF78F13A4F8D6CD5A9F26EC5DB1D677', '{}', '', 0, 0, 0, 0, 0, '', 0, X'');
+INSERT INTO recipients VALUES (2, 'subscribers', 'email', 'en', 'subscription', 'active', X'91594798FC5672CAAAB55EB7DD024AF761A79D5E9D14E693DCFB4AF525CAB06BC66D427928AE47F70968E9', '38fd4184fca0', X'FA794F2F3F17E469EFD3D6CE46B8C4E8645EAEAC2188CD135027FC2E7B77EEDB', '{}', 'n1', 1795320000000, 2, 1795316400000, 0, 0, '', 0, X'');
 INSERT INTO notices VALUES (1, 'i1', 'ops', 0, 'down', 0, 1795316400000, '{"title":{"zh":"支付宝暂时无法支付","en":"Alipay payments are failing"},"service":{"Shop":"","ID":"","Name":{"zh":"","en":""},"Group":{"zh":"","en":""},"Role":"","Position":0,"Critical":false,"Public":false,"Status":""},"impact":"","since":"2026-11-22T03:00:00Z","description":{"zh":"","en":""},"alert_start":"0001-01-01T00:00:00Z"}', 1, 1);
-INSERT INTO deliveries VALUES (1, 1, 1, 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 1, 0, 0, '');
+INSERT INTO deliveries VALUES (1, 1, 1, 'telegram', 0, 'queued', 0, 1795316400000, 1795316400000, 0, 1, 0, 0, '', '', 0);
 INSERT INTO audit VALUES (1, 1795316400000, '小王', 'cli', 'acknowledge', 'incident i1', '');
 INSERT INTO seal_keys VALUES ('38fd4184fca0', '88e67e48d2ce2af9ee5b0837b9f00d4f070781316e28e278cc38eb561357c828');
-INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 bxhdtFvyo90H+2JONcF6idpvfHj87zX7tyBh8f0hySvrZoMkIHTVQmlaPXm/YK9JAA7LOXw2uYuUnBF7');
+INSERT INTO marks VALUES ('derived_root', '38fd4184fca0 OpfB4y2NzC4K+rzDp11dskN7hh4m2U+ffhj49vhcGIDfXLc8G3DNvtAAJI+puXAB4mHWT2v0Ab6Fciel');
 INSERT INTO marks VALUES ('watchdog', '1');
 CREATE INDEX audit_by_subject ON audit (subject, id);
 CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
