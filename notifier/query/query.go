@@ -145,24 +145,35 @@ func (q *Querier) Look(ctx context.Context, now time.Time) (Sight, error) {
 			return Sight{}, err
 		}
 	}
+	sight.Services, sight.Orders = ofPage(services), byShop(orders)
+	return sight, nil
+}
+
+// ofPage gives the services in the order of the page.
+func ofPage(services map[string]*Service) (list []Service) {
 	for _, s := range services {
 		if s.Status == "" {
 			s.Status = rules.Unknown
 		}
 		slices.Sort(s.DependsOn) // in one order at every look
-		sight.Services = append(sight.Services, *s)
+		list = append(list, *s)
 	}
-	slices.SortFunc(sight.Services, func(a, b Service) int {
+	slices.SortFunc(list, func(a, b Service) int {
 		if a.Shop == b.Shop && a.Position != b.Position {
 			return a.Position - b.Position
 		}
 		return compare(a.Key(), b.Key())
 	})
+	return list
+}
+
+// byShop gives the orders of each shop, by its id.
+func byShop(orders map[string]*Orders) (list []Orders) {
 	for _, o := range orders {
-		sight.Orders = append(sight.Orders, *o)
+		list = append(list, *o)
 	}
-	slices.SortFunc(sight.Orders, func(a, b Orders) int { return compare(a.Shop, b.Shop) })
-	return sight, nil
+	slices.SortFunc(list, func(a, b Orders) int { return compare(a.Shop, b.Shop) })
+	return list
 }
 
 // Fresh reports whether the sight describes now.

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -51,34 +50,23 @@ func (dingtalk) request(m notifier.Message, secret string, now time.Time, where 
 }
 
 func (dingtalk) judge(a answer) error {
-	var says struct {
-		Code  *int64 `json:"errcode"`
-		Words string `json:"errmsg"`
-	}
-	if json.Unmarshal(a.body, &says) != nil || says.Code == nil {
-		return a.byStatus()
-	}
-	said := a.said(*says.Code, says.Words)
-	switch *says.Code {
-	case 0:
-		if !a.fine() {
-			return a.byStatus()
+	return a.byCode("errcode", "errmsg", func(code int64, words string, said error) error {
+		switch code {
+		case 130101, 410100: // asked too often
+			return &notifier.RetryAfterError{After: dingtalkSilence, Err: said}
+		case 400013, 400102, 400106: // the group is dissolved, the robot stopped or removed
+			return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
+		case 430101, 430102, 430103, 430104, 40035, 400105: // a link or words that it doesn't like, a form that it doesn't know
+			return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
+		case 310000:
+			hint := "check secret, the robot's keywords and its IP list"
+			if strings.Contains(words, "keyword") {
+				hint = "one of the robot's keywords must stand in every notice: choose signing instead"
+			}
+			return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: %s", said, hint)}
+		case 300001, 300005, 400101, 43004: // the token is none
+			return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check url", said)}
 		}
-		return nil
-	case 130101, 410100: // asked too often
-		return &notifier.RetryAfterError{After: dingtalkSilence, Err: said}
-	case 400013, 400102, 400106: // the group is dissolved, the robot stopped or removed
-		return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
-	case 430101, 430102, 430103, 430104, 40035, 400105: // a link or words that it doesn't like, a form that it doesn't know
-		return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
-	case 310000:
-		hint := "check secret, the robot's keywords and its IP list"
-		if strings.Contains(says.Words, "keyword") {
-			hint = "one of the robot's keywords must stand in every notice: choose signing instead"
-		}
-		return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: %s", said, hint)}
-	case 300001, 300005, 400101, 43004: // the token is none
-		return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check url", said)}
-	}
-	return said
+		return said
+	})
 }

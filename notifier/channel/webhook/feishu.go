@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -60,32 +59,21 @@ func (feishu) request(m notifier.Message, secret string, now time.Time, _ *url.U
 }
 
 func (feishu) judge(a answer) error {
-	var says struct {
-		Code  *int64 `json:"code"`
-		Words string `json:"msg"`
-	}
-	if json.Unmarshal(a.body, &says) != nil || says.Code == nil {
-		return a.byStatus()
-	}
-	said := a.said(*says.Code, says.Words)
-	switch *says.Code {
-	case 0:
-		if !a.fine() {
-			return a.byStatus()
+	return a.byCode("code", "msg", func(code int64, words string, said error) error {
+		switch code {
+		case 11232, 11233, 230020, 99991400: // asked too often
+			after, told := a.after("X-Ogw-Ratelimit-Reset")
+			if !told {
+				after = feishuPause
+			}
+			return &notifier.RetryAfterError{After: after, Err: said}
+		case 9499, 11246: // a form that it doesn't know
+			return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
+		case 19021, 19022, 19024: // signature or clock, IP list, keywords
+			return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check secret, the clock, the robot's keywords and its IP list", said)}
+		case 19001: // the token is none
+			return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check url", said)}
 		}
-		return nil
-	case 11232, 11233, 230020, 99991400: // asked too often
-		after, told := a.after("X-Ogw-Ratelimit-Reset")
-		if !told {
-			after = feishuPause
-		}
-		return &notifier.RetryAfterError{After: after, Err: said}
-	case 9499, 11246: // a form that it doesn't know
-		return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
-	case 19021, 19022, 19024: // signature or clock, IP list, keywords
-		return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check secret, the clock, the robot's keywords and its IP list", said)}
-	case 19001: // the token is none
-		return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check url", said)}
-	}
-	return said
+		return said
+	})
 }

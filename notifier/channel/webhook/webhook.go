@@ -269,7 +269,23 @@ func (a answer) byStatus() error {
 	return said
 }
 
-// code is what a robot says: its own code, in words that hold no secret.
+// byCode reads an answer that gives a code and words in two fields of JSON: code
+// 0 is well, of any other judge says what it means, where said is the whole of it.
+func (a answer) byCode(code, words string, judge func(code int64, words string, said error) error) error {
+	var says map[string]json.RawMessage
+	var number *int64
+	if json.Unmarshal(a.body, &says) != nil || json.Unmarshal(says[code], &number) != nil || number == nil || *number == 0 && !a.fine() {
+		return a.byStatus()
+	}
+	if *number == 0 {
+		return nil
+	}
+	var text string
+	_ = json.Unmarshal(says[words], &text) // the code says enough
+	return judge(*number, text, a.said(*number, text))
+}
+
+// said is what a robot says: its own code, in words that hold no secret.
 func (a answer) said(code int64, words string) error {
 	return fmt.Errorf("%d: %s", code, redact(words, a.private...))
 }

@@ -1,7 +1,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -34,28 +33,17 @@ func (wecom) request(m notifier.Message, _ string, _ time.Time, _ *url.URL, _ ht
 }
 
 func (wecom) judge(a answer) error {
-	var says struct {
-		Code  *int64 `json:"errcode"`
-		Words string `json:"errmsg"`
-	}
-	if json.Unmarshal(a.body, &says) != nil || says.Code == nil {
-		return a.byStatus()
-	}
-	said := a.said(*says.Code, says.Words)
-	switch *says.Code {
-	case 0:
-		if !a.fine() {
-			return a.byStatus()
+	return a.byCode("errcode", "errmsg", func(code int64, _ string, said error) error {
+		switch code {
+		case 45009, 45033: // asked too often, or too much at once
+			return &notifier.RetryAfterError{After: wecomPause, Err: said}
+		case 93004: // the robot was removed
+			return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
+		case 40058, 40008, 44004, 45002: // too long, or a form that it doesn't know
+			return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
+		case 93000, 93008: // the key is none, or this robot isn't in the group
+			return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check url", said)}
 		}
-		return nil
-	case 45009, 45033: // asked too often, or too much at once
-		return &notifier.RetryAfterError{After: wecomPause, Err: said}
-	case 93004: // the robot was removed
-		return fmt.Errorf("%w: %w", said, notifier.ErrPermanent)
-	case 40058, 40008, 44004, 45002: // too long, or a form that it doesn't know
-		return fmt.Errorf("%w: %w", said, notifier.ErrUnsendable)
-	case 93000, 93008: // the key is none, or this robot isn't in the group
-		return &notifier.RetryAfterError{After: refused, Err: fmt.Errorf("%w: check url", said)}
-	}
-	return said
+		return said
+	})
 }
