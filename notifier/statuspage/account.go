@@ -32,7 +32,10 @@ func (c composer) verdict(v verdict) verdictView {
 	case slow:
 		view.Headline, view.Lead = c.say(saySlow, names), c.slowLead(v.services)
 	case planned:
-		view.Headline, view.Lead = c.say(sayPlanned, names), []string{c.say(sayPlannedLead)}
+		view.Headline, view.Lead = c.say(sayPlanned, c.plannedNames(v)), c.plannedLead(v)
+		if v.work != nil {
+			view.URL = maintenancePath(v.work.ID) + c.choice
+		}
 	case partly:
 		view.Headline, view.Lead = c.say(sayPartly, names), []string{c.say(sayPartlyLead)}
 	case well:
@@ -48,14 +51,20 @@ func (c composer) verdict(v verdict) verdictView {
 // must see that it is over, not that nothing ever was.
 func (c composer) wellLead() []string {
 	lead := []string{c.say(sayWellLead)}
-	var last *notifier.Incident
-	for n := range c.resolved {
-		if i := &c.resolved[n]; c.asOf.Sub(i.Over) < time.Hour && (last == nil || i.Over.After(last.Over)) {
-			last = i
+	var just string
+	latest := c.asOf.Add(-time.Hour)
+	for _, i := range c.resolved {
+		if i.Over.After(latest) {
+			latest, just = i.Over, c.say(sayJustOver, c.say(i.Title), c.span(i))
 		}
 	}
-	if last != nil {
-		lead = append(lead, c.say(sayJustOver, c.say(last.Title), c.span(*last)))
+	for _, m := range c.past {
+		if m.Status == notifier.Completed && m.Ended.After(latest) {
+			latest, just = m.Ended, c.say(sayJustDone, c.say(m.Title), c.maintenanceSpan(m))
+		}
+	}
+	if just != "" {
+		lead = append(lead, just)
 	}
 	return lead
 }

@@ -226,7 +226,7 @@ func (c composer) apiStatus() apiStatus {
 
 // critical reports whether the shop as a whole is hurt now.
 func (c composer) critical() bool {
-	for _, i := range c.open {
+	for _, i := range c.elsewhere() {
 		if i.Impact == notifier.ImpactCritical && !c.recovering(i) {
 			return true
 		}

@@ -33,7 +33,10 @@ type edition struct {
 	services    []Component // by shop and position; Status is the one to show
 	orders      []Orders    // by shop
 	open        []notifier.Incident
-	resolved    []notifier.Incident // newest first
+	resolved    []notifier.Incident    // newest first
+	ongoing     []notifier.Maintenance // goes on, longest first
+	planned     []notifier.Maintenance // next first
+	past        []notifier.Maintenance // completed and cancelled, newest first
 
 	documents sync.Map // documentKey -> func() (*document, error)
 }
@@ -67,6 +70,7 @@ func newEdition(s Snapshot, now time.Time, fresh bool) *edition {
 	}
 	slices.SortStableFunc(e.orders, func(a, b Orders) int { return cmp.Compare(order[a.Shop], order[b.Shop]) })
 	e.nameShops(s.Shops)
+	e.takeMaintenances(s.Maintenances)
 	e.takeIncidents(s.Incidents, hidden)
 	return e
 }
@@ -144,6 +148,7 @@ func (e *edition) takeIncidents(all []notifier.Incident, hidden map[string]bool)
 	}
 	slices.SortStableFunc(e.open, func(a, b notifier.Incident) int {
 		return cmp.Or(
+			cmp.Compare(rank(e.underWork(a)), rank(e.underWork(b))),
 			cmp.Compare(rank(e.recovering(a)), rank(e.recovering(b))),
 			cmp.Compare(slices.Index(notifier.Impacts, b.Impact), slices.Index(notifier.Impacts, a.Impact)),
 			a.Since.Compare(b.Since))
@@ -180,6 +185,21 @@ func (e *edition) recovering(i notifier.Incident) bool {
 	return c != nil && c.Status == rules.Operational
 }
 
+// underWork reports whether an incident's service is being worked on as planned:
+// then that is told first.
+func (e *edition) underWork(i notifier.Incident) bool {
+	c := e.service(i.Service.Key())
+	return c != nil && c.Status == rules.Maintenance
+}
+
+// elsewhere lists the open incidents of services that are not being worked on, worst first.
+func (e *edition) elsewhere() []notifier.Incident {
+	if n := slices.IndexFunc(e.open, e.underWork); n >= 0 {
+		return e.open[:n]
+	}
+	return e.open
+}
+
 // incident finds a public incident, nil if there is none.
 func (e *edition) incident(id string) *notifier.Incident {
 	for _, list := range [][]notifier.Incident{e.open, e.resolved} {
@@ -202,12 +222,19 @@ func (e *edition) ordersOf(shop string) *Orders {
 	return nil
 }
 
-// newest is when any incident last changed, zero if there is none.
+// newest is when any incident or planned work last changed, zero if there is none.
 func (e *edition) newest() time.Time {
 	var newest time.Time
 	for _, list := range [][]notifier.Incident{e.open, e.resolved} {
 		for _, i := range list {
 			if at := lastTold(i); at.After(newest) {
+				newest = at
+			}
+		}
+	}
+	for _, list := range [][]notifier.Maintenance{e.ongoing, e.planned, e.past} {
+		for _, m := range list {
+			if at := lastToldOfWork(m); at.After(newest) {
 				newest = at
 			}
 		}

@@ -52,6 +52,15 @@ func (p *Page) routePages(mux *http.ServeMux) {
 		}
 		p.page(w, r, e, "incident/"+i.ID, "incident.html", func(c composer) any { return c.incidentPage(*i) })
 	})
+	mux.HandleFunc("/maintenances/{id}", func(w http.ResponseWriter, r *http.Request) {
+		e := p.edition()
+		m := e.maintenance(r.PathValue("id"))
+		if m == nil {
+			p.missing(w, r)
+			return
+		}
+		p.page(w, r, e, "maintenance/"+m.ID, "maintenance.html", func(c composer) any { return c.maintenancePage(*m) })
+	})
 	mux.HandleFunc(p.stylesheet.path, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		p.sendForever(w, r, p.stylesheet.body, 365*24*time.Hour)

@@ -36,6 +36,9 @@ type homePage struct {
 	base
 	Verdict   verdictView
 	Incidents []incidentView // open
+	Ongoing   []maintenanceView
+	Planned   []maintenanceView
+	Further   string // how much more is planned, "" if Planned is all
 	Orders    []ordersView
 	Shops     []shopView
 	Days      []dayView
@@ -54,6 +57,8 @@ type incidentPage struct {
 type historyPage struct {
 	base
 	Incidents []incidentView // open
+	Ongoing   []maintenanceView
+	Planned   []maintenanceView
 	Days      []dayView
 	Started   bool
 }
@@ -94,7 +99,7 @@ type groupView struct {
 type componentView struct {
 	Name, Word string
 	Colour     colour
-	Since      string // "" unless it is in outage
+	Since      string // since when it is in outage, or until when it is worked on; "" otherwise
 	Latency    string
 	Strip      stripView
 }
@@ -124,10 +129,16 @@ type fact struct {
 	Text  string
 }
 
-// dayView is the incidents that began on one day.
+// dayView is what began on one day and is over: incidents and planned work.
 type dayView struct {
-	Name      string
-	Incidents []incidentView
+	Name    string
+	Entries []pastView
+}
+
+type pastView struct {
+	Title, URL string
+	Colour     colour
+	Word, Span string
 }
 
 // composer puts one edition into the words and addresses of one reader.
@@ -205,7 +216,18 @@ func (c composer) home() homePage {
 			recent = append(recent, i)
 		}
 	}
-	page.Days = c.days(recent)
+	for _, m := range c.ongoing {
+		view := c.maintenanceView(m)
+		if judged.work != nil { // the verdict says until when
+			view.Due = ""
+		}
+		page.Ongoing = append(page.Ongoing, view)
+	}
+	page.Planned = c.maintenanceViews(c.planned[:min(len(c.planned), mostPlanned)])
+	if rest := len(c.planned) - mostPlanned; rest > 0 {
+		page.Further = c.say(sayFurther, rest)
+	}
+	page.Days = c.days(recent, nil)
 	return page
 }
 
@@ -224,7 +246,8 @@ func (c composer) incidentPage(i notifier.Incident) incidentPage {
 
 // history composes "/history".
 func (c composer) history() historyPage {
-	page := historyPage{base: c.base("/history", c.say(labels["history"]), c.judge().colour), Days: c.days(c.resolved), Started: c.started}
+	page := historyPage{base: c.base("/history", c.say(labels["history"]), c.judge().colour), Days: c.days(c.resolved, c.past), Started: c.started}
+	page.Ongoing, page.Planned = c.maintenanceViews(c.ongoing), c.maintenanceViews(c.planned)
 	for _, i := range c.open {
 		page.Incidents = append(page.Incidents, c.incidentView(i))
 	}
@@ -274,8 +297,11 @@ func (c composer) componentView(s Component) componentView {
 	if s.Latency > 0 && s.Status != rules.Outage && c.fresh {
 		view.Latency = c.say(sayLatency, c.response(s.Latency))
 	}
-	if s.Status == rules.Outage && !s.Since.IsZero() {
+	switch {
+	case s.Status == rules.Outage && !s.Since.IsZero():
 		view.Since = c.say(saySince, c.clock(s.Since))
+	case s.Status == rules.Maintenance:
+		view.Since = c.until(s)
 	}
 	return view
 }
@@ -346,16 +372,27 @@ func (c composer) facts(i notifier.Incident) []fact {
 	return facts
 }
 
-// days puts incidents under the days on which they began.
-func (c composer) days(incidents []notifier.Incident) []dayView {
+// days puts what is over under the days on which it began, newest first.
+func (c composer) days(incidents []notifier.Incident, works []notifier.Maintenance) []dayView {
 	var days []dayView
-	for _, i := range incidents {
-		name := c.day(i.Since)
+	file := func(at time.Time, entry pastView) {
+		name := c.day(at)
 		if len(days) == 0 || days[len(days)-1].Name != name {
 			days = append(days, dayView{Name: name})
 		}
 		last := &days[len(days)-1]
-		last.Incidents = append(last.Incidents, c.incidentView(i))
+		last.Entries = append(last.Entries, entry)
+	}
+	for len(incidents) > 0 || len(works) > 0 {
+		if len(works) == 0 || len(incidents) > 0 && !filed(works[0]).After(incidents[0].Since) {
+			view := c.incidentView(incidents[0])
+			file(incidents[0].Since, pastView{view.Title, view.URL, view.Colour, view.Word, view.Span})
+			incidents = incidents[1:]
+			continue
+		}
+		m := works[0]
+		file(filed(m), pastView{c.say(m.Title), maintenancePath(m.ID) + c.choice, colourOfMaintenance(m), c.say(pastWork(m)), c.maintenanceSpan(m)})
+		works = works[1:]
 	}
 	return days
 }

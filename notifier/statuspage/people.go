@@ -87,7 +87,7 @@ func (c composer) promise(i notifier.Incident) string {
 	if len(earlier) == 0 {
 		return c.say(sayExpected, c.minute(i.ETA.At))
 	}
-	return c.say(sayExpectedBefore, c.minute(i.ETA.At), strings.Join(earlier, c.say(text("、", ", "))))
+	return c.say(sayExpectedBefore, c.minute(i.ETA.At), strings.Join(earlier, c.say(comma)))
 }
 
 // updateViews is the timeline, newest first. Beside what stands it needs not
@@ -127,21 +127,29 @@ func (v voice) minute(t time.Time) string {
 
 // body is an update in plain text, never empty: its words, then what else it made known.
 func (c composer) body(u notifier.Update) string {
+	if said := c.plain(c.read(u.Text), c.notes(u.Scope, c.promised(u.ETA), u.Workaround)); said != "" {
+		return said
+	}
+	return c.say(incidentWords[u.Status])
+}
+
+// plain is a text with its notes, without marks.
+func (c composer) plain(text written, notes []note) string {
 	var lines []string
-	if said := c.read(u.Text).plain(); said != "" {
+	if said := text.plain(); said != "" {
 		lines = append(lines, said)
 	}
-	for _, n := range c.notes(u.Scope, c.promised(u.ETA), u.Workaround) {
+	for _, n := range notes {
 		if n.Label != "" {
-			n.Label += c.say(text("：", ": "))
+			n.Label += c.say(colon)
 		}
 		lines = append(lines, n.Label+n.Text.plain())
 	}
-	if len(lines) == 0 {
-		return c.say(incidentWords[u.Status])
-	}
 	return strings.Join(lines, "\n")
 }
+
+// colon stands between a name and what it names.
+var colon = text("：", ": ")
 
 // private takes from an incident what only its own people may know.
 func private(i *notifier.Incident) {

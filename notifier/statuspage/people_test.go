@@ -119,7 +119,7 @@ func TestWhoWroteAnUpdateIsToldNowhere(t *testing.T) {
 			return rules.Text{ZH: rapid.String().Draw(rt, label), EN: rapid.StringOf(rapid.RuneFrom([]rune("<>&\"'\n a王http://"))).Draw(rt, label)}
 		}
 		status := rapid.SampledFrom([]notifier.IncidentStatus{notifier.Investigating, notifier.Identified, notifier.Monitoring, notifier.Postmortem})
-		s.Set(told(func(i *notifier.Incident) {
+		v := told(func(i *notifier.Incident) {
 			i.Acknowledged = notifier.Acknowledgement{By: "SECRETname", At: noon}
 			i.Acts = []notifier.Act{{At: noon, By: "SECRETname", Deed: notifier.DeedUpdate, Detail: "SECRETname"}}
 			i.Scope, i.Workaround, i.ETA.At = words("scope"), words("workaround"), noon.Add(time.Hour)
@@ -127,7 +127,9 @@ func TestWhoWroteAnUpdateIsToldNowhere(t *testing.T) {
 			for range rapid.IntRange(1, 3).Draw(rt, "updates") {
 				i.Updates = append(i.Updates, notifier.Update{At: noon, By: "SECRETname", Status: status.Draw(rt, "status"), Text: words("text"), Scope: i.Scope, Workaround: i.Workaround, ETA: i.ETA.At})
 			}
-		}))
+		})
+		v.Maintenances = works(words("work"), "star/alipay")
+		s.Set(v)
 		for _, path := range rapid.SliceOfNDistinct(rapid.SampledFrom(documents), 3, 3, rapid.ID).Draw(rt, "documents") {
 			if path == "/incidents/old" { // of which the snapshot knows nothing
 				continue

@@ -19,6 +19,7 @@ import (
 // documents are all addresses that show what a snapshot holds.
 var documents = []string{
 	"/?lang=zh", "/?lang=en", "/history?lang=zh", "/history?lang=en", "/incidents/open", "/incidents/old",
+	"/maintenances/planned", "/maintenances/ongoing?lang=en", "/maintenances/past",
 	"/history.atom", "/history.rss", "/badge/star/alipay.svg",
 	"/api/v2/summary.json", "/api/v2/status.json", "/api/v2/components.json", "/api/v2/incidents.json", "/api/v2/incidents/unresolved.json",
 }
@@ -46,6 +47,10 @@ func TestNothingPrivateAppearsAnywhere(t *testing.T) {
 	shown.Alerts = []notifier.ActiveAlert{{Fingerprint: "SECRETfingerprint", Name: "SECRETAlert"}}
 	v.Incidents = append(v.Incidents, shown)
 
+	// Work on public and private services, and work on private ones alone.
+	v.Maintenances = works(both("搬数据库", "Moving the database"), "star/ledger-db", "star/alipay", "SECRETshop", "star/hidden-service")
+	v.Maintenances = append(v.Maintenances, maintenance("hidden-e", both("秘密戊", "SECRET e"), "star/ledger-db", "SECRETshop"))
+
 	// Another shop whose delivery is private: its orders stay private too.
 	v.Services = append(v.Services, statuspage.Component{Service: notifier.Service{Shop: "SECRETshop", ID: rules.ServiceDelivery, Name: both("秘密", "SECRET")}})
 	v.Shops = []statuspage.Shop{{ID: "SECRETshop", Name: both("秘密店", "SECRET shop")}}
@@ -60,13 +65,13 @@ func TestNothingPrivateAppearsAnywhere(t *testing.T) {
 			}
 		}
 	}
-	for _, path := range []string{"/incidents/hidden-a", "/incidents/hidden-b", "/incidents/hidden-c", "/incidents/hidden-d", "/badge/star/ledger-db.svg", "/badge/SECRETshop/delivery.svg"} {
+	for _, path := range []string{"/incidents/hidden-a", "/incidents/hidden-b", "/incidents/hidden-c", "/incidents/hidden-d", "/maintenances/hidden-e", "/badge/star/ledger-db.svg", "/badge/SECRETshop/delivery.svg"} {
 		if response, body := s.do("GET", path); response.StatusCode != 404 || strings.Contains(body, "SECRET") {
 			t.Errorf("GET %s: got %s, want 404", path, response.Status)
 		}
 	}
 	// A private outage doesn't colour the public page either.
-	v.Incidents = v.Incidents[:1]
+	v.Incidents, v.Maintenances = v.Incidents[:1], nil
 	s.Set(v)
 	if got := first(t, s.get("/?lang=en"), "h1"); got != "All systems operational" {
 		t.Errorf("a private outage shows in the headline: %q", got)
@@ -85,7 +90,7 @@ func TestHostileNamesAreText(t *testing.T) {
 	open.Updates = []notifier.Update{{At: noon, Status: notifier.Investigating, Text: evilText}}
 	odd := over(incident(`../a?b"><script>`, c, evilText, time.Hour), time.Minute)
 	old := over(incident("old", c, evilText, time.Hour), time.Minute)
-	s.Set(statuspage.Snapshot{At: noon, Fresh: true, Services: []statuspage.Component{c}, BarLength: time.Minute, Incidents: []notifier.Incident{open, odd, old}})
+	s.Set(statuspage.Snapshot{At: noon, Fresh: true, Services: []statuspage.Component{c}, BarLength: time.Minute, Incidents: []notifier.Incident{open, odd, old}, Maintenances: works(evilText, "star/alipay")})
 	for _, path := range documents {
 		body := s.get(path)
 		if strings.Contains(body, "<script") {
@@ -128,13 +133,17 @@ func TestSetCopiesWhatItIsGiven(t *testing.T) {
 	v.Incidents = append(v.Incidents, incident("open", alipay, both("支付宝暂时无法支付", "Alipay payments are failing"), time.Minute))
 	v.Incidents[1].Told = map[rules.Audience]time.Time{}
 	v.Incidents[1].Updates = []notifier.Update{{At: noon, Text: both("原话", "as said")}}
+	v.Maintenances = works(both("搬数据库", "Moving the database"), "star/alipay")
 	s.Set(v)
+	for n := range v.Maintenances {
+		v.Maintenances[n].Services[0], v.Maintenances[n].Updates[0].Text = "star", both("改了", "changed")
+	}
 	v.Orders[0].Automatic.Ages[rules.AgeUnder5m] = 777
 	v.Incidents[1].Told[rules.Ops] = noon
 	v.Incidents[1].Updates[0].Text = both("改了", "changed")
 	v.Services[0].Name = both("改了", "changed")
-	body := s.get("/?lang=en") + s.get("/incidents/open?lang=en")
-	for _, word := range []string{"777", "changed", "Alert to people on duty"} {
+	body := s.get("/?lang=en") + s.get("/incidents/open?lang=en") + s.get("/maintenances/ongoing?lang=en")
+	for _, word := range []string{"777", "changed", "Alert to people on duty", "the whole shop"} {
 		if strings.Contains(body, word) {
 			t.Errorf("the page shows %q, which came after Set", word)
 		}

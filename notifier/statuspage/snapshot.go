@@ -27,7 +27,10 @@ type Snapshot struct {
 	BarLength time.Duration
 	// Incidents are the open and the recent resolved ones, in any order.
 	Incidents []notifier.Incident
-	Orders    []Orders
+	// Maintenances are planned, going on and recently ended ones, in any order.
+	// Those that cover a public service show.
+	Maintenances []notifier.Maintenance
+	Orders       []Orders
 }
 
 // Shop names a shop.

@@ -31,7 +31,7 @@ func (p *Page) tell(now time.Time) []told {
 		}
 		stories = append(stories, told{name, text(zh, en), view, newEdition(s, now, fresh)})
 	}
-	const home, incident, history = "home.html", "incident.html", "history.html"
+	const home, incident, history, maintenance = "home.html", "incident.html", "history.html", "maintenance.html"
 	add("well", "一切正常", "All is well", home, true, nil)
 	add("checking", "刚出故障，还在核实", "A failure, still being checked", home, true, func(s *Snapshot) { strike(s, "alipay", rules.Outage, 12*time.Second) })
 	add("outage", "支付宝故障", "Alipay is down", home, true, payment)
@@ -46,6 +46,17 @@ func (p *Page) tell(now time.Time) []told {
 	add("recovering", "看起来恢复了", "Looks recovered", home, true, func(s *Snapshot) { payment(s); strike(s, "alipay", rules.Operational, 0) })
 	add("recovered", "已恢复", "Recovered", home, true, resolved)
 	add("planned", "维护", "Maintenance", home, true, func(s *Snapshot) { strike(s, "api", rules.Maintenance, 0) })
+	add("scheduled", "计划了维护", "Maintenance is planned", home, true, scheduled)
+	add("working", "计划的维护正在进行", "Planned maintenance goes on", home, true, func(s *Snapshot) { begun(s, 47*time.Minute) })
+	add("working-late", "维护超过了计划的时间", "Maintenance takes longer than planned", home, true, checked)
+	add("working-shop", "整个店铺在维护", "The whole shop is under maintenance", home, true, func(s *Snapshot) { begun(s, 47*time.Minute); s.Maintenances[0].Services = []string{"demo"} })
+	add("working-blind", "维护期间看不到状态", "Maintenance while we can't see", home, false, func(s *Snapshot) { begun(s, 47*time.Minute) })
+	add("working-outage", "维护期间别处出故障", "Maintenance, and a failure elsewhere", home, true, func(s *Snapshot) {
+		begun(s, 47*time.Minute)
+		s.Maintenances[0].Services = []string{"demo/api"}
+		payment(s)
+	})
+	add("worked", "维护刚刚完成", "Maintenance just completed", home, true, finished)
 	add("partly", "有一项看不到", "One service unseen", home, true, func(s *Snapshot) { strike(s, "sms", rules.Unknown, 0) })
 	add("books", "读不到订单", "Order book unreadable", home, true, func(s *Snapshot) {
 		late(s)
@@ -60,8 +71,13 @@ func (p *Page) tell(now time.Time) []told {
 	add("incident-open", "故障页：进行中", "Incident page: open", incident, true, payment)
 	add("incident-told", "故障页：店家说了进展", "Incident page: told how it stands", incident, true, worked)
 	add("incident-over", "故障页：已恢复", "Incident page: over", incident, true, resolved)
-	add("history", "故障记录", "History", history, true, resolved)
-	add("history-none", "没有故障记录", "Empty history", history, true, nil)
+	add("maintenance-planned", "维护页：计划中", "Maintenance page: planned", maintenance, true, scheduled)
+	add("maintenance-working", "维护页：进行中", "Maintenance page: going on", maintenance, true, func(s *Snapshot) { begun(s, 47*time.Minute) })
+	add("maintenance-late", "维护页：超过计划的时间", "Maintenance page: longer than planned", maintenance, true, checked)
+	add("maintenance-over", "维护页：已完成", "Maintenance page: completed", maintenance, true, finished)
+	add("maintenance-off", "维护页：已取消", "Maintenance page: cancelled", maintenance, true, func(s *Snapshot) { finished(s); s.Maintenances = s.Maintenances[1:]; s.Maintenances[0].ID = "work" })
+	add("history", "历史记录", "History", history, true, func(s *Snapshot) { resolved(s); finished(s) })
+	add("history-none", "没有记录", "Empty history", history, true, nil)
 	add("missing", "没有这个页面", "No such page", "missing.html", true, nil)
 	return stories
 }
@@ -77,6 +93,8 @@ func (p *Page) routeStorybook(mux *http.ServeMux) {
 				switch story.view {
 				case "incident.html":
 					return c.incidentPage(*c.incident("sample"))
+				case "maintenance.html":
+					return c.maintenancePage(*c.maintenance("work"))
 				case "history.html":
 					return c.history()
 				case "missing.html":

@@ -47,7 +47,7 @@ const (
 	checking               // a service is in outage, no incident yet
 	recovering             // open incidents whose services work again
 	slow                   // a service is degraded, no incident
-	planned                // maintenance
+	planned                // maintenance goes on
 	partly                 // what we see is well, something is unseen
 	well                   // all is well
 )
@@ -56,9 +56,10 @@ const (
 type verdict struct {
 	mood     mood
 	colour   colour
-	incident *notifier.Incident // failing and recovering: the worst
-	services []Component        // those that the headline names
-	others   int                // further troubles that it doesn't
+	incident *notifier.Incident    // failing and recovering: the worst
+	work     *notifier.Maintenance // planned: what goes on, where it is one and covers all of services
+	services []Component           // those that the headline names
+	others   int                   // further troubles that it doesn't
 }
 
 // judge decides what to say first. Worst first; what we can't see is never well.
@@ -69,30 +70,38 @@ func (e *edition) judge() verdict {
 	if len(e.services) == 0 && len(e.open) == 0 {
 		return verdict{mood: empty, colour: grey}
 	}
-	by := e.untold()
+	by, open := e.untold(), e.elsewhere()
 	down, late := len(by[rules.Outage]), len(by[rules.Degraded])
 	troubles := len(e.open) + down + late
 	switch {
-	case len(e.open) > 0 && !e.recovering(e.open[0]):
-		return verdict{mood: failing, colour: e.colourOfIncident(e.open[0]), incident: &e.open[0], others: troubles - 1}
+	case len(open) > 0 && !e.recovering(open[0]):
+		return verdict{mood: failing, colour: e.colourOfIncident(open[0]), incident: &open[0], others: troubles - 1}
 	case down > 0:
 		return verdict{mood: checking, colour: red, services: by[rules.Outage], others: troubles - down}
-	case len(e.open) > 0:
-		return verdict{mood: recovering, colour: yellow, incident: &e.open[0], services: e.servicesOf(e.open), others: late}
+	case len(open) > 0:
+		return verdict{mood: recovering, colour: yellow, incident: &open[0], services: e.servicesOf(open), others: late + len(e.open) - len(open)}
 	case late > 0:
-		return verdict{mood: slow, colour: yellow, services: by[rules.Degraded]}
+		return verdict{mood: slow, colour: yellow, services: by[rules.Degraded], others: len(e.open)}
 	case len(by[rules.Maintenance]) > 0:
-		return verdict{mood: planned, colour: blue, services: by[rules.Maintenance]}
+		return verdict{mood: planned, colour: blue, work: e.only(by[rules.Maintenance]), services: by[rules.Maintenance], others: len(e.open)}
 	case len(by[rules.Unknown]) > 0:
 		return verdict{mood: partly, colour: grey, services: by[rules.Unknown]}
 	}
 	return verdict{mood: well, colour: green}
 }
 
-// untold sorts services without an open incident by what is the matter with them.
+// only is the planned work that goes on, if it is one and covers all these services.
+func (e *edition) only(services []Component) *notifier.Maintenance {
+	if len(e.ongoing) != 1 || len(e.covered(e.ongoing[0])) != len(services) {
+		return nil
+	}
+	return &e.ongoing[0]
+}
+
+// untold sorts services without an open incident that leads by what is the matter with them.
 func (e *edition) untold() map[rules.Status][]Component {
 	told := make(map[string]bool)
-	for _, i := range e.open {
+	for _, i := range e.elsewhere() {
 		told[i.Service.Key()] = true
 	}
 	by := make(map[rules.Status][]Component)

@@ -38,14 +38,22 @@ func (v voice) join(sentences ...string) string {
 
 // names lists services, the first three by name.
 func (v voice) names(services []Component) string {
-	const most = 3
 	var names []string
-	for _, c := range services[:min(len(services), most)] {
+	for _, c := range services {
 		names = append(names, c.Name.In(v.lang))
 	}
-	list := strings.Join(names, v.say(text("、", ", ")))
-	if rest := len(services) - most; rest > 0 {
-		list += v.say(text("等 %[2]d 项", " and %[1]d more"), rest, len(services))
+	return v.list(names)
+}
+
+// comma stands between the names of a list.
+var comma = text("、", ", ")
+
+// list writes names one after the other, the first three of them.
+func (v voice) list(names []string) string {
+	const most = 3
+	list := strings.Join(names[:min(len(names), most)], v.say(comma))
+	if rest := len(names) - most; rest > 0 {
+		list += v.say(text("等 %[2]d 项", " and %[1]d more"), rest, len(names))
 	}
 	return list
 }
@@ -136,10 +144,11 @@ func (v voice) dated(t time.Time) string {
 	return t.In(v.zone).Format(v.say(text("1月2日 15:04:05", "Jan 2, 15:04:05")))
 }
 
+var weekdays = [...]string{"日", "一", "二", "三", "四", "五", "六"}
+
 // day names a day.
 func (v voice) day(t time.Time) string {
 	t = t.In(v.zone)
-	weekdays := [...]string{"日", "一", "二", "三", "四", "五", "六"}
 	if v.lang == "zh" {
 		return t.Format("2006年1月2日") + " 星期" + weekdays[t.Weekday()]
 	}

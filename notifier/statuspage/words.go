@@ -33,6 +33,7 @@ var (
 	saySlowLead       = text("现在能用，但响应比平时慢。我们在持续观察。", "It works, but takes longer than usual. We keep watching.")
 	saySlowDelivery   = text("发货比平时慢。我们在持续观察。", "Deliveries take longer than usual. We keep watching.")
 	sayPlannedLead    = text("这是事先安排的维护，期间可能暂时用不了。", "This is planned work; the service may be away while it lasts.")
+	sayJustDone       = text("维护刚刚完成：%s（%s）。", "Maintenance just completed: %s (%s).")
 	saySinceRunning   = text("从 %s 开始，已持续 %s。", "It began at %s, %s ago.")
 	sayRecoverLead    = text("最新检查已经正常。稳定一会儿之后，我们才会写“已恢复”。", "The latest looks are good. We will write “resolved” once it has stayed so for a while.")
 	sayPartlyLead     = text("看不到不代表出了故障，只是我们现在没法确认，所以不写“正常”。", "That need not mean a failure. We just can't confirm it, so we don't call it fine.")
@@ -140,6 +141,31 @@ var (
 	asides            = text("（原文为英文）", "(written in Chinese)")
 )
 
+// Planned work.
+var (
+	maintenanceWords = map[notifier.MaintenanceStatus]rules.Text{
+		notifier.Scheduled:  text("已安排", "Scheduled"),
+		notifier.InProgress: text("进行中", "In progress"),
+		notifier.Verifying:  text("验证中", "Verifying"),
+		notifier.Completed:  text("已完成", "Completed"),
+		notifier.Cancelled:  text("已取消", "Cancelled"),
+	}
+	sayWork          = text("维护：%s", "Maintenance: %s")
+	sayCompletedWork = text("维护已完成：%s", "Maintenance completed: %s")
+	sayCancelledWork = text("维护已取消：%s", "Maintenance cancelled: %s")
+	sayWorkCompleted = text("维护已完成", "Maintenance completed")
+	sayWorkCancelled = text("维护已取消", "Maintenance cancelled")
+	sayWholeShop     = text("整个店铺", "the whole shop")
+	sayWindow        = text("%s 至 %s（%s，%s）", "%s to %s (%s, %s)")
+	sayWasPlanned    = text("原定 %s", "It was planned for %s")
+	sayWorkBegan     = text("%s 开始", "Since %s")
+	sayWorkRuns      = text("%s 开始，已进行 %s", "Since %s, for %s")
+	sayWorkUntil     = text("预计 %s 结束", "Expected to end by %s")
+	sayWorkOverdue   = text("原计划 %s 结束，现在还没有完成，比计划的时间长", "It was planned to end by %s, and takes longer than planned")
+	sayUntil         = text("预计到 %s", "until %s")
+	sayFurther       = text("还有 %d 项计划中的维护", "More planned maintenance: %d")
+)
+
 // Past of a service.
 var (
 	sayUptime    = text("可用率 %s", "Uptime %s")
@@ -177,10 +203,12 @@ var labels = map[string]rules.Text{
 	"open":        text("正在发生的故障", "Ongoing incidents"),
 	"recent":      text("最近 7 天的故障记录", "Incidents of the last 7 days"),
 	"recentNone":  text("最近 7 天没有故障。", "None in the last 7 days."),
-	"history":     text("故障记录", "Incident history"),
-	"resolved":    text("已恢复的故障", "Resolved incidents"),
-	"historyNone": text("还没有故障记录。", "No incident on record yet."),
-	"toHistory":   text("查看全部故障记录", "See all incidents on record"),
+	"working":     text("正在进行的维护", "Maintenance in progress"),
+	"planned":     text("计划中的维护", "Planned maintenance"),
+	"history":     text("故障与维护记录", "Incidents and maintenance"),
+	"resolved":    text("已经结束的", "Past"),
+	"historyNone": text("还没有记录。", "Nothing on record yet."),
+	"toHistory":   text("查看全部故障与维护记录", "See all incidents and maintenance"),
 	"home":        text("返回当前状态", "Back to current status"),
 	"advice":      text("您现在可以这样做", "What you can do now"),
 	"facts":       text("时间", "Times"),
@@ -194,6 +222,12 @@ var labels = map[string]rules.Text{
 	"toldOps":     text("发给值班人员", "Alert to people on duty"),
 	"toldBoss":    text("发给负责人", "Alert to management"),
 	"over":        text("恢复", "Recovered"),
+	"covers":      text("涉及", "Affects"),
+	"window":      text("计划时间", "Planned for"),
+	"newWindow":   text("新的时间", "New time"),
+	"announced":   text("公布", "Announced"),
+	"completed":   text("完成", "Completed"),
+	"cancelled":   text("取消", "Cancelled"),
 	"lasted":      text("持续", "Lasted"),
 	"ongoing":     text("进行中", "Ongoing"),
 	"unseen":      text("看不到", "Not visible"),
