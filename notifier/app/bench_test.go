@@ -53,6 +53,17 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
+		if r.Method == http.MethodGet {
+			listed := []map[string]any{}
+			for _, posted := range n.silences {
+				one := map[string]any{}
+				json.Unmarshal([]byte(posted), &one)
+				one["id"], one["status"] = "s1", map[string]string{"state": "active"}
+				listed = append(listed, one)
+			}
+			json.NewEncoder(w).Encode(listed)
+			return
+		}
 		body, _ := io.ReadAll(r.Body)
 		n.silences = append(n.silences, string(body))
 		fmt.Fprint(w, `{"silenceID":"s1"}`)

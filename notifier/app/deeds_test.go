@@ -198,6 +198,13 @@ func TestASilenceIsAskedForByNameAndKeptInTheRecord(t *testing.T) {
 	if silences := b.near.silenced(); len(silences) != 1 || !strings.Contains(silences[0], `"createdBy":"Wang"`) {
 		t.Errorf("Alertmanager was told %v", silences)
 	}
+	// The process died before it kept that: who presses again has the same silence.
+	b.stop()
+	b.start()
+	b.does(path+"/silence", `{"by":"Wang","for":"90m"}`)
+	if silences := b.near.silenced(); len(silences) != 2 || !strings.Contains(silences[1], `"id":"s1"`) {
+		t.Errorf("Alertmanager was told %v, want the second to change the first", silences)
+	}
 	if _, body := b.ask(http.MethodGet, "/api/audit", ""); !strings.Contains(body, `"by":"Wang","way":"api","deed":"silence"`) {
 		t.Errorf("the record is %s", body)
 	}

@@ -65,7 +65,8 @@ func newSilencer(cfg Config) (*intake.Silencer, error) {
 }
 
 // Silence keeps an incident's alerts silent in Alertmanager for a while, for
-// everybody whom it tells, and notes who wanted it. What is silent is not over:
+// everybody whom it tells, and notes who wanted it. One that runs already is
+// prolonged and never shortened, so until may be later than was asked for. What is silent is not over:
 // Alertmanager says nothing more of it, and when it ends the reconciler sees it.
 //
 // Mistakes are [notifier.Error]s: of an unknown id NotFound, of a duration below
@@ -92,13 +93,15 @@ func (a *App) Silence(ctx context.Context, incidentID, by, way string, d time.Du
 		return until, err
 	}
 	now := a.cfg.Now()
-	until = now.Add(d)
-	for _, matchers := range wanted {
-		missed, err := a.silencer.Silence(ctx, intake.Silence{
-			Matchers: matchers, From: now, Until: until, By: by, Comment: "shopwatch incident " + i.ID,
+	for n, matchers := range wanted {
+		ends, missed, err := a.silencer.Silence(ctx, intake.Silence{
+			Matchers: matchers, From: now, Until: now.Add(d), By: by, Comment: "shopwatch incident " + i.ID,
 		})
 		if err != nil {
 			return until, fmt.Errorf("incident %s not silenced: %w", i.ID, err)
+		}
+		if n == 0 || ends.Before(until) {
+			until = ends
 		}
 		if len(missed) > 0 {
 			a.cfg.Logger.Warn("alertmanagers not told of a silence; unless they are peers of one that was, they go on telling", "incident", i.ID, "alertmanagers", missed)

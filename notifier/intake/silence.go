@@ -22,7 +22,9 @@ type Silence struct {
 	Matchers    map[string]string
 	From, Until time.Time
 	By          string // who wants it; "" is told as shopwatch
-	Comment     string
+	// Comment tells ours apart: one of the same matchers and comment that still
+	// runs is prolonged, and none made beside it.
+	Comment string
 }
 
 // Silencer posts silences to the Alertmanagers.
@@ -42,19 +44,17 @@ func NewSilencer(servers []Alertmanager) (*Silencer, error) {
 	return &Silencer{servers: servers}, nil
 }
 
-// Silence posts the silence. Missed are Alertmanagers, by address, that could
+// Silence posts the silence, or prolongs the one of before: who presses twice, and
+// who presses again because the first answer never came, has one. It never
+// shortens one; until is when the first of them ends. Missed are Alertmanagers, by address, that could
 // not be told, though another took it: they may be peers of that one, which
 // tells them, or not. The error is of all: nobody took it.
-func (s *Silencer) Silence(ctx context.Context, want Silence) (missed []string, err error) {
+func (s *Silencer) Silence(ctx context.Context, want Silence) (until time.Time, missed []string, err error) {
 	if len(want.Matchers) == 0 || !want.Until.After(want.From) {
-		return nil, errors.New("intake: a silence needs a matcher and a time")
+		return until, nil, errors.New("intake: a silence needs a matcher and a time")
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	body, err := json.Marshal(silenceOf(want))
-	if err != nil {
-		return nil, fmt.Errorf("alertmanager: %w", err)
-	}
 	groups, problems := s.clusters(ctx)
 	for server := range problems {
 		missed = append(missed, server)
@@ -64,11 +64,14 @@ func (s *Silencer) Silence(ctx context.Context, want Silence) (missed []string, 
 	for _, group := range groups {
 		var refused []error
 		for _, server := range group {
-			if err := send(ctx, server, "/api/v2/silences", body); err != nil {
+			ends, err := keepStill(ctx, server, want)
+			if err != nil {
 				refused = append(refused, err)
 				continue
 			}
-			taken++
+			if taken++; taken == 1 || ends.Before(until) {
+				until = ends
+			}
 			break
 		}
 		if len(refused) == len(group) { // nobody of the cluster
@@ -79,13 +82,37 @@ func (s *Silencer) Silence(ctx context.Context, want Silence) (missed []string, 
 		}
 	}
 	if taken > 0 {
-		return missed, nil
+		return until, missed, nil
 	}
 	all := make([]error, 0, len(problems))
 	for _, server := range missed {
 		all = append(all, problems[server])
 	}
-	return missed, errors.Join(all...)
+	return until, missed, errors.Join(all...)
+}
+
+// keepStill has one server keep a silence, and gives when it ends.
+func keepStill(ctx context.Context, server Alertmanager, want Silence) (until time.Time, err error) {
+	post := silenceOf(want)
+	var list []posted
+	// Where it doesn't say what it has, two silences are better than none.
+	if get(ctx, server, silencesPath, &list) == nil {
+		for _, known := range list {
+			if known.Status.State == "expired" || known.Comment != post.Comment || !slices.Equal(known.sorted(), post.Matchers) {
+				continue
+			}
+			post.ID, post.StartsAt = known.ID, known.StartsAt
+			if known.EndsAt.After(post.EndsAt) {
+				post.EndsAt = known.EndsAt
+			}
+			break
+		}
+	}
+	body, err := json.Marshal(post)
+	if err != nil {
+		return until, fmt.Errorf("alertmanager: %w", err)
+	}
+	return post.EndsAt, send(ctx, server, silencesPath, body)
 }
 
 // clusters are the servers that answer, those together that tell one another,
@@ -160,13 +187,26 @@ type matcher struct {
 	IsEqual bool   `json:"isEqual"`
 }
 
+const silencesPath = "/api/v2/silences"
+
 type posted struct {
+	ID        string    `json:"id,omitempty"` // of one to be changed
 	Matchers  []matcher `json:"matchers"`
 	StartsAt  time.Time `json:"startsAt"`
 	EndsAt    time.Time `json:"endsAt"`
 	CreatedBy string    `json:"createdBy"`
 	Comment   string    `json:"comment"`
+	Status    struct {
+		State string `json:"state,omitempty"` // active, pending, expired
+	} `json:"status,omitzero"` // in a listing
 }
+
+// sorted gives the matchers in the order of ours.
+func (p posted) sorted() []matcher {
+	return slices.SortedFunc(slices.Values(p.Matchers), byName)
+}
+
+func byName(a, b matcher) int { return strings.Compare(a.Name, b.Name) }
 
 func silenceOf(want Silence) posted {
 	p := posted{StartsAt: want.From.UTC(), EndsAt: want.Until.UTC(), CreatedBy: want.By, Comment: want.Comment}
@@ -176,7 +216,7 @@ func silenceOf(want Silence) posted {
 	for name, value := range want.Matchers {
 		p.Matchers = append(p.Matchers, matcher{Name: name, Value: value, IsEqual: true})
 	}
-	slices.SortFunc(p.Matchers, func(a, b matcher) int { return strings.Compare(a.Name, b.Name) })
+	slices.SortFunc(p.Matchers, byName)
 	return p
 }
 

@@ -20,6 +20,8 @@ type silenced struct {
 	away   bool
 	alerts []map[string]any
 	took   []string
+	has    []map[string]any // silences
+	hides  bool             // … which it doesn't list
 }
 
 func (a *silenced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -37,6 +39,14 @@ func (a *silenced) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/am/api/v2/alerts":
 		json.NewEncoder(w).Encode(a.alerts)
 	case "/am/api/v2/silences":
+		if r.Method == http.MethodGet {
+			if a.hides {
+				w.WriteHeader(http.StatusForbidden)
+				return
+			}
+			json.NewEncoder(w).Encode(a.has)
+			return
+		}
 		if a.status != 0 {
 			w.WriteHeader(a.status)
 			return
@@ -69,7 +79,7 @@ var anHour = intake.Silence{Matchers: map[string]string{"incident": "main/alipay
 func TestASilenceIsPostedAsAlertmanagerWantsIt(t *testing.T) {
 	t.Parallel()
 	alone := &silenced{}
-	if missed, err := silencer(t, alone).Silence(t.Context(), anHour); err != nil || len(missed) > 0 {
+	if _, missed, err := silencer(t, alone).Silence(t.Context(), anHour); err != nil || len(missed) > 0 {
 		t.Fatal(missed, err)
 	}
 	const want = `{"comment":"shopwatch incident k3","createdBy":"Wang","endsAt":"2026-11-22T13:00:00Z","matchers":[{"isEqual":true,"isRegex":false,"name":"incident","value":"main/alipay"}],"startsAt":"2026-11-22T12:00:00Z"}`
@@ -82,7 +92,7 @@ func TestEachClusterIsToldOnceAndEachThatStandsAloneItself(t *testing.T) {
 	t.Parallel()
 	first, second := &silenced{peers: []string{"a", "b"}, status: 500}, &silenced{peers: []string{"b", "a"}}
 	third, alone, other := &silenced{peers: []string{"a", "b"}}, &silenced{}, &silenced{peers: []string{"x"}}
-	missed, err := silencer(t, first, second, third, alone, other).Silence(t.Context(), anHour)
+	_, missed, err := silencer(t, first, second, third, alone, other).Silence(t.Context(), anHour)
 	if err != nil || len(missed) > 0 {
 		t.Fatal(missed, err)
 	}
@@ -98,16 +108,52 @@ func TestEachClusterIsToldOnceAndEachThatStandsAloneItself(t *testing.T) {
 
 func TestWhoCouldNotBeToldIsNamedAndNobodyAtAllIsAnError(t *testing.T) {
 	t.Parallel()
-	missed, err := silencer(t, &silenced{away: true}, &silenced{}).Silence(t.Context(), anHour)
+	_, missed, err := silencer(t, &silenced{away: true}, &silenced{}).Silence(t.Context(), anHour)
 	if err != nil || len(missed) != 1 {
 		t.Errorf("missed %v, %v; want one and no error", missed, err)
 	}
-	_, err = silencer(t, &silenced{away: true}, &silenced{status: 401}).Silence(t.Context(), anHour)
+	_, _, err = silencer(t, &silenced{away: true}, &silenced{status: 401}).Silence(t.Context(), anHour)
 	if err == nil || !strings.Contains(err.Error(), "401") || !strings.Contains(err.Error(), "502") {
 		t.Errorf("error %v, want what each answered", err)
 	}
-	if _, err := silencer(t, &silenced{}).Silence(t.Context(), intake.Silence{From: noon, Until: noon.Add(time.Hour)}); err == nil {
+	if _, _, err := silencer(t, &silenced{}).Silence(t.Context(), intake.Silence{From: noon, Until: noon.Add(time.Hour)}); err == nil {
 		t.Error("a silence of everything was posted")
+	}
+}
+
+func TestASilenceOfOursThatRunsIsProlongedAndNoOther(t *testing.T) {
+	t.Parallel()
+	has := func(id, state, comment, value string, ends time.Time) map[string]any {
+		return map[string]any{
+			"id": id, "status": map[string]string{"state": state}, "comment": comment, "createdBy": "Li", "startsAt": noon.Add(-time.Minute), "endsAt": ends, "updatedAt": noon,
+			"matchers": []map[string]any{{"name": "incident", "value": value, "isRegex": false, "isEqual": true}},
+		}
+	}
+	half, day := noon.Add(30*time.Minute), noon.Add(24*time.Hour)
+	for _, c := range []struct {
+		name      string
+		has       []map[string]any
+		hides     bool
+		prolonged bool
+		until     time.Time
+	}{
+		{name: "there is none", until: anHour.Until},
+		{name: "ours runs", has: []map[string]any{has("s0", "active", anHour.Comment, "main/alipay", half)}, prolonged: true, until: anHour.Until},
+		{name: "ours runs longer", has: []map[string]any{has("s0", "active", anHour.Comment, "main/alipay", day)}, prolonged: true, until: day},
+		{name: "ours is over", has: []map[string]any{has("s0", "expired", anHour.Comment, "main/alipay", half)}, until: anHour.Until},
+		{name: "of another incident", has: []map[string]any{has("s0", "active", "shopwatch incident k2", "main/alipay", half)}, until: anHour.Until},
+		{name: "of other alerts", has: []map[string]any{has("s0", "active", anHour.Comment, "main/wechat", half)}, until: anHour.Until},
+		{name: "a person's own", has: []map[string]any{has("s0", "active", "lunch", "main/alipay", day)}, until: anHour.Until},
+		{name: "it doesn't say", hides: true, until: anHour.Until},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			server := &silenced{has: c.has, hides: c.hides}
+			until, _, err := silencer(t, server).Silence(t.Context(), anHour)
+			if err != nil || !until.Equal(c.until) || len(server.took) != 1 || strings.Contains(server.took[0], `"id":"s0"`) != c.prolonged {
+				t.Errorf("until %s (%v), it took %s", until, err, server.took)
+			}
+		})
 	}
 }
 
@@ -168,7 +214,7 @@ func TestRealPeersKeepAnIncidentStillThatOneOfThemWasTold(t *testing.T) {
 	now := time.Now()
 	want := anHour
 	want.From, want.Until = now, now.Add(time.Hour)
-	if missed, err := s.Silence(t.Context(), want); err != nil || len(missed) > 0 {
+	if _, missed, err := s.Silence(t.Context(), want); err != nil || len(missed) > 0 {
 		t.Fatal(missed, err)
 	}
 	for _, url := range []string{first.URL, second.URL} {
@@ -178,21 +224,40 @@ func TestRealPeersKeepAnIncidentStillThatOneOfThemWasTold(t *testing.T) {
 			}
 		}
 	}
-	if list := silences(t, first.URL); list != 1 {
-		t.Errorf("%d silences, want one for the cluster", list)
+	// Pressed again, at whichever of the two: the first answer may never have come.
+	want.From, want.Until = want.From.Add(time.Minute), want.Until.Add(time.Minute)
+	for _, url := range []string{second.URL, first.URL} {
+		again, err := intake.NewSilencer([]intake.Alertmanager{{URL: url, Client: http.DefaultClient}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if until, _, err := again.Silence(t.Context(), want); err != nil || !until.Equal(want.Until) {
+			t.Fatal(until, err)
+		}
+		for deadline := time.Now().Add(30 * time.Second); silences(t, first.URL) != 1 || silences(t, second.URL) != 1; time.Sleep(50 * time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("%d and %d silences run, want one for the cluster", silences(t, first.URL), silences(t, second.URL))
+			}
+		}
 	}
 }
 
-func silences(t *testing.T, url string) int {
+// silences counts those that run.
+func silences(t *testing.T, url string) (n int) {
 	t.Helper()
 	response, err := http.Get(url + "/api/v2/silences")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	var list []any
+	var list []struct{ Status struct{ State string } }
 	if err := json.NewDecoder(response.Body).Decode(&list); err != nil {
 		t.Fatal(err)
 	}
-	return len(list)
+	for _, s := range list {
+		if s.Status.State != "expired" {
+			n++
+		}
+	}
+	return n
 }
