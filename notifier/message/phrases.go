@@ -58,7 +58,7 @@ var wordsOf = map[notifier.Language]phrases{
 	notifier.Chinese: {
 		colon: "：", comma: "、", shop: "【%s】", trouble: "故障", where: "%[1]s（%[2]s）",
 		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员", key: "（%s）", pause: "，", untaken: "还没有人接手", taken: "%s已接手",
-		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过）", publicHeld: "等您确认后才公开", publicAt: "%s 自动公开",
+		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过，还没有新的预计）", publicHeld: "还没有公开，要有人在控制台点“公开”", publicAt: "%s 自动公开",
 		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
 		acknowledge: "我来处理", mute: "静默 1 小时",
 		status: map[notifier.IncidentStatus]string{
@@ -93,7 +93,7 @@ var wordsOf = map[notifier.Language]phrases{
 	notifier.English: {
 		colon: ": ", comma: ", ", shop: "%s – ", trouble: "Trouble", where: "%[1]s (%[2]s)",
 		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call", key: " (%s)", pause: ", ", untaken: "nobody has it", taken: "%s has it",
-		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed)", publicHeld: "waits for you", publicAt: "by itself at %s",
+		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed; no new time is known yet)", publicHeld: "not shown until somebody publishes it in the console", publicAt: "shown by itself at %s",
 		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
 		acknowledge: "Acknowledge", mute: "Silence 1 h",
 		status: map[notifier.IncidentStatus]string{

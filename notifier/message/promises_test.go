@@ -324,3 +324,23 @@ func TestATextMessageToPeopleOnCallSaysWhereAndWhoHasIt(t *testing.T) {
 		}
 	}
 }
+
+func TestEveryTextMessageOfTroubleNamesTheShopAndIsOneMessage(t *testing.T) {
+	t.Parallel()
+	for _, audience := range []rules.Audience{rules.Ops, rules.Management, rules.Subscribers} {
+		for _, event := range []notifier.Event{notifier.EventDown, notifier.EventProlonged, notifier.EventReopened, notifier.EventRecovered} {
+			for language, shop := range map[notifier.Language]string{notifier.Chinese: "小明卡铺：", notifier.English: "Ming's Cards: "} {
+				m, err := writer(t).Compose(delivery(message.SMS, language, audience, event))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !strings.HasPrefix(m.Text, shop) {
+					t.Errorf("%s.%s to %s doesn't say whose it is: %q", event, language, audience, m.Text)
+				}
+				if most := map[notifier.Language]int{notifier.Chinese: 70, notifier.English: 160}[language]; utf8.RuneCountInString(m.Text) > most {
+					t.Errorf("%s.%s to %s is more than one text message: %q", event, language, audience, m.Text)
+				}
+			}
+		}
+	}
+}
