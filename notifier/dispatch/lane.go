@@ -97,14 +97,33 @@ func (l *lane) claim(ctx context.Context, now time.Time) (notifier.Claimed, erro
 	}
 	l.dispatcher.ended(claimed.Ended)
 	l.warn(claimed.Spent, now)
+	claimed.Deliveries = l.hold(claimed.Deliveries, now.Add(lease))
+	return claimed, nil
+}
+
+// hold keeps what was claimed, and gives what of it is new. The rest was ours all
+// the time and has yet to be recorded: the store was away, or full, until the
+// lease ended, and to say it again would double it.
+func (l *lane) hold(claimed []notifier.Delivery, until time.Time) []notifier.Delivery {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, delivery := range claimed.Deliveries {
+	fresh := claimed[:0]
+	for _, delivery := range claimed {
+		ours := false
 		for _, id := range all(delivery) {
-			l.held[id] = now.Add(lease)
+			if _, still := l.held[id]; still {
+				l.held[id], ours = until, true
+			}
 		}
+		if ours {
+			continue
+		}
+		for _, id := range all(delivery) {
+			l.held[id] = until
+		}
+		fresh = append(fresh, delivery)
 	}
-	return claimed, nil
+	return fresh
 }
 
 // all gives the IDs of the deliveries that one message ends.

@@ -101,6 +101,7 @@ type world struct {
 	t        *testing.T
 	place    storetest.Place
 	store    *store.Store
+	outboxOf dispatch.Outbox // default: the store
 	far      *farSide
 	line     dispatch.Line
 	recorder *recorder
@@ -183,8 +184,12 @@ func (w *world) start() {
 }
 
 func (w *world) config(line dispatch.Line) dispatch.Config {
+	outbox := w.outboxOf
+	if outbox == nil {
+		outbox = w.store
+	}
 	return dispatch.Config{
-		Outbox: w.store, Lines: []dispatch.Line{line}, Compose: compose, Zone: time.UTC,
+		Outbox: outbox, Lines: []dispatch.Line{line}, Compose: compose, Zone: time.UTC,
 		Recorder: w.recorder, Now: time.Now, Jitter: func() float64 { return 0.5 }, Logger: slog.New(slog.DiscardHandler),
 	}
 }
