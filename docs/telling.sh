@@ -13,6 +13,7 @@ echo "== of 200, told by Alertmanager and by us: an address refused, 30 a second
 go test -run '^$' -bench Peers -benchtime 1x ./notifier/app
 echo "== paces: 30 a second held, nobody early, people on call first, replicas together"
 go test -count 1 -v -run 'Punishes|Overtake|ShareOnePace|Flood' ./notifier/dispatch | grep -E '^(---|ok|FAIL)'
-echo "== faults: a hundred kills, a killed replica, lost answers, a held database, a full disk"
-go test -count 1 -v -run 'Kill|HangsUp|AnotherProgramHolds' ./notifier/dispatch | grep -E '^(---|ok|FAIL)|came again'
+echo "== faults: a hundred kills, a killed replica, a killed far side, lost answers, greylisting, a held database, a full disk"
+go test -count 1 -v -run 'Kill|HangsUp|Greylists|AnotherProgramHolds|DiskWasFull' ./notifier/dispatch | grep -E '^(---|ok|FAIL)|came again'
 go test -count 1 -v -run 'DiskIsFull' ./notifier/store | grep -E '^(---|ok|FAIL)'
+go test -count 1 -v -run 'FullDisk' . | grep -E '^(---|ok|FAIL)'

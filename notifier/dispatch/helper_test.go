@@ -30,6 +30,7 @@ const (
 	envStore   = "SHOPWATCH_TEST_STORE"
 	envSenders = "SHOPWATCH_TEST_SENDERS"
 	envLater   = "SHOPWATCH_TEST_LATER" // how far its clock is ahead
+	envBook    = "SHOPWATCH_TEST_BOOK"  // in which the far side keeps what it took; empty: nowhere
 )
 
 // helper reports whether this process is one of a test's own, and did its work.
@@ -88,18 +89,21 @@ const identityHeader = "X-Identity"
 type gateway struct {
 	lose   func(n int) bool // whether the answer to its n-th message is lost after it was taken
 	refuse func(n int) int  // the status of its n-th answer, where it takes nothing; -1: it hangs up; 0: it takes it
-	slow   time.Duration    // how long it takes
+	slow   time.Duration    // how long it takes before it has a message
+	after  time.Duration    // how long its answer takes then
+	book   io.Writer        // of the identities that it took, a line each; nil: none
 
 	asked int
 
 	mu    sync.Mutex
 	n     int
 	took  map[string]int
+	lost  map[string]int // answers
 	first time.Time
 	last  time.Time
 }
 
-func newGateway() *gateway { return &gateway{took: map[string]int{}} }
+func newGateway() *gateway { return &gateway{took: map[string]int{}, lost: map[string]int{}} }
 
 func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == "/counts" {
@@ -123,27 +127,42 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	g.n++
-	n := g.n
-	g.took[r.Header.Get(identityHeader)]++
+	n, identity := g.n, r.Header.Get(identityHeader)
+	g.took[identity]++
+	if g.book != nil {
+		fmt.Fprintln(g.book, identity)
+	}
 	g.last = time.Now()
 	if g.first.IsZero() {
 		g.first = g.last
 	}
 	g.mu.Unlock()
+	time.Sleep(g.after)
 	if g.lose != nil && g.lose(n) {
+		g.mu.Lock()
+		g.lost[identity]++
+		g.mu.Unlock()
 		panic(http.ErrAbortHandler)
 	}
 }
 
 func beFar() {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	far, address := newGateway(), "127.0.0.1:0"
+	if was, ok := strings.CutPrefix(os.Getenv(envFar), "http://"); ok { // it was killed, and begins again
+		address = was
+	}
+	listener, err := net.Listen("tcp", address)
+	if err == nil && os.Getenv(envBook) != "" {
+		far.after = 5 * time.Millisecond
+		far.book, err = os.OpenFile(os.Getenv(envBook), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 	fmt.Println("http://" + listener.Addr().String())
 	go endWithParent()
-	http.Serve(listener, newGateway())
+	http.Serve(listener, far)
 }
 
 // post is a channel that says a message in one request.
@@ -182,7 +201,7 @@ func words(d notifier.Delivery) (notifier.Message, error) {
 }
 
 // telling gives a dispatcher from a store to a gateway.
-func telling(s *store.Store, far string, senders int, now func() time.Time) (*dispatch.Dispatcher, error) {
+func telling(s dispatch.Outbox, far string, senders int, now func() time.Time) (*dispatch.Dispatcher, error) {
 	return dispatch.New(dispatch.Config{
 		Outbox: s, Lines: []dispatch.Line{{Channel: newPost(far, senders), Senders: senders}}, Compose: words, Zone: time.UTC,
 		Recorder: &recorder{results: map[dispatch.Result]int{}}, Now: now, Logger: slog.New(slog.DiscardHandler),
@@ -289,5 +308,26 @@ func (g *gateway) await(tb testing.TB, different int) {
 			tb.Fatalf("%d of %d messages came, and no more in two minutes", have, different)
 		}
 		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// settle waits until the gateway has taken so many different messages and the
+// outbox has recorded that, so that none is under way; then it has taken no other.
+func (g *gateway) settle(tb testing.TB, s *store.Store, different int) {
+	tb.Helper()
+	g.await(tb, different)
+	for deadline := time.After(2 * time.Minute); ; {
+		o, err := s.Outbox(tb.Context())
+		if err == nil && o.Queued == 0 {
+			break
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-deadline:
+			tb.Fatalf("the outbox still has %+v (%v)", o, err)
+		}
+	}
+	if _, have := g.doubled(); have != different {
+		tb.Errorf("%d different messages came, want %d", have, different)
 	}
 }
