@@ -35,8 +35,9 @@ const (
 )
 
 // Texted are the events that are told by text message. One costs money: the
-// beginning and the end of trouble are told, and codes for signing up.
-var Texted = []Event{EventDown, EventProlonged, EventReopened, EventRecovered, EventConfirm, EventCode}
+// beginning and the end of trouble are told, the beginning of planned work, and
+// codes for signing up.
+var Texted = []Event{EventDown, EventProlonged, EventReopened, EventRecovered, EventBegan, EventConfirm, EventCode}
 
 // Lane orders what waits to be sent: what is in a lower one goes first.
 type Lane int

@@ -59,6 +59,9 @@ func TestEveryTextMessageFillsTheTemplateThatAliyunApproved(t *testing.T) {
 		n := notifier.Notice{ID: 1, Incident: "i1", Audience: rules.Subscribers, Event: event, At: since.Add(time.Hour), Facts: notifier.Facts{
 			Title: rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"}, Since: since, Over: since.Add(40 * time.Minute),
 		}}
+		if event == notifier.EventBegan {
+			n.Facts.Over, n.Facts.Planned = time.Time{}, &notifier.Planned{Window: notifier.Window{From: since, Until: since.Add(2 * time.Hour)}}
+		}
 		for _, language := range []notifier.Language{notifier.Chinese, notifier.English} {
 			if !aliyun.Tells(event) {
 				continue

@@ -19,6 +19,8 @@ var words = map[string]string{
 	"ops": "运维", "management": "管理层", "subscribers": "订阅者",
 	"telegram": "Telegram", "email": "邮件", "sms": "短信", "webhook": "Webhook", "dingtalk": "钉钉", "wecom": "企业微信", "feishu": "飞书",
 	"down": "故障", "joined": "新增告警", "prolonged": "持续故障", "recovered": "恢复", "reopened": "再次故障", "eased": "减轻", "updated": "进展",
+	"maintenance_scheduled": "计划维护", "maintenance_reminder": "维护提醒", "maintenance_in_progress": "维护开始", "maintenance_updated": "维护进展",
+	"maintenance_completed": "维护完成", "maintenance_cancelled": "维护取消",
 	"confirm": "确认订阅", "welcome": "订阅成功", "digest": "汇总", "code": "验证码",
 	"console": "控制台", "api": "接口", "cli": "命令行", "page": "状态页",
 	"ask": "申请订阅确认", "join": "订阅", "change": "修改订阅", "leave": "退订", "erase": "删除资料", "add": "添加订阅者", "deactivate": "停用订阅", "export": "导出资料",

@@ -36,6 +36,7 @@ type Facts struct {
 	Channel  string
 	Language notifier.Language
 	First    bool // recovered only: its reader never heard of the trouble
+	Longer   bool // planned work that goes on takes longer than people were told
 	Late     bool // it is delivered long after it was decided, at At: the trouble may be over
 	Orders   bool // it is about orders that wait: Since is when the oldest was paid
 
@@ -43,9 +44,9 @@ type Facts struct {
 	Title      string // what is wrong
 	Service    string
 	At         string // when the notice was decided
-	Since      string // when it began; down: when it last did
+	Since      string // when it began; down: when it last did; planned work: empty before
 	Again      string // when it began again; empty: it never did
-	Over       string // recovered only
+	Over       string // recovered and completed only: when it ended
 	Lasted     string // so far, or in all once it is over
 	Scope      string // who is affected, as people say
 	ETA        string // when it should be over, as people say, with what they said before
@@ -53,7 +54,12 @@ type Facts struct {
 	Advice     string // what to do meanwhile, by what is wrong, briefly by SMS; on call: empty, and where there is a Workaround
 	Afterwards string // what to do once it is over, by what was wrong; on call: empty
 	Status     string // updated only: where the work stands
-	Update     string // updated only: what people say
+	Update     string // updated and planned work only: what people say
+
+	Services string // planned work only: the names of what is worked on
+	Window   string // planned work only: "11月23日 02:00 至 04:00（约 2 小时）"
+	Before   string // planned work only: the window that people were told before, where it changed
+	Until    string // planned work that is ahead or goes on only: when it should, with what people were told before
 
 	StatusURL  string // the public page
 	Leave      string // one-click leave, subscribers' e-mail only
@@ -61,32 +67,35 @@ type Facts struct {
 	ConfirmURL string // confirm and code only
 	Code       string // confirm and code only, by SMS
 
-	Digest []Told // digest only: what happened, an entry an incident, oldest first
-	Open   int    // digest only: how many of these still run
+	Digest   []Told // digest only: what happened, an entry an incident or a planned work, oldest first
+	Problems int    // digest only: how many of these are incidents
+	Works    int    // digest only: how many are planned work
+	Open     int    // digest only: how many of the incidents still run
 
 	OnCall *OnCall // what only those on call may read; nil for subscribers
 }
 
 // OnCall is what only ops and management may read.
 type OnCall struct {
-	Where        string // the service, and its key as in the configuration file
-	Key          string // the key alone
+	Where        string // the service, and its key as in the configuration file; planned work: each
+	Key          string // the key alone; planned work on several services: empty
 	Hand         string // who has it in hand, or that nobody has: a few words, for a text message
 	Impact       string
 	Publication  string // how it is to become public that isn't yet; empty: it is, or never will be
 	Acknowledged string // who has it in hand, and since when; empty: nobody said so
 	Description  string // what the alert says
 	RunbookURL   string
-	By           string   // updated only: who says it
+	By           string   // updated and planned work only: who says it
 	News         []string // joined only: what joined
 	NewsSince    string   // joined only: when the first of News began
 	NewsLasted   string   // joined only: how long that is ago
 }
 
-// Told is what a digest says of one incident.
+// Told is what a digest says of one incident, or of one planned work.
 type Told struct {
-	Title  string
-	Course string // from when to when, or since when
+	Title   string
+	Course  string // from when to when, or since when
+	Planned bool   // it is planned work
 }
 
 // public reports whether a delivery is for subscribers, who read nothing that an
@@ -112,14 +121,20 @@ func (w *Writer) facts(d notifier.Delivery, links recipientLinks) Facts {
 	if len(d.Digest) > 0 { // it is decided with its oldest
 		clock.now = d.Digest[len(d.Digest)-1].At
 	}
-	f.Title = cmp.Or(f.Title, f.Service, say.trouble)
-	f.when(n, clock)
 	f.digest(d.Digest, clock)
+	if n.Planned != nil {
+		f.planned(d, clock)
+	} else {
+		f.Title = cmp.Or(f.Title, f.Service, say.trouble)
+		f.when(n, clock)
+	}
 	if !public(d) {
 		f.OnCall = onCall(d, clock)
 		return f
 	}
-	if !n.Over.IsZero() {
+	if n.Planned != nil {
+		f.adviceOnWork()
+	} else if !n.Over.IsZero() {
 		f.Afterwards = say.afterwards[roleOf(n)]
 	} else if f.Workaround == "" && n.Title != (rules.Text{}) {
 		f.Advice = cmp.Or(say.adviceOf[n.Alert], say.advice[roleOf(n)])
@@ -152,8 +167,12 @@ func (f *Facts) when(n notifier.Facts, clock clock) {
 }
 
 // late reports whether a notice of trouble that runs is told so late, as after
-// quiet hours, that how long it has lasted is no longer so.
+// quiet hours, that how long it has lasted is no longer so; or one of planned
+// work, when that should have begun meanwhile.
 func late(d notifier.Delivery) bool {
+	if n := d.Notice.Facts; n.Planned != nil && n.Since.IsZero() {
+		return d.At.After(n.Planned.Window.From)
+	}
 	return d.Notice.Facts.Over.IsZero() && d.At.Sub(d.Notice.At) > 10*time.Minute
 }
 
@@ -180,6 +199,9 @@ func onCall(d notifier.Delivery, clock clock) *OnCall {
 		o.Key = clean(key, maxName)
 		o.Where = fmt.Sprintf(say.where, oneLine(clean(n.Service.Name.In(string(language)), maxName)), o.Key)
 	}
+	if n.Planned != nil {
+		o.where(*n.Planned, language)
+	}
 	o.Hand = say.untaken
 	if n.Acknowledged.Given() {
 		by := cmp.Or(oneLine(clean(n.Acknowledged.By, maxName)), say.somebody)
@@ -204,7 +226,7 @@ func onCall(d notifier.Delivery, clock clock) *OnCall {
 	return o
 }
 
-// digest tells each incident once, as the last of its notices leaves it.
+// digest tells each incident and planned work once, as the last of its notices leaves it.
 func (f *Facts) digest(notices []notifier.Notice, clock clock) {
 	last := map[string]notifier.Notice{}
 	var order []string
@@ -216,7 +238,13 @@ func (f *Facts) digest(notices []notifier.Notice, clock clock) {
 	}
 	say := wordsOf[f.Language]
 	for _, incident := range order {
+		if n := last[incident]; n.Facts.Planned != nil {
+			f.Works++
+			f.Digest = append(f.Digest, toldPlanned(n, clock))
+			continue
+		}
 		n := last[incident].Facts
+		f.Problems++
 		told := Told{Title: oneLine(clean(n.Title.In(string(f.Language)), maxName))}
 		if n.Over.IsZero() {
 			f.Open++
@@ -226,6 +254,9 @@ func (f *Facts) digest(notices []notifier.Notice, clock clock) {
 		}
 		f.Digest = append(f.Digest, told)
 		f.StatusURL = cmp.Or(f.StatusURL, webURL(n.StatusURL))
+	}
+	for _, incident := range order { // a page of one work goes after that of all
+		f.StatusURL = cmp.Or(f.StatusURL, webURL(last[incident].Facts.StatusURL))
 	}
 }
 

@@ -47,7 +47,9 @@ var robots = []string{DingTalk, WeCom, Feishu}
 // Events lists every event that this room has words for.
 var Events = []notifier.Event{
 	notifier.EventDown, notifier.EventJoined, notifier.EventProlonged, notifier.EventUpdated, notifier.EventEased,
-	notifier.EventReopened, notifier.EventRecovered, notifier.EventConfirm, notifier.EventWelcome, notifier.EventCode, notifier.EventDigest,
+	notifier.EventReopened, notifier.EventRecovered,
+	notifier.EventScheduled, notifier.EventReminder, notifier.EventBegan, notifier.EventProgress, notifier.EventCompleted, notifier.EventCancelled,
+	notifier.EventConfirm, notifier.EventWelcome, notifier.EventCode, notifier.EventDigest,
 }
 
 var languages = []notifier.Language{notifier.Chinese, notifier.English}

@@ -14,7 +14,7 @@ func TestMistakesOfATemplateAreToldInWordsForWhoChangesANotice(t *testing.T) {
 		"a function of nobody":        {"words.zh.txt", "\n{{define \"down\"}}\n{{shout .Title}}{{end}}", `words.zh.txt:3: got the function shout, want one of fact, item, link, note, or ` + goOwn},
 		"a function of the words":     {"sms.zh.txt", "{{define \"down\"}}{{fact \"x\" .Title}}{{end}}", `sms.zh.txt:1: got the function fact, want ` + goOwn},
 		"a fact without its point":    {"words.zh.txt", "{{define \"down\"}}\nx {{Title}}{{end}}", `words.zh.txt:2: got the fact Title without a point, want .Title`},
-		"a fact of nobody":            {"words.zh.txt", "{{define \"down\"}}\n{{.Titel}}{{end}}", `words.zh.txt:2: block "down": got .Titel, want one of .Event, .Channel, .Language, .First, .Late, .Orders, .Shop, .Title, `},
+		"a fact of nobody":            {"words.zh.txt", "{{define \"down\"}}\n{{.Titel}}{{end}}", `words.zh.txt:2: block "down": got .Titel, want one of .Event, .Channel, .Language, .First, .Longer, .Late, .Orders, .Shop, .Title, `},
 		"a fact of those on call":     {"words.zh.txt", "{{define \"down\"}}\nx {{.OnCall.Hands}}{{end}}", `words.zh.txt:2: block "down": got .OnCall.Hands, want one of .Where, .Key, `},
 		"a fact of a digest's entry":  {"words.zh.txt", "{{define \"digest\"}}\nx {{range .Digest}}{{.Titel}}{{end}}{{end}}", `words.zh.txt:2: block "digest": got .Titel, want one of .Title, .Course`},
 		"a fact of a fact":            {"words.zh.txt", "{{define \"down\"}}\nx {{.Title.Long}}{{end}}", `words.zh.txt:2: block "down": got .Title.Long, want .Title: it is a text, a number or a list, and has no facts in it`},

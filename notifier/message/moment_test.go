@@ -3,6 +3,7 @@ package message_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/message"
@@ -39,6 +40,23 @@ func TestLateOrdersPromiseNothingThatIsNotSo(t *testing.T) {
 			if strings.Contains(m.Text, words[0]) != (event == notifier.EventDown) || strings.Contains(m.Text, words[1]) {
 				t.Errorf("%s.%s: %s", event, language, m.Text)
 			}
+		}
+	}
+}
+
+func TestDurationsNameTheTwoLargestUnits(t *testing.T) {
+	t.Parallel()
+	for d, want := range map[time.Duration][2]string{
+		-time.Second:                          {"0 秒", "0 s"},
+		42 * time.Second:                      {"42 秒", "42 s"},
+		3*time.Minute + 20*time.Second:        {"3 分 20 秒", "3 min 20 s"},
+		5 * time.Minute:                       {"5 分", "5 min"},
+		2*time.Hour + 5*time.Minute + 9e9:     {"2 小时 5 分", "2 h 5 min"},
+		49*time.Hour + 30*time.Minute:         {"2 天 1 小时", "2 d 1 h"},
+		59*time.Second + 600*time.Millisecond: {"1 分", "1 min"},
+	} {
+		if zh, en := message.Duration(d, "zh"), message.Duration(d, "en"); zh != want[0] || en != want[1] {
+			t.Errorf("%s: got %q and %q, want %q", d, zh, en, want)
 		}
 	}
 }

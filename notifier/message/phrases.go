@@ -11,8 +11,12 @@ type mark struct{ sign, colour string }
 func markOf(event notifier.Event) mark {
 	const red, amber, green, blue = "#c62828", "#b26a00", "#1f8a4c", "#1a5fb4"
 	switch event {
-	case notifier.EventRecovered:
+	case notifier.EventRecovered, notifier.EventCompleted:
 		return mark{"✅", green}
+	case notifier.EventScheduled, notifier.EventReminder, notifier.EventCancelled:
+		return mark{"🛠", blue}
+	case notifier.EventBegan, notifier.EventProgress:
+		return mark{"🔵", blue}
 	case notifier.EventProlonged:
 		return mark{"🚨", red}
 	case notifier.EventEased:
@@ -45,6 +49,15 @@ type phrases struct {
 	publicAt          string // it becomes public by itself at %s
 	stillOpen         string // since %[1]s
 	wasOpen           string // from %[1]s to %[2]s, for %[3]s
+	maintenance       string // planned work that has no title
+	window, span      string // from %[1]s to %[2]s, for about %[3]s; the same without
+	moved             string // when work should be over, %[1]s, and before %[2]s
+	isPlanned         string // in a digest: work is planned for the window %[1]s
+	goesOn            string // in a digest: work began at %[1]s and should end at %[2]s
+	isDone            string // in a digest: work began at %[1]s, ended at %[2]s and lasted %[3]s
+	isOff             string // in a digest: work won't be, that was planned for %[1]s
+	work, workBrief   string // what buyers do while somebody works, and by SMS
+	workDone          string // what they do after
 	acknowledge, mute string // buttons
 	status            map[notifier.IncidentStatus]string
 	impact            map[notifier.Impact]string // but minor, which belittles what may only have begun
@@ -60,6 +73,12 @@ var wordsOf = map[notifier.Language]phrases{
 		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员", key: "（%s）", pause: "，", untaken: "还没有人接手", taken: "%s已接手",
 		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过，还没有新的预计）", publicHeld: "还没有公开，要有人在控制台点“公开”", publicAt: "%s 自动公开",
 		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
+		maintenance: "计划维护", window: "%[1]s 至 %[2]s（约 %[3]s）", span: "%[1]s 至 %[2]s", moved: "%[1]s（原定 %[2]s）",
+		isPlanned: "计划维护，%[1]s", goesOn: "正在维护，%[1]s 开始，预计 %[2]s 结束",
+		isDone: "维护完成，%[1]s 至 %[2]s，历时 %[3]s", isOff: "维护取消，原定 %[1]s",
+		work:        "维护期间付款的订单都有记录，结束后照常发货。请保留订单号，不要重复付款。",
+		workBrief:   "期间付款的订单都有记录，结束后照常发货。",
+		workDone:    "维护期间付了款、还没收到货的，请凭订单号查询或联系店家。",
 		acknowledge: "我来处理", mute: "静默 1 小时",
 		status: map[notifier.IncidentStatus]string{
 			notifier.Investigating: "排查中", notifier.Identified: "已找到原因，正在处理", notifier.Monitoring: "观察中",
@@ -95,6 +114,12 @@ var wordsOf = map[notifier.Language]phrases{
 		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call", key: " (%s)", pause: ", ", untaken: "nobody has it", taken: "%s has it",
 		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed; no new time is known yet)", publicHeld: "not shown until somebody publishes it in the console", publicAt: "shown by itself at %s",
 		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
+		maintenance: "Planned maintenance", window: "%[1]s to %[2]s (about %[3]s)", span: "%[1]s to %[2]s", moved: "%[1]s (planned: %[2]s)",
+		isPlanned: "maintenance planned for %[1]s", goesOn: "maintenance since %[1]s, should end at %[2]s",
+		isDone: "maintenance done, %[1]s to %[2]s, took %[3]s", isOff: "maintenance cancelled, was planned for %[1]s",
+		work:        "Orders paid meanwhile are kept and delivered afterwards. Keep your order number, and do not pay twice.",
+		workBrief:   "Orders paid meanwhile are kept and delivered afterwards.",
+		workDone:    "If you paid meanwhile and your order is still missing, look it up by its number or contact the shop.",
 		acknowledge: "Acknowledge", mute: "Silence 1 h",
 		status: map[notifier.IncidentStatus]string{
 			notifier.Investigating: "looking for the cause", notifier.Identified: "cause found, being fixed", notifier.Monitoring: "fixed, being watched",

@@ -72,6 +72,9 @@ func TestSubscribersReadNothingThatAnAlertOrAPersonOnCallSaid(t *testing.T) {
 				f.Acknowledged = notifier.Acknowledgement{By: "10.0.0.9 Wang", At: since}
 				f.Publication = notifier.Publication{Held: true}
 				f.Service.ID = "10.0.0.9"
+				if f.Planned != nil {
+					f.Planned.Keys = []string{"10.0.0.9/db"}
+				}
 				m, err := w.Compose(d)
 				if err != nil {
 					t.Fatal(err)
@@ -266,6 +269,9 @@ func TestWhateverIsSaidNoFormBreaks(t *testing.T) {
 		f.Title, f.Description, f.Scope, f.Workaround, f.Update = text.Draw(t, "title"), text.Draw(t, "description"), text.Draw(t, "scope"), text.Draw(t, "workaround"), text.Draw(t, "update")
 		f.RunbookURL = rapid.SampledFrom([]string{"", "javascript:alert(1)", "https://x.example/\x05a b", "https://[", "https://x.example/a b\"<&", "http://x.example/"}).Draw(t, "runbook")
 		f.Service.Name, f.By = text.Draw(t, "name"), some.Draw(t, "by")
+		if f.Planned != nil {
+			f.Planned.Services, f.Planned.Keys = []rules.Text{text.Draw(t, "service")}, []string{some.Draw(t, "key")}
+		}
 		m, err := w.Compose(d)
 		if err != nil {
 			t.Fatal(err)

@@ -38,12 +38,12 @@ func samples() (list []notifier.Delivery) {
 				for _, channel := range []string{Telegram, Email, SMS, DingTalk} { // each form in turn: text.txt is e-mail's, robot.txt every robot's
 					for _, language := range languages {
 						d := notifier.Delivery{Notice: n, Recipient: notifier.Recipient{ID: 1, Audience: audience, Channel: channel, Language: language}}
-						if n.Incident == "sample-full" {
-							d.At = n.At.Add(time.Hour)
+						if n.Incident != "sample-bare" {
+							d.At = n.At.Add(48 * time.Hour)
 						}
 						d.First = n.Incident == "sample-bare" && event == notifier.EventRecovered
 						if event == notifier.EventDigest {
-							d.Digest = []notifier.Notice{fullNotice(notifier.EventDown), bareNotice(notifier.EventRecovered)}
+							d.Digest = []notifier.Notice{fullNotice(notifier.EventDown), bareNotice(notifier.EventRecovered), fullNotice(notifier.EventBegan)}
 						}
 						if channel != SMS || slices.Contains(notifier.Texted, event) {
 							list = append(list, d)
@@ -63,6 +63,13 @@ func fullNotice(event notifier.Event) notifier.Notice {
 	n := bareNotice(event)
 	n.Incident = "sample-full"
 	f := &n.Facts
+	if f.Planned != nil {
+		n.Incident = "sample-full-work"
+		f.By, f.StatusURL = "小王 <ops>", "https://status.example.com/maintenances/k3?a=1&b=2"
+		f.Update = rules.Text{ZH: "支付宝 <暂停>。\n\n微信支付 & 余额照常。", EN: "Alipay <pauses>.\n\nWeChat Pay & balance work."}
+		f.Planned.Before = notifier.Window{From: f.Planned.Window.From.AddDate(0, 0, -1), Until: f.Planned.Window.Until.AddDate(0, 0, -1)}
+		return n
+	}
 	f.Description = rules.Text{ZH: `超时 <10 s> & "断开"`, EN: `timeout <10 s> & "gone"`}
 	f.RunbookURL, f.StatusURL = "https://runbooks.example.com/ServiceDown?a=1&b=2", "https://status.example.com/"
 	f.Publication = notifier.Publication{At: sampleTime.Add(40 * time.Minute)}
@@ -84,6 +91,8 @@ func bareNotice(event notifier.Event) notifier.Notice {
 	case notifier.EventConfirm, notifier.EventWelcome, notifier.EventCode, notifier.EventDigest:
 		n.Incident = ""
 		return n
+	case notifier.EventScheduled, notifier.EventReminder, notifier.EventBegan, notifier.EventProgress, notifier.EventCompleted, notifier.EventCancelled:
+		return bareWork(n)
 	}
 	n.Facts = notifier.Facts{
 		Title:   rules.Text{ZH: "支付宝暂时无法支付", EN: "Alipay payments are failing"},
@@ -97,6 +106,30 @@ func bareNotice(event notifier.Event) notifier.Notice {
 		n.Facts.News, n.Facts.NewsSince = []rules.Text{{ZH: "商品 A 卖完了", EN: "Product A is out of stock"}}, sampleTime
 	case notifier.EventRecovered:
 		n.Facts.Over = sampleTime.Add(30 * time.Minute)
+	}
+	return n
+}
+
+// bareWork says the least that a notice of planned work can say.
+func bareWork(n notifier.Notice) notifier.Notice {
+	n.Facts = notifier.Facts{
+		Title: rules.Text{ZH: "更换数据库服务器", EN: "Moving the database"},
+		Planned: &notifier.Planned{
+			Services: []rules.Text{{ZH: "支付宝", EN: "Alipay"}, {ZH: "自动发货", EN: "Automatic delivery"}}, Keys: []string{"main/alipay", "main/delivery"},
+			Window: notifier.Window{From: sampleTime.Add(24 * time.Hour), Until: sampleTime.Add(26 * time.Hour)},
+		},
+	}
+	f := &n.Facts
+	switch n.Event {
+	case notifier.EventBegan, notifier.EventProgress, notifier.EventCompleted:
+		f.Since = f.Planned.Window.From
+	}
+	switch n.Event {
+	case notifier.EventBegan, notifier.EventProgress:
+		n.At = f.Since.Add(31 * time.Minute)
+	case notifier.EventCompleted:
+		f.Over = f.Since.Add(90 * time.Minute)
+		n.At = f.Over
 	}
 	return n
 }

@@ -19,6 +19,7 @@ const maxParam = 35
 //	down, prolonged, reopened  title, since, lasted; on call, the title ends with the
 //	                           service's key, and lasted with who has it in hand
 //	recovered                  title, since, over, lasted
+//	maintenance_in_progress    title, since, until
 //	confirm, code              code
 //
 // No value is empty, which providers refuse.
@@ -40,6 +41,10 @@ func textTemplate(f Facts) (string, []notifier.Param) {
 		add("since", f.Since)
 		add("over", f.Over)
 		add("lasted", f.Lasted)
+	case notifier.EventBegan:
+		add("title", title)
+		add("since", f.Since)
+		add("until", f.Until)
 	default: // what began again lasts since it began first
 		add("title", title)
 		add("since", f.Since)

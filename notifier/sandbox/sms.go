@@ -44,6 +44,8 @@ var noticeTemplates = []Template{
 	{"recovered.en", "SMS_460000032", "Service notice: over now: ${title}. It began at ${since}, ended at ${over} and lasted ${lasted}."},
 	{"reopened.zh", "SMS_460000041", "服务通知：${title}，再次出现。最初开始于${since}，距今${lasted}。恢复后会再通知您。"},
 	{"reopened.en", "SMS_460000042", "Service notice: ${title} again. It first began at ${since}, ${lasted} ago. We will tell you when it is over."},
+	{"maintenance_in_progress.zh", "SMS_460000071", "服务通知：正在维护：${title}，开始于${since}，预计结束：${until}。期间付款的订单都有记录，结束后照常发货。"},
+	{"maintenance_in_progress.en", "SMS_460000072", "Service notice: maintenance: ${title} since ${since}, expected to end at ${until}. Orders paid meanwhile are kept and delivered afterwards."},
 	{"confirm.zh", "SMS_460000051", "验证码${code}，用于订阅故障通知。非本人操作请忽略。"},
 	{"confirm.en", "SMS_460000052", "${code} is your code to subscribe to service notices. If it was not you, ignore this."},
 	{"code.zh", "SMS_460000061", "验证码${code}，用于管理您的通知订阅。请勿告诉他人，非本人操作请忽略。"},

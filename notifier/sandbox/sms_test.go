@@ -123,13 +123,13 @@ func TestEveryTemplateOfANoticeKeepsAliyunsRules(t *testing.T) {
 	codes := s.SMSTemplates()
 	for event, variables := range map[string][]string{
 		"down": {"title", "since", "lasted"}, "prolonged": {"title", "since", "lasted"}, "reopened": {"title", "since", "lasted"},
-		"recovered": {"title", "since", "over", "lasted"}, "confirm": {"code"}, "code": {"code"},
+		"recovered": {"title", "since", "over", "lasted"}, "maintenance_in_progress": {"title", "since", "until"}, "confirm": {"code"}, "code": {"code"},
 	} {
 		for _, language := range []string{"zh", "en"} {
 			code := codes[event+"."+language]
 			r := request()
 			r.TemplateCode = tea.String(code)
-			r.TemplateParam = tea.String(`{"title":"TITLE","since":"SINCE","over":"OVER","lasted":"LASTED","code":"CODE"}`)
+			r.TemplateParam = tea.String(`{"title":"TITLE","since":"SINCE","over":"OVER","until":"UNTIL","lasted":"LASTED","code":"CODE"}`)
 			want := s.Credentials()
 			answer, err := aliyun(t, s, want.SMSAccessKeyID, want.SMSAccessKeySecret).SendSms(r)
 			if err != nil || tea.StringValue(answer.Body.Code) != "OK" {

@@ -231,7 +231,7 @@ func TestAnEventIsToldWhereSomeProviderHasWordsForIt(t *testing.T) {
 	}{
 		{[]sms.Provider{aliyun}, "down worsened prolonged recovered reopened"},
 		{[]sms.Provider{aliyun, tencent}, "down worsened prolonged recovered reopened confirm code"},
-		{[]sms.Provider{twilio}, "down worsened prolonged recovered reopened confirm code"},
+		{[]sms.Provider{twilio}, "down worsened prolonged recovered reopened maintenance_in_progress confirm code"},
 	} {
 		channel, err := sms.New(sms.Config{Providers: c.providers, Now: time.Now})
 		if err != nil {
@@ -240,7 +240,7 @@ func TestAnEventIsToldWhereSomeProviderHasWordsForIt(t *testing.T) {
 		var got []string
 		for _, event := range []notifier.Event{
 			notifier.EventDown, notifier.EventWorsened, notifier.EventJoined, notifier.EventProlonged, notifier.EventRecovered, notifier.EventReopened, notifier.EventEased,
-			notifier.EventUpdated, notifier.EventConfirm, notifier.EventWelcome, notifier.EventDigest, notifier.EventCode,
+			notifier.EventUpdated, notifier.EventScheduled, notifier.EventBegan, notifier.EventCompleted, notifier.EventConfirm, notifier.EventWelcome, notifier.EventDigest, notifier.EventCode,
 		} {
 			if channel.Tells(event) {
 				got = append(got, string(event))

@@ -26,7 +26,7 @@ const (
 // feishuColours are of a card's header: never alone, the title carries a mark.
 var feishuColours = map[notifier.Event]string{
 	notifier.EventDown: "red", notifier.EventProlonged: "red", notifier.EventReopened: "red", notifier.EventJoined: "orange",
-	notifier.EventEased: "yellow", notifier.EventRecovered: "green",
+	notifier.EventEased: "yellow", notifier.EventRecovered: "green", notifier.EventCompleted: "green",
 }
 
 func (feishu) request(m notifier.Message, secret string, now time.Time, _ *url.URL, _ http.Header) (any, error) {
