@@ -101,6 +101,9 @@ type apiUpdateExtra struct {
 	Scope      *rules.Text `json:"scope"`
 	ETA        *apiTime    `json:"eta"`
 	Workaround *rules.Text `json:"workaround"`
+	// Of planned work alone: the new plan.
+	ScheduledFor   *apiTime `json:"scheduled_for,omitempty"`
+	ScheduledUntil *apiTime `json:"scheduled_until,omitempty"`
 }
 
 type apiUpdate struct {
@@ -175,7 +178,6 @@ func (p *Page) routeAPI(mux *http.ServeMux) {
 			p.send(w, r, d, err)
 		})
 	}
-	none := []struct{}{} // planned work has no list of its own yet that could be told
 	serve("status.json", func(c composer) apiAnswer { return apiAnswer{"status": c.apiStatus()} })
 	serve("components.json", func(c composer) apiAnswer { return apiAnswer{"components": c.apiComponents()} })
 	serve("incidents.json", func(c composer) apiAnswer {
@@ -185,12 +187,10 @@ func (p *Page) routeAPI(mux *http.ServeMux) {
 	serve("summary.json", func(c composer) apiAnswer {
 		return apiAnswer{
 			"status": c.apiStatus(), "components": c.apiComponents(), "incidents": c.apiIncidents(c.open),
-			"scheduled_maintenances": none, "shopwatch": map[string]any{"orders": c.apiOrders()},
+			"scheduled_maintenances": c.apiMaintenances(c.ahead()), "shopwatch": map[string]any{"orders": c.apiOrders()},
 		}
 	})
-	for _, list := range []string{"scheduled-maintenances.json", "scheduled-maintenances/upcoming.json", "scheduled-maintenances/active.json"} {
-		serve(list, func(composer) apiAnswer { return apiAnswer{"scheduled_maintenances": none} })
-	}
+	serveMaintenances(serve)
 }
 
 func (c composer) pageID() string { return digest([]byte(c.page.base.String()))[:12] }

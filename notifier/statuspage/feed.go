@@ -10,14 +10,15 @@ import (
 	"shopwatch/notifier"
 )
 
-// The feeds hold one entry an incident, under an id that never changes: readers
-// show an incident once and see it move, rather than a new item at every update.
+// The feeds hold one entry an incident and one a planned work, under an id that
+// never changes: readers show it once and see it move, rather than a new item at
+// every update.
 
 // tagDay is the day of the tag URIs (RFC 4151). It names when we began to mint
 // them and must never change, or every reader would show every incident again.
 const tagDay = "2025-01-01"
 
-// maxFeed is how many incidents a feed holds.
+// maxFeed is how many entries a feed holds.
 const maxFeed = 50
 
 type atomFeed struct {
@@ -108,10 +109,39 @@ func (p *Page) routeFeeds(mux *http.ServeMux) {
 	serve("/history.rss", "application/rss+xml; charset=utf-8", func(c composer, changed time.Time) (any, error) { return c.rss(changed) })
 }
 
-// told lists the incidents of a feed: open ones first, then the newest.
-func (c composer) told() []notifier.Incident {
-	all := append(append([]notifier.Incident{}, c.open...), c.resolved...)
-	return all[:min(len(all), maxFeed)]
+// feedEntry is an incident or planned work in a feed.
+type feedEntry struct {
+	path, title        string
+	published, updated time.Time
+	template           string
+	view               any
+}
+
+// entries lists what a feed tells: what is open, goes on or is planned first,
+// then the newest of what is over.
+func (c composer) entries() []feedEntry {
+	var entries []feedEntry
+	incident := func(i notifier.Incident) {
+		entries = append(entries, feedEntry{incidentPath(i.ID), c.say(i.Title), i.Opened, lastTold(i), "entry", c.entry(i)})
+	}
+	work := func(m notifier.Maintenance) {
+		entries = append(entries, feedEntry{maintenancePath(m.ID), c.maintenanceTitle(m), m.Created, lastToldOfWork(m), "plan", c.plan(m)})
+	}
+	for _, i := range c.open {
+		incident(i)
+	}
+	for _, m := range c.ahead() {
+		work(m)
+	}
+	past(c.resolved, c.past, incident, work)
+	return entries[:min(len(entries), maxFeed)]
+}
+
+// html is an entry's content.
+func (c composer) html(e feedEntry) (string, error) {
+	var body bytes.Buffer
+	err := c.page.templates[c.lang].ExecuteTemplate(&body, e.template, e.view)
+	return body.String(), err
 }
 
 func (c composer) absolute(path string) string { return c.page.base.String() + path }
@@ -130,15 +160,15 @@ func (c composer) atom(changed time.Time) (any, error) {
 			{"alternate", "text/html", c.absolute("/history" + c.choice)},
 		},
 	}
-	for _, i := range c.told() {
-		content, err := c.entry(i)
+	for _, e := range c.entries() {
+		content, err := c.html(e)
 		if err != nil {
 			return nil, err
 		}
 		feed.Entries = append(feed.Entries, atomEntry{
-			ID: tag + strings.TrimPrefix(incidentPath(i.ID), "/"), Title: c.say(i.Title),
-			Published: i.Opened.UTC().Format(time.RFC3339), Updated: lastTold(i).UTC().Format(time.RFC3339),
-			Link:    atomLink{"alternate", "text/html", c.absolute(incidentPath(i.ID) + c.choice)},
+			ID: tag + strings.TrimPrefix(e.path, "/"), Title: e.title,
+			Published: e.published.UTC().Format(time.RFC3339), Updated: e.updated.UTC().Format(time.RFC3339),
+			Link:    atomLink{"alternate", "text/html", c.absolute(e.path + c.choice)},
 			Content: atomText{"html", content},
 		})
 	}
@@ -151,29 +181,37 @@ func (c composer) rss(changed time.Time) (any, error) {
 		Self:          atomLink{"self", "application/rss+xml", c.absolute("/history.rss" + c.choice)},
 		LastBuildDate: changed.In(c.zone).Format(time.RFC1123Z), TTL: 5,
 	}
-	for _, i := range c.told() {
-		content, err := c.entry(i)
+	for _, e := range c.entries() {
+		content, err := c.html(e)
 		if err != nil {
 			return nil, err
 		}
 		channel.Items = append(channel.Items, rssItem{
-			Title: c.say(i.Title), Link: c.absolute(incidentPath(i.ID) + c.choice),
-			GUID:    rssGUID{true, c.absolute(incidentPath(i.ID))},
-			PubDate: i.Opened.In(c.zone).Format(time.RFC1123Z), Description: content,
+			Title: e.title, Link: c.absolute(e.path + c.choice),
+			GUID:    rssGUID{true, c.absolute(e.path)},
+			PubDate: e.published.In(c.zone).Format(time.RFC1123Z), Description: content,
 		})
 	}
 	return rssFeed{Version: "2.0", Atom: "http://www.w3.org/2005/Atom", Channel: channel}, nil
 }
 
-// entry is an incident as HTML: its span, then all updates, newest first. An
+// entry is an incident as a feed tells it: its span, then all updates, newest first. An
 // open one's length is left out, so that an entry changes only when it is told anew.
-func (c composer) entry(i notifier.Incident) (string, error) {
+func (c composer) entry(i notifier.Incident) incidentView {
 	view := c.incidentView(i)
 	view.Word, view.Updates = c.say(incidentWords[i.Status]), c.updateViews(i, false)
 	if i.Open() {
 		view.Span = c.say(saySince, c.clock(i.Since))
 	}
-	var body bytes.Buffer
-	err := c.page.templates[c.lang].ExecuteTemplate(&body, "entry", view)
-	return body.String(), err
+	return view
+}
+
+// plan is planned work as a feed tells it. What goes on is told by its plan, not
+// by how long it runs, so that an entry changes only when it is told anew.
+func (c composer) plan(m notifier.Maintenance) maintenanceView {
+	view := c.maintenanceView(m)
+	if m.Working() {
+		view.Span, view.Extent, view.Due = c.hours(m.Window), c.extent(m.Window), ""
+	}
+	return view
 }

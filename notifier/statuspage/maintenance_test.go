@@ -1,6 +1,8 @@
 package statuspage_test
 
 import (
+	"encoding/json"
+	"encoding/xml"
 	"strings"
 	"testing"
 	"time"
@@ -126,7 +128,8 @@ func TestAWindowIsSaidWithItsDayAndLengthInThePagesZone(t *testing.T) {
 			m := maintenance("a", both("搬数据库", "Moving the database"), "star/alipay")
 			m.Window = notifier.Window{From: test.from, Until: test.until}
 			s.Set(planning(snapshot(alipay), m))
-			hasLine(t, s.get("/?lang=zh"), "p "+test.zh)
+			hasLine(t, s.get("/maintenances/a?lang=zh"), "dd "+test.zh)
+			hasLine(t, s.get("/?lang=en"), "p "+test.en)
 			hasLine(t, s.get("/maintenances/a?lang=en"), "dd "+test.en)
 		})
 	}
@@ -193,5 +196,158 @@ func TestAServiceIsExpectedBackWhenItsLastWorkEnds(t *testing.T) {
 	hasLine(t, s.get("/?lang=en"), "p Alipay Maintenance until 15:00")
 	if body := s.get("/badge/star/alipay.svg?lang=en"); !strings.Contains(body, "<title>Alipay: Maintenance</title>") {
 		t.Errorf("the badge says %s", body)
+	}
+}
+
+func TestStatuspageClientsUnderstandPlannedWork(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	list := works(both("搬数据库", "Moving the database"), "star/alipay", "star")
+	list[1].Updates = append(list[1].Updates, notifier.MaintenanceUpdate{At: noon.Add(-time.Minute), Status: notifier.InProgress, Window: notifier.Window{From: noon.Add(-time.Hour), Until: noon.Add(2 * time.Hour)}})
+	list[1].Window.Until = noon.Add(2 * time.Hour)
+	off := maintenance("off", both("取消", "Off"), "star")
+	off.Status, off.Ended = notifier.Cancelled, noon
+	v := full()
+	v.Maintenances = append(list, off)
+	s.Set(v)
+	type planned struct {
+		ID, Name, Status, Impact, Shortlink, Scheduled_For, Scheduled_Until string
+		Created_At, Updated_At, Started_At                                  string
+		Resolved_At                                                         *string
+		Incident_Updates                                                    []struct{ ID, Status, Body, Incident_ID, Created_At string }
+		Components                                                          []struct{ Name, Status string }
+		Shopwatch                                                           struct {
+			Services []rules.Text
+			Overdue  bool
+		}
+	}
+	ask := func(path string) (list []planned) {
+		var answer struct {
+			Page                   struct{ ID string }
+			Scheduled_Maintenances []planned
+		}
+		if err := json.Unmarshal([]byte(s.get("/api/v2/"+path)), &answer); err != nil || answer.Page.ID == "" || answer.Scheduled_Maintenances == nil {
+			t.Errorf("%s: %v, %+v", path, err, answer)
+		}
+		return answer.Scheduled_Maintenances
+	}
+	for path, want := range map[string]string{
+		"scheduled-maintenances.json": "ongoing planned past", "summary.json": "ongoing planned",
+		"scheduled-maintenances/upcoming.json": "planned", "scheduled-maintenances/active.json": "ongoing",
+	} {
+		var ids []string
+		for _, m := range ask(path) {
+			ids = append(ids, m.ID)
+		}
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("%s lists %q, want %q", path, got, want)
+		}
+	}
+	m := ask("scheduled-maintenances/active.json?lang=en")[0]
+	if m.Name != "Moving the database" || m.Status != "in_progress" || m.Impact != "maintenance" || m.Shortlink != "https://status.example.com/maintenances/ongoing" ||
+		m.Scheduled_For != "2026-07-01T03:00:00.000Z" || m.Scheduled_Until != "2026-07-01T06:00:00.000Z" || m.Started_At != m.Scheduled_For ||
+		m.Created_At != "2026-07-01T01:00:00.000Z" || m.Updated_At != "2026-07-01T03:59:00.000Z" || m.Resolved_At != nil || m.Shopwatch.Overdue {
+		t.Errorf("got %+v", m)
+	}
+	if c := m.Components; len(c) != 2 || c[0].Name != "Alipay" || c[0].Status != "under_maintenance" || len(m.Shopwatch.Services) != 1 || m.Shopwatch.Services[0].EN != "the whole shop" {
+		t.Errorf("got components %+v and names %+v", c, m.Shopwatch.Services)
+	}
+	if u := m.Incident_Updates; len(u) != 3 || u[0].Status != "in_progress" || u[0].Body != "New time: Wed, Jul 1, 11:00 to 14:00 (3 h, Beijing time)" || u[2].Body != "Moving the database" || u[2].ID != "ongoing-0" || u[2].Status != "scheduled" {
+		t.Errorf("got updates %+v, want the newest first and what was announced last", u)
+	}
+	if done := ask("scheduled-maintenances.json")[2]; done.Status != "completed" || done.Resolved_At == nil || *done.Resolved_At != "2026-07-01T03:50:00.000Z" {
+		t.Errorf("got %+v", done)
+	}
+	if body := s.get("/api/v2/status.json"); !strings.Contains(body, `"indicator":"maintenance","description":"Service Under Maintenance"`) {
+		t.Errorf("the status says %s", body)
+	}
+}
+
+func TestTheFeedsHoldOneEntryAWorkThatMovesAsItIsTold(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	title := both("搬<b>数据库</b>", "Moving the <b>database</b>")
+	m := maintenance("work", title, "star/alipay")
+	begun := m
+	begun.Status, begun.Began = notifier.InProgress, m.Window.From
+	told := begun
+	told.Updates = []notifier.MaintenanceUpdate{{At: m.Window.From.Add(time.Hour), Status: notifier.InProgress, Text: both("<i>过半</i>", "<i>half</i>"), By: "SECRET"}}
+	done := told
+	done.Status, done.Ended = notifier.Completed, m.Window.From.Add(90*time.Minute)
+	off := m
+	off.Status, off.Ended = notifier.Cancelled, noon.Add(time.Minute)
+	for _, state := range []struct {
+		name    string
+		work    notifier.Maintenance
+		updated string
+		title   string
+		says    []string
+	}{
+		{"scheduled", m, "2026-07-01T03:00:00Z", "Maintenance: Moving the <b>database</b>", []string{"<b>Scheduled</b> Thu, Jul 2, 2026, 02:00 to 04:00 (2 h, Beijing time)", "Affects: Alipay"}},
+		{"begun", begun, "2026-07-01T18:00:00Z", "Maintenance: Moving the <b>database</b>", []string{"<b>In progress</b> Thu, Jul 2, 2026, 02:00 to 04:00"}},
+		{"updated", told, "2026-07-01T19:00:00Z", "Maintenance: Moving the <b>database</b>", []string{"&lt;i&gt;half&lt;/i&gt;"}},
+		{"completed", done, "2026-07-01T19:30:00Z", "Maintenance completed: Moving the <b>database</b>", []string{"Jul 2, 2026, 02:00:00 to Jul 2, 2026, 03:30:00, lasted 1 h 30 min"}},
+		{"cancelled", off, "2026-07-01T04:01:00Z", "Maintenance cancelled: Moving the <b>database</b>", []string{"It was planned for Thu, Jul 2, 2026, 02:00 to 04:00"}},
+	} {
+		s.Set(planning(snapshot(alipay), state.work))
+		var atom struct {
+			Updated string `xml:"updated"`
+			Entries []struct {
+				ID        string `xml:"id"`
+				Title     string `xml:"title"`
+				Published string `xml:"published"`
+				Updated   string `xml:"updated"`
+				Content   string `xml:"content"`
+			} `xml:"entry"`
+		}
+		body := s.get("/history.atom?lang=en")
+		if err := xml.Unmarshal([]byte(body), &atom); err != nil || len(atom.Entries) != 1 {
+			t.Fatalf("%s: %v, %+v", state.name, err, atom)
+		}
+		e := atom.Entries[0]
+		if e.ID != "tag:status.example.com,2025-01-01:maintenances/work" || e.Published != "2026-07-01T03:00:00Z" || e.Updated != state.updated || atom.Updated != e.Updated || e.Title != state.title {
+			t.Errorf("%s: got entry %+v", state.name, e)
+		}
+		for _, want := range state.says {
+			if !strings.Contains(e.Content, want) {
+				t.Errorf("%s: no %q in %s", state.name, want, e.Content)
+			}
+		}
+		if strings.Contains(e.Content, "<b>database") || strings.Contains(e.Content, "<i>") {
+			t.Errorf("%s: the entry's content is not escaped: %s", state.name, e.Content)
+		}
+		if rss := s.get("/history.rss?lang=en"); !strings.Contains(rss, `<guid isPermaLink="true">https://status.example.com/maintenances/work</guid>`) || strings.Count(rss, "<item>") != 1 {
+			t.Errorf("%s: got %s", state.name, rss)
+		}
+		s.clock.advance(20 * time.Hour)
+		s.Set(planning(snapshot(alipay), state.work))
+		if s.get("/history.atom?lang=en") != body {
+			t.Errorf("%s: the feed changed though nothing happened", state.name)
+		}
+	}
+}
+
+func TestHistoryListsWorkAmongIncidentsByDay(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	moving := both("搬数据库", "Moving the database")
+	done := working("done", moving, "star/alipay")
+	done.Began, done.Status, done.Ended = noon.Add(-30*time.Hour), notifier.Completed, noon.Add(-29*time.Hour)
+	off := maintenance("off", both("断电", "Power work"), "star")
+	off.Status, off.Ended = notifier.Cancelled, noon.Add(-2*time.Hour)
+	v := full() // with an incident an hour ago
+	v.Maintenances = []notifier.Maintenance{done, off}
+	s.Set(v)
+	_, got, _ := strings.Cut(strings.Join(outline(t, s.get("/history?lang=en")), "\n"), "h2 Past\n")
+	got, _, _ = strings.Cut(got, "\np All times")
+	want := strings.Join([]string{
+		"h3 Wednesday, July 1, 2026",
+		"p Alipay payments failed Resolved", "p 11:00:00 to 11:01:30, lasted 1 min 30 s",
+		"p Power work Maintenance cancelled", "p It was planned for Thu, Jul 2, 02:00 to 04:00 (2 h, Beijing time)",
+		"h3 Tuesday, June 30, 2026",
+		"p Moving the database Maintenance completed", "p Jun 30, 06:00:00 to Jun 30, 07:00:00, lasted 1 h",
+	}, "\n")
+	if got != want {
+		t.Errorf("the history says\n%s\nwant\n%s", got, want)
 	}
 }

@@ -383,18 +383,26 @@ func (c composer) days(incidents []notifier.Incident, works []notifier.Maintenan
 		last := &days[len(days)-1]
 		last.Entries = append(last.Entries, entry)
 	}
+	past(incidents, works, func(i notifier.Incident) {
+		view := c.incidentView(i)
+		file(i.Since, pastView{view.Title, view.URL, view.Colour, view.Word, view.Span})
+	}, func(m notifier.Maintenance) {
+		file(filed(m), pastView{c.say(m.Title), maintenancePath(m.ID) + c.choice, colourOfMaintenance(m), c.say(pastWork(m)), c.maintenanceSpan(m)})
+	})
+	return days
+}
+
+// past goes through what is over, newest first, as its two lists are.
+func past(incidents []notifier.Incident, works []notifier.Maintenance, incident func(notifier.Incident), work func(notifier.Maintenance)) {
 	for len(incidents) > 0 || len(works) > 0 {
 		if len(works) == 0 || len(incidents) > 0 && !filed(works[0]).After(incidents[0].Since) {
-			view := c.incidentView(incidents[0])
-			file(incidents[0].Since, pastView{view.Title, view.URL, view.Colour, view.Word, view.Span})
+			incident(incidents[0])
 			incidents = incidents[1:]
 			continue
 		}
-		m := works[0]
-		file(filed(m), pastView{c.say(m.Title), maintenancePath(m.ID) + c.choice, colourOfMaintenance(m), c.say(pastWork(m)), c.maintenanceSpan(m)})
+		work(works[0])
 		works = works[1:]
 	}
-	return days
 }
 
 func incidentPath(id string) string { return "/incidents/" + url.PathEscape(id) }

@@ -24,6 +24,7 @@ type maintenanceView struct {
 	Word       string // scheduled, in progress, completed …
 	Names      string // of what is worked on
 	Span       string // when: as planned, since when, or from when to when
+	Extent     string // of a plan: for how long, in which zone
 	Due        string // of what goes on: until when, or that it takes longer; "" otherwise
 	Text       written
 	Updates    []updateView // newest first
@@ -51,11 +52,15 @@ func (c composer) maintenanceViews(list []notifier.Maintenance) []maintenanceVie
 }
 
 func (c composer) maintenanceView(m notifier.Maintenance) maintenanceView {
-	return maintenanceView{
+	view := maintenanceView{
 		Title: c.say(m.Title), URL: maintenancePath(m.ID) + c.choice,
 		Colour: colourOfMaintenance(m), Word: c.say(maintenanceWord(m)), Names: c.list(c.workNames(m)),
 		Span: c.maintenanceSpan(m), Due: c.due(m), Text: c.read(m.Text), Updates: c.maintenanceUpdates(m),
 	}
+	if m.Status == notifier.Scheduled {
+		view.Span, view.Extent = c.hours(m.Window), c.extent(m.Window)
+	}
+	return view
 }
 
 // colourOfMaintenance is green once the work is done, else blue.
@@ -175,18 +180,27 @@ func (c composer) maintenanceBody(u notifier.MaintenanceUpdate) string {
 	return c.say(maintenanceWords[u.Status])
 }
 
-// workNames names what is worked on: services, or a shop as a whole.
+// covers names what is worked on: services, or a shop as a whole.
+func (e *edition) covers(m notifier.Maintenance) []rules.Text {
+	var names []rules.Text
+	for _, key := range m.Services {
+		switch s, shop := e.service(key), e.shop(key); {
+		case s != nil:
+			names = append(names, s.Name)
+		case len(e.shops) > 1 || shop.Name.ZH != shop.ID:
+			names = append(names, shop.Name)
+		default:
+			names = append(names, sayWholeShop)
+		}
+	}
+	return names
+}
+
+// workNames is the same in the reader's language.
 func (c composer) workNames(m notifier.Maintenance) []string {
 	var names []string
-	for _, key := range m.Services {
-		switch s, shop := c.service(key), c.shop(key); {
-		case s != nil:
-			names = append(names, c.say(s.Name))
-		case len(c.shops) > 1 || shop.Name.ZH != shop.ID:
-			names = append(names, c.say(shop.Name))
-		default:
-			names = append(names, c.say(sayWholeShop))
-		}
+	for _, name := range c.covers(m) {
+		names = append(names, c.say(name))
 	}
 	return names
 }
@@ -210,6 +224,16 @@ func (c composer) plannedLead(v verdict) []string {
 
 // window says when work is planned: the day, the hours, for how long, in which zone.
 func (v voice) window(w notifier.Window) string {
+	return v.say(sayWindow, v.hours(w), v.extent(w))
+}
+
+// extent says for how long work is planned, and in which zone its hours are.
+func (v voice) extent(w notifier.Window) string {
+	return v.say(sayExtent, v.length(w.Until.Sub(w.From)), v.zoneShort())
+}
+
+// hours says from when to when work is planned, with the day.
+func (v voice) hours(w notifier.Window) string {
 	from, until := w.From.In(v.zone), w.Until.In(v.zone)
 	hours := "15:04"
 	if from.Second() != 0 || until.Second() != 0 {
@@ -219,7 +243,7 @@ func (v voice) window(w notifier.Window) string {
 	if from.Year() != until.Year() || from.YearDay() != until.YearDay() {
 		end = v.weekday(until) + end
 	}
-	return v.say(sayWindow, v.weekday(from)+from.Format(hours), end, v.length(until.Sub(from)), v.zoneShort())
+	return v.say(sayHours, v.weekday(from)+from.Format(hours), end)
 }
 
 // weekday says a day that is yet to come, to stand before its hours.

@@ -22,6 +22,7 @@ var documents = []string{
 	"/maintenances/planned", "/maintenances/ongoing?lang=en", "/maintenances/past",
 	"/history.atom", "/history.rss", "/badge/star/alipay.svg",
 	"/api/v2/summary.json", "/api/v2/status.json", "/api/v2/components.json", "/api/v2/incidents.json", "/api/v2/incidents/unresolved.json",
+	"/api/v2/scheduled-maintenances.json", "/api/v2/scheduled-maintenances/upcoming.json", "/api/v2/scheduled-maintenances/active.json",
 }
 
 func TestNothingPrivateAppearsAnywhere(t *testing.T) {

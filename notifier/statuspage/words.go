@@ -156,7 +156,9 @@ var (
 	sayWorkCompleted = text("维护已完成", "Maintenance completed")
 	sayWorkCancelled = text("维护已取消", "Maintenance cancelled")
 	sayWholeShop     = text("整个店铺", "the whole shop")
-	sayWindow        = text("%s 至 %s（%s，%s）", "%s to %s (%s, %s)")
+	sayHours         = text("%s 至 %s", "%s to %s")
+	sayExtent        = text("（%s，%s）", "(%s, %s)")
+	sayWindow        = text("%s%s", "%s %s")
 	sayWasPlanned    = text("原定 %s", "It was planned for %s")
 	sayWorkBegan     = text("%s 开始", "Since %s")
 	sayWorkRuns      = text("%s 开始，已进行 %s", "Since %s, for %s")
@@ -206,7 +208,7 @@ var labels = map[string]rules.Text{
 	"working":     text("正在进行的维护", "Maintenance in progress"),
 	"planned":     text("计划中的维护", "Planned maintenance"),
 	"history":     text("故障与维护记录", "Incidents and maintenance"),
-	"resolved":    text("已经结束的", "Past"),
+	"resolved":    text("已结束", "Past"),
 	"historyNone": text("还没有记录。", "Nothing on record yet."),
 	"toHistory":   text("查看全部故障与维护记录", "See all incidents and maintenance"),
 	"home":        text("返回当前状态", "Back to current status"),
