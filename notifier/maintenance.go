@@ -72,10 +72,11 @@ func (m Maintenance) Covers(s Service) bool {
 
 // Planned is what a notice tells of planned work.
 type Planned struct {
-	Services []rules.Text `json:"services"` // the names of what is worked on
-	Keys     []string     `json:"keys"`     // of the services; empty: everybody hears of it
-	Window   Window       `json:"window"`
-	Before   Window       `json:"before,omitzero"` // the plan that people were told before, where it changed
+	Services []rules.Text      `json:"services"` // the names of what is worked on
+	Keys     []string          `json:"keys"`     // of the services; empty: everybody hears of it
+	Status   MaintenanceStatus `json:"status,omitempty"`
+	Window   Window            `json:"window"`
+	Before   Window            `json:"before,omitzero"` // the plan that people were told before, where it changed
 }
 
 // The deeds that people do to planned work.

@@ -250,7 +250,7 @@ func (m *Machine) tell(r *Result, now time.Time, event notifier.Event, before no
 		facts.Over = i.Ended
 	}
 	say := func(audience rules.Audience, services []notifier.Service) {
-		planned := &notifier.Planned{Window: i.Window, Before: before, Keys: []string{}}
+		planned := &notifier.Planned{Status: i.Status, Window: i.Window, Before: before, Keys: []string{}}
 		for _, s := range services {
 			planned.Services, planned.Keys = append(planned.Services, s.Name), append(planned.Keys, s.Key())
 		}

@@ -53,7 +53,7 @@ type Facts struct {
 	Workaround string // what to do meanwhile, as people say
 	Advice     string // what to do meanwhile, by what is wrong, briefly by SMS; on call: empty, and where there is a Workaround
 	Afterwards string // what to do once it is over, by what was wrong; on call: empty
-	Status     string // updated only: where the work stands
+	Status     string // updated only: where the work stands; planned work: that it is done, and looked at
 	Update     string // updated and planned work only: what people say
 
 	Services string // planned work only: the names of what is worked on

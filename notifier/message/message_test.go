@@ -204,6 +204,7 @@ var told = map[rules.Audience][]struct {
 		{"work is near, and told after it should have begun", notifier.EventReminder, func(d *notifier.Delivery) { d.At = window.From.Add(time.Hour) }},
 		{"work goes on", notifier.EventBegan, nil},
 		{"people tell how work stands", notifier.EventProgress, said},
+		{"work is done, and looked at", notifier.EventProgress, func(d *notifier.Delivery) { d.Notice.Facts.Planned.Status = notifier.Verifying }},
 		{"work takes longer", notifier.EventProgress, longer},
 		{"work is not done in time", notifier.EventProgress, overdue},
 		{"work is done", notifier.EventCompleted, nil},

@@ -51,6 +51,7 @@ type phrases struct {
 	wasOpen           string // from %[1]s to %[2]s, for %[3]s
 	maintenance       string // planned work that has no title
 	window, span      string // from %[1]s to %[2]s, for about %[3]s; the same without
+	verifying         string // planned work is done, and looked at
 	moved             string // when work should be over, %[1]s, and before %[2]s
 	isPlanned         string // in a digest: work is planned for the window %[1]s
 	goesOn            string // in a digest: work began at %[1]s and should end at %[2]s
@@ -73,7 +74,7 @@ var wordsOf = map[notifier.Language]phrases{
 		left: "……另有 %d 项，见控制台", inHand: "%[1]s（%[2]s）", somebody: "值班人员", key: "（%s）", pause: "，", untaken: "还没有人接手", taken: "%s已接手",
 		revised: "原先预计 %[1]s，现在预计 %[2]s", passed: "（已过，还没有新的预计）", publicHeld: "还没有公开，要有人在控制台点“公开”", publicAt: "%s 自动公开",
 		stillOpen: "%[1]s 开始，尚未恢复", wasOpen: "%[1]s 至 %[2]s，持续 %[3]s，已恢复",
-		maintenance: "计划维护", window: "%[1]s 至 %[2]s（约 %[3]s）", span: "%[1]s 至 %[2]s", moved: "%[1]s（原定 %[2]s）",
+		maintenance: "计划维护", window: "%[1]s 至 %[2]s（约 %[3]s）", span: "%[1]s 至 %[2]s", verifying: "已做完，正在检查", moved: "%[1]s（原定 %[2]s）",
 		isPlanned: "计划维护，%[1]s", goesOn: "正在维护，%[1]s 开始，预计 %[2]s 结束",
 		isDone: "维护完成，%[1]s 至 %[2]s，历时 %[3]s", isOff: "维护取消，原定 %[1]s",
 		work:        "维护期间付款的订单都有记录，结束后照常发货。请保留订单号，不要重复付款。",
@@ -114,7 +115,7 @@ var wordsOf = map[notifier.Language]phrases{
 		left: "… and %d more: see the console", inHand: "%[1]s at %[2]s", somebody: "the people on call", key: " (%s)", pause: ", ", untaken: "nobody has it", taken: "%s has it",
 		revised: "%[2]s (earlier we said %[1]s)", passed: " (passed; no new time is known yet)", publicHeld: "not shown until somebody publishes it in the console", publicAt: "shown by itself at %s",
 		stillOpen: "since %[1]s, not over", wasOpen: "%[1]s to %[2]s, lasted %[3]s, over",
-		maintenance: "Planned maintenance", window: "%[1]s to %[2]s (about %[3]s)", span: "%[1]s to %[2]s", moved: "%[1]s (planned: %[2]s)",
+		maintenance: "Planned maintenance", window: "%[1]s to %[2]s (about %[3]s)", span: "%[1]s to %[2]s", verifying: "done, being checked", moved: "%[1]s (planned: %[2]s)",
 		isPlanned: "maintenance planned for %[1]s", goesOn: "maintenance since %[1]s, should end at %[2]s",
 		isDone: "maintenance done, %[1]s to %[2]s, took %[3]s", isOff: "maintenance cancelled, was planned for %[1]s",
 		work:        "Orders paid meanwhile are kept and delivered afterwards. Keep your order number, and do not pay twice.",

@@ -34,6 +34,9 @@ func (f *Facts) planned(d notifier.Delivery, clock clock) {
 	case notifier.EventCancelled:
 		return
 	}
+	if plan.Status == notifier.Verifying {
+		f.Status = say.verifying
+	}
 	f.Until = clock.until(plan)
 	passed := !plan.Window.Until.After(clock.now)
 	f.Longer = !n.Since.IsZero() && (passed || !plan.Before.Until.IsZero() && plan.Window.Until.After(plan.Before.Until))

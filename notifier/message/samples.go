@@ -68,6 +68,9 @@ func fullNotice(event notifier.Event) notifier.Notice {
 		f.By, f.StatusURL = "小王 <ops>", "https://status.example.com/maintenances/k3?a=1&b=2"
 		f.Update = rules.Text{ZH: "支付宝 <暂停>。\n\n微信支付 & 余额照常。", EN: "Alipay <pauses>.\n\nWeChat Pay & balance work."}
 		f.Planned.Before = notifier.Window{From: f.Planned.Window.From.AddDate(0, 0, -1), Until: f.Planned.Window.Until.AddDate(0, 0, -1)}
+		if event == notifier.EventProgress {
+			f.Planned.Status = notifier.Verifying
+		}
 		return n
 	}
 	f.Description = rules.Text{ZH: `超时 <10 s> & "断开"`, EN: `timeout <10 s> & "gone"`}

@@ -59,7 +59,7 @@ var (
 	}
 	pageLeave = plain{
 		head:   text("退订通知？", "Stop notices?"),
-		text:   []rules.Text{text("退订后，您不会再收到任何故障通知。以后随时可以重新订阅。", "You will get no more notices. You can sign up again at any time.")},
+		text:   []rules.Text{text("退订后，您不会再收到任何通知。以后随时可以重新订阅。", "You will get no more notices. You can sign up again at any time.")},
 		button: text("退订", "Unsubscribe"),
 		next:   text("不退订，返回服务状态", "Keep them, back to the status page"), nextTo: "/",
 	}
@@ -86,7 +86,7 @@ var labels = map[string]rules.Text{
 	"state":         text("服务状态", "Service status"),
 	"home":          text("返回当前状态", "Back to current status"),
 	"signUp":        text("订阅通知", "Get notified"),
-	"signUpLead":    text("出故障和恢复时第一时间告诉您。免费，随时可以退订。", "Hear at once when something fails and when it works again. Free; leave whenever you like."),
+	"signUpLead":    text("出故障、恢复和计划维护时，第一时间告诉您。免费，随时可以退订。", "Hear at once when something fails, when it works again, and of planned maintenance. Free; leave whenever you like."),
 	"mail":          text("邮箱地址", "Mail address"),
 	"phone":         text("手机号", "Mobile number"),
 	"mailOrPhone":   text("邮箱地址或手机号", "Mail address or mobile number"),

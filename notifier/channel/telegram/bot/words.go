@@ -131,7 +131,7 @@ var languageRows = [][]notifier.Button{
 var wordsOf = map[notifier.Language]words{
 	notifier.Chinese: {
 		language: notifier.Chinese,
-		joined:   "好的，以后出了故障、恢复正常，都会在这里告诉您。", left: "好的，不会再打扰您了。想再收到通知，发送 /start 就行。",
+		joined:   "好的，以后出了故障、恢复正常、有计划维护，都会在这里告诉您。", left: "好的，不会再打扰您了。想再收到通知，发送 /start 就行。",
 		notSubscribed: "这里还没有订阅。发送 /start 就能收到通知。", noSignUp: "这个机器人不接受订阅。当前状态请看状态页。",
 		notAdministrator: "群里的订阅只有管理员可以修改。", unknown: "不好意思，没看懂。发送 /help 看看我会做什么。",
 		wentWrong:   "出了点问题，请过一分钟再试。",
@@ -142,7 +142,7 @@ var wordsOf = map[notifier.Language]words{
 		askServices: "想收到哪些服务的通知？点一下选中，再点取消。", askSeverity: "多严重才通知您？", askLanguage: "请选择语言。 / Choose a language.",
 		askQuiet:       "什么时候不打扰您？这段时间的事会在结束时汇总成一条。时间按 %s。也可以发送 /quiet 22:30-07:30。",
 		servicesButton: "服务", severityButton: "级别", quietButton: "免打扰", languageButton: "语言 / Language", leaveButton: "退订", done: "好了",
-		helpStart:  "我会在服务出故障和恢复时通知您。",
+		helpStart:  "我会在服务出故障、恢复和计划维护时通知您。",
 		helpReader: "/start 开始接收通知，查看设置\n/stop 退订\n/services 选择服务\n/severity 选择级别\n/quiet 免打扰时段\n/lang 语言", helpStatus: "/status 现在的状态\n/help 帮助",
 		readerCommands: [][2]string{{"start", "开始接收通知，查看设置"}, {"stop", "退订"}, {"services", "选择服务"}, {"severity", "选择级别"}, {"quiet", "免打扰时段"}, {"lang", "语言"}},
 		statusCommands: [][2]string{{"status", "现在的状态"}, {"help", "帮助"}},
@@ -160,7 +160,7 @@ var wordsOf = map[notifier.Language]words{
 	},
 	notifier.English: {
 		language: notifier.English,
-		joined:   "Done. You will be told here when something breaks and when it works again.", left: "Done. You won't be told any more. Send /start to come back.",
+		joined:   "Done. You will be told here when something breaks, when it works again, and of planned maintenance.", left: "Done. You won't be told any more. Send /start to come back.",
 		notSubscribed: "Nobody is subscribed here. Send /start to be told.", noSignUp: "This bot takes no subscriptions. The status page says how things stand.",
 		notAdministrator: "In a group only an administrator can change the subscription.", unknown: "Sorry, I didn't understand that. Send /help to see what I can do.",
 		wentWrong:   "Something went wrong. Please try again in a minute.",
@@ -171,7 +171,7 @@ var wordsOf = map[notifier.Language]words{
 		askServices: "Which services do you want to hear of? Press one to choose it, again to drop it.", askSeverity: "How bad must it be for you to be told?", askLanguage: "Choose a language. / 请选择语言。",
 		askQuiet:       "When shall we leave you alone? What happens meanwhile is told in one summary at the end. Times are in %s. You can also send /quiet 22:30-07:30.",
 		servicesButton: "Services", severityButton: "Severity", quietButton: "Quiet hours", languageButton: "Language / 语言", leaveButton: "Unsubscribe", done: "Done",
-		helpStart:  "I tell you when a service breaks and when it works again.",
+		helpStart:  "I tell you when a service breaks, when it works again, and of planned maintenance.",
 		helpReader: "/start be told, and see your settings\n/stop unsubscribe\n/services choose services\n/severity choose how bad it must be\n/quiet quiet hours\n/lang language", helpStatus: "/status how things stand\n/help this list",
 		readerCommands: [][2]string{{"start", "be told, and see your settings"}, {"stop", "unsubscribe"}, {"services", "choose services"}, {"severity", "choose how bad it must be"}, {"quiet", "quiet hours"}, {"lang", "language"}},
 		statusCommands: [][2]string{{"status", "how things stand"}, {"help", "what I can do"}},
