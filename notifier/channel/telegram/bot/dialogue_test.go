@@ -30,7 +30,7 @@ func script(w *world, language, address string) string {
 	press := func(data string) {
 		told.WriteString("> [" + data + "]\n" + shown([]sandbox.Message{w.press(42, last(), data)}) + "\n")
 	}
-	for _, text := range []string{"hello", "/services", "/start " + bot.Payload([]string{"main/shop"}), "/help", "/status"} {
+	for _, text := range []string{"hello", "/services", "/start " + bot.Payload([]string{"main/shop"}), "/help", "/status", "/id"} {
 		say(text)
 	}
 	say("/start")
@@ -47,7 +47,7 @@ func script(w *world, language, address string) string {
 	onCall := func(text string) {
 		told.WriteString("> " + text + "\n" + w.say(7, "en", address, text) + "\n")
 	}
-	for _, text := range []string{"/help", "/incidents", "/unack", "/ack", "/ack", "/ack nosuch", "/ack k3abc", "/unack"} {
+	for _, text := range []string{"/help", "/id", "/incidents", "/unack", "/ack", "/ack", "/ack nosuch", "/ack k3abc", "/unack"} {
 		onCall(text)
 	}
 	onCall("/incidents")

@@ -76,6 +76,12 @@ func (b *Bot) command(ctx context.Context, e event, onCall bool) {
 		b.say(ctx, e, w.help(b.cfg.Subscriptions != nil), nil)
 	case "status":
 		b.status(ctx, e, w)
+	case "id": // nothing else in Telegram tells the owner what to write into the configuration
+		text := fmt.Sprintf(w.numbers, e.chat.address())
+		if !e.user.asGroup { // whose number is that of every anonymous administrator
+			text += fmt.Sprintf(w.yourNumber, e.user.id)
+		}
+		b.say(ctx, e, text, nil)
 	case "start", "stop", "lang", "services", "quiet", "severity":
 		b.subscription(ctx, e, sub, w)
 	default:
@@ -87,7 +93,7 @@ func (b *Bot) command(ctx context.Context, e event, onCall bool) {
 // live there that know commands of their own.
 func addressed(e event) bool {
 	return e.to != "" || slices.Contains([]string{
-		"start", "stop", "lang", "services", "quiet", "severity", "status", "help", "incidents", "ack", "unack",
+		"start", "stop", "lang", "services", "quiet", "severity", "status", "help", "id", "incidents", "ack", "unack",
 	}, e.command)
 }
 

@@ -41,6 +41,7 @@ type words struct {
 	withdrawn, nobodyHas, isOver string
 	noIncident, cannotSilence    string
 	silentUntil                  string // when
+	numbers, yourNumber          string // of the chat, of whoever asks
 }
 
 // in gives a text in the language.
@@ -157,6 +158,7 @@ var wordsOf = map[notifier.Language]words{
 		runs: "正在发生的故障：", nothingRuns: "现在没有故障。", ackButton: "✋ 我来处理 %d", muteButton: "🔕 静默 %d：1 小时",
 		has: "%s 已接手（%s）", somebody: "值班人员", withdrawn: "已撤回，现在没有人接手。", nobodyHas: "现在没有人接手。", isOver: "这个故障已经结束了。",
 		noIncident: "没有这个故障。发送 /incidents 看看正在发生的。", cannotSilence: "这个告警没法静默。", silentUntil: "静默到 %s",
+		numbers: "这个聊天的编号：%s\n要让值班通知发到这里，把它写进配置的 audiences。", yourNumber: "\n您的编号：%d",
 	},
 	notifier.English: {
 		language: notifier.English,
@@ -186,5 +188,6 @@ var wordsOf = map[notifier.Language]words{
 		runs: "Running now:", nothingRuns: "Nothing is wrong at the moment.", ackButton: "✋ Acknowledge %d", muteButton: "🔕 Silence %d: 1 h",
 		has: "%s has it (%s)", somebody: "Somebody on call", withdrawn: "Given back: nobody has it in hand now.", nobodyHas: "Nobody has it in hand.", isOver: "This incident is over.",
 		noIncident: "There is no such incident. Send /incidents to see what runs.", cannotSilence: "This alert can't be silenced.", silentUntil: "silent until %s",
+		numbers: "This chat's number: %s\nTo have people on call told here, write it under audiences in the configuration.", yourNumber: "\nYour own number: %d",
 	},
 }
