@@ -29,7 +29,7 @@ func TestTroubleThatMayOnlyHaveBegunIsNotCalledMinor(t *testing.T) {
 
 func TestLateOrdersPromiseNothingThatIsNotSo(t *testing.T) {
 	t.Parallel()
-	for language, words := range map[notifier.Language][2]string{notifier.Chinese: {"超过 5 分钟还没有发货", "会陆续"}, notifier.English: {"more than 5 minutes ago are not delivered yet", "being delivered"}} {
+	for language, words := range map[notifier.Language][2]string{notifier.Chinese: {"有订单付款后没有按时发货", "会陆续"}, notifier.English: {"Some paid orders have not been delivered in time", "being delivered"}} {
 		for _, event := range []notifier.Event{notifier.EventDown, notifier.EventRecovered} {
 			d := delivery(message.Email, language, rules.Subscribers, event)
 			d.Notice.Facts.Alert = rules.AlertOrdersDelayed

@@ -87,7 +87,7 @@ var wordsOf = map[notifier.Language]phrases{
 		},
 		impact: map[notifier.Impact]string{notifier.ImpactMajor: "较大", notifier.ImpactCritical: "严重"},
 		adviceOf: map[string]string{
-			rules.AlertOrdersDelayed: "有订单付款超过 5 分钟还没有发货。已付款的订单都有记录，请保留订单号，不用重复下单，也不要重复付款；着急的，请凭订单号联系店家。",
+			rules.AlertOrdersDelayed: "有订单付款后没有按时发货。已付款的订单都有记录，请保留订单号，不用重复下单，也不要重复付款；着急的，请凭订单号联系店家。",
 			rules.AlertOrdersStuck:   "发货卡住了。已付款的订单都有记录，恢复后会补发，不用重复下单；等不及的，请凭订单号联系店家。",
 		},
 		advice: map[rules.Role]string{
@@ -128,7 +128,7 @@ var wordsOf = map[notifier.Language]phrases{
 		},
 		impact: map[notifier.Impact]string{notifier.ImpactMajor: "major", notifier.ImpactCritical: "critical"},
 		adviceOf: map[string]string{
-			rules.AlertOrdersDelayed: "Orders paid more than 5 minutes ago are not delivered yet. All paid orders are on record: keep your order number, and do not order or pay again. If it is urgent, contact the shop with your order number.",
+			rules.AlertOrdersDelayed: "Some paid orders have not been delivered in time. All paid orders are on record: keep your order number, and do not order or pay again. If it is urgent, contact the shop with your order number.",
 			rules.AlertOrdersStuck:   "Deliveries are stuck. Paid orders are on record and will be delivered once this is over: do not order again. If you cannot wait, contact the shop with your order number.",
 		},
 		advice: map[rules.Role]string{
