@@ -48,6 +48,7 @@ type Claim struct {
 	// can't be overtaken any more, so lanes that may wait look less far.
 	Horizon time.Duration
 	Lease   time.Duration // how long nobody else gets what is claimed
+	Lapsed  time.Time     // others' leases that ended later are left alone; zero: Now
 	Limit   int           // deliveries
 	// Whole is the channel's scope: its block stops every lane. Shared are the
 	// others that every message counts in, Own gives those of one address.

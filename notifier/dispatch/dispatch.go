@@ -94,6 +94,7 @@ type Dispatcher struct {
 	lines    []*line
 	wake     chan struct{}
 	finished chan recording
+	outage   outage
 	sending  atomic.Int64 // senders who say a message or wait until it is recorded
 }
 

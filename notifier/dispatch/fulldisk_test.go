@@ -17,6 +17,16 @@ type unwritable struct {
 	dispatch.Outbox
 
 	full atomic.Bool
+	// Where there is nothing to claim, a full disk refuses nothing.
+	nothing time.Duration
+	began   atomic.Pointer[time.Time]
+}
+
+func (u *unwritable) fill() {
+	now := time.Now()
+	if u.began.CompareAndSwap(nil, &now) {
+		u.full.Store(true)
+	}
 }
 
 var errFull = errors.New("the disk is full")
@@ -30,6 +40,9 @@ func (u *unwritable) Expand(ctx context.Context, e notifier.Expansion) (notifier
 
 func (u *unwritable) Claim(ctx context.Context, c notifier.Claim) (notifier.Claimed, error) {
 	if u.full.Load() {
+		if time.Since(*u.began.Load()) < u.nothing {
+			return notifier.Claimed{}, nil
+		}
 		return notifier.Claimed{}, errFull
 	}
 	return u.Outbox.Claim(ctx, c)
@@ -50,41 +63,46 @@ func (u *unwritable) Finish(ctx context.Context, outcomes []notifier.Outcome) ([
 }
 
 func TestWhatWasSaidBeforeTheDiskWasFullIsNotSaidAgainHoweverLongItIsFull(t *testing.T) {
-	const senders = 16
-	for _, people := range []int{3, 100} { // fewer than senders, who go on looking for more, and many more
-		for _, length := range []time.Duration{time.Minute, 10 * time.Minute, 6 * time.Hour} { // a lease is two minutes
-			t.Run(fmt.Sprint(people, " people ", length), func(t *testing.T) {
-				inWorld(t, func(t *testing.T, w *world) {
-					w.subscribers(people, notifier.Active, notifier.Wants{})
-					w.line.Senders = senders
-					disk := &unwritable{Outbox: w.store}
-					w.outboxOf = disk
-					w.far.answer = func(context.Context, string, int) error {
-						if len(w.far.all()) >= people/2 {
-							disk.full.Store(true)
-						}
-						return nil
+	const lease, few, many = 2 * time.Minute, 3, 100 // fewer than the senders, who go on looking for more
+	for _, c := range []struct {
+		replicas, people int
+		length, nothing  time.Duration
+	}{
+		{1, few, time.Minute, 0}, {1, few, 10 * time.Minute, 0}, {1, few, 10 * time.Minute, lease}, {1, many, 10 * time.Minute, 0},
+		{2, few, 10 * time.Minute, 0}, {2, few, 10 * time.Minute, lease}, {2, many, 10 * time.Minute, 0}, {2, many, 6 * time.Hour, lease},
+	} {
+		t.Run(fmt.Sprint(c.replicas, " replicas, ", c.people, " people, ", c.length, ", unnoticed for ", c.nothing), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.subscribers(c.people, notifier.Active, notifier.Wants{})
+				w.line.Senders = 16
+				disk := &unwritable{Outbox: w.store, nothing: c.nothing}
+				w.outboxOf = disk
+				w.far.answer = func(context.Context, string, int) error {
+					if len(w.far.all()) >= c.people/2 {
+						disk.fill()
 					}
+					return nil
+				}
+				for range c.replicas {
 					w.start()
-					w.notify("i1", public(notifier.EventDown))
-					time.Sleep(length)
-					if n := len(w.far.all()); n < people/2 {
-						t.Fatalf("%d of %d were told before the disk was full", n, people)
+				}
+				w.notify("i1", public(notifier.EventDown))
+				time.Sleep(c.length)
+				if n := len(w.far.all()); n < c.people/2 {
+					t.Fatalf("%d of %d were told before the disk was full", n, c.people)
+				}
+				disk.full.Store(false)
+				time.Sleep(5 * time.Minute)
+				told := each(w.far.all())
+				for reader, n := range told {
+					if n != 1 {
+						t.Errorf("%s was told %d times", reader, n)
 					}
-					w.far.answer = nil
-					disk.full.Store(false)
-					time.Sleep(5 * time.Minute)
-					told := each(w.far.all())
-					for reader, n := range told {
-						if n != 1 {
-							t.Errorf("%s was told %d times", reader, n)
-						}
-					}
-					if len(told) != people {
-						t.Errorf("%d of %d were told", len(told), people)
-					}
-				})
+				}
+				if len(told) != c.people {
+					t.Errorf("%d of %d were told", len(told), c.people)
+				}
 			})
-		}
+		})
 	}
 }

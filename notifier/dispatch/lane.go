@@ -86,9 +86,12 @@ func (l *lane) until(next, now time.Time) time.Duration {
 
 func (l *lane) claim(ctx context.Context, now time.Time) (notifier.Claimed, error) {
 	claimed, err := l.dispatcher.cfg.Outbox.Claim(ctx, notifier.Claim{
-		Channel: l.line.name, Lane: l.lane, Now: now, Horizon: l.horizon, Lease: lease, Limit: l.batch(),
+		Channel: l.line.name, Lane: l.lane, Now: now, Horizon: l.horizon, Lease: lease, Lapsed: l.dispatcher.outage.lapsed(now), Limit: l.batch(),
 		Whole: l.line.whole, Shared: l.shared, Own: func(address string) []notifier.Scope { return l.line.own(l.lane, address) },
 	})
+	if ctx.Err() == nil {
+		l.dispatcher.outage.note(now, err)
+	}
 	if err != nil {
 		if ctx.Err() == nil {
 			l.dispatcher.cfg.Logger.Error("deliveries not claimed", "channel", l.line.name, "err", err)

@@ -90,6 +90,7 @@ func (d *Dispatcher) keep(ctx context.Context, outcomes []notifier.Outcome) bool
 		recording, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 		ended, err := d.cfg.Outbox.Finish(recording, outcomes)
 		cancel()
+		d.outage.note(d.now(), err)
 		if err == nil {
 			d.ended(ended)
 			return true

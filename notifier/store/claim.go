@@ -22,6 +22,9 @@ import (
 // not due before the first is done. Deliveries of a subscriber's quiet hours
 // come together as one.
 func (s *Store) Claim(ctx context.Context, c notifier.Claim) (found notifier.Claimed, err error) {
+	if c.Lapsed.IsZero() {
+		c.Lapsed = c.Now
+	}
 	next, err := s.due(ctx, c)
 	if err != nil || next.IsZero() || next.After(c.Now) {
 		return notifier.Claimed{Next: next}, wrap("claim", err)
@@ -45,7 +48,7 @@ func (s *Store) due(ctx context.Context, c notifier.Claim) (time.Time, error) {
 	var at, blocked int64
 	err := s.look.row(ctx, `SELECT next_at, coalesce((SELECT blocked_until FROM paces WHERE scope = ?), 0) FROM deliveries
 		WHERE state = 'queued' AND channel = ? AND lane = ? AND lease_until <= ? ORDER BY next_at, id LIMIT 1`,
-		c.Whole.Name, c.Channel, int(c.Lane), millis(c.Now)).Scan(&at, &blocked)
+		c.Whole.Name, c.Channel, int(c.Lane), millis(c.Lapsed)).Scan(&at, &blocked)
 	if errors.Is(err, sql.ErrNoRows) {
 		return time.Time{}, nil
 	}
@@ -159,7 +162,7 @@ func (w *claiming) candidates(limit int) ([]candidate, error) {
 		FROM deliveries d JOIN recipients r ON r.id = d.recipient_id
 		WHERE d.state = 'queued' AND d.channel = ? AND d.lane = ? AND d.next_at <= ? AND d.lease_until <= ?
 		ORDER BY d.next_at, d.id LIMIT ?`+w.tx.engine.skipLocked("d"),
-		w.Channel, int(w.Lane), millis(w.Now), millis(w.Now), limit)
+		w.Channel, int(w.Lane), millis(w.Now), millis(w.Lapsed), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -326,7 +329,7 @@ func (w *claiming) wait(d *notifier.Delivery, during time.Duration) {
 func (w *claiming) gather(d *notifier.Delivery) error {
 	rows, err := w.tx.query(w.tx.ctx, `SELECT id, notice_id FROM deliveries
 		WHERE recipient_id = ? AND state = 'queued' AND digest = 1 AND next_at <= ? AND lease_until <= ? AND created_at >= ? ORDER BY id`,
-		d.Recipient.ID, millis(w.Now), millis(w.Now), millis(w.Now)-notifier.UsefulUntil(time.UnixMilli(0)).UnixMilli())
+		d.Recipient.ID, millis(w.Now), millis(w.Lapsed), millis(w.Now)-notifier.UsefulUntil(time.UnixMilli(0)).UnixMilli())
 	if err != nil {
 		return err
 	}
