@@ -252,6 +252,11 @@ func TestAnyHistoryTellsATrueStory(t *testing.T) {
 			if slices.Index(order, i.Status) < slices.Index(order, before.Status) && !(before.Status == notifier.Verifying && i.Status == notifier.InProgress) {
 				t.Fatalf("it went back from %s to %s", before.Status, i.Status)
 			}
+			for _, n := range r.Notices {
+				if n.Facts.Planned.Status != i.Status {
+					t.Fatalf("a notice says %s, want %s", n.Facts.Planned.Status, i.Status)
+				}
+			}
 			if i.Working() != (!i.Began.IsZero() && i.Ended.IsZero()) || i.Ahead() != i.Ended.IsZero() {
 				t.Fatalf("it says of itself %+v", i)
 			}
