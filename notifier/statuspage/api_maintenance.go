@@ -73,26 +73,16 @@ func (c composer) apiMaintenance(m notifier.Maintenance) apiMaintenance {
 	return answer
 }
 
-// apiMaintenanceUpdates lists the updates, newest first, and last of all what was
-// announced: in this shape, nothing else has words.
 func (c composer) apiMaintenanceUpdates(m notifier.Maintenance) []apiUpdate {
 	updates := []apiUpdate{}
-	add := func(n int, u notifier.MaintenanceUpdate) {
+	for n := len(m.Updates) - 1; n >= 0; n-- {
+		u := m.Updates[n]
 		at := apiTime{u.At}
 		updates = append(updates, apiUpdate{
-			ID: m.ID + "-" + strconv.Itoa(n), Status: string(u.Status), Body: c.maintenanceBody(u), IncidentID: m.ID,
+			ID: m.ID + "-" + strconv.Itoa(n+1), Status: string(u.Status), Body: c.maintenanceBody(m, u), IncidentID: m.ID,
 			CreatedAt: at, UpdatedAt: at, DisplayAt: at,
 			Shopwatch: apiUpdateExtra{Text: said(u.Text), ScheduledFor: optional(u.Window.From), ScheduledUntil: optional(u.Window.Until)},
 		})
 	}
-	announced := notifier.MaintenanceUpdate{At: m.Created, Status: notifier.Scheduled, Text: m.Text}
-	for n := len(m.Updates) - 1; n >= 0; n-- {
-		u := m.Updates[n]
-		if n == 0 && u.Status == notifier.Scheduled && u.At.Equal(m.Created) && u.Text == (rules.Text{}) {
-			break // it is the announcement, which follows with its words
-		}
-		add(n+1, u)
-	}
-	add(0, announced)
 	return updates
 }

@@ -210,6 +210,7 @@ func (c composer) entry(i notifier.Incident) incidentView {
 // by how long it runs, so that an entry changes only when it is told anew.
 func (c composer) plan(m notifier.Maintenance) maintenanceView {
 	view := c.maintenanceView(m)
+	view.Updates = c.maintenanceUpdates(m)
 	if m.Working() {
 		view.Span, view.Extent, view.Due = c.hours(m.Window), c.extent(m.Window), ""
 	}

@@ -54,13 +54,16 @@ func (e *edition) takeMaintenances(all []notifier.Maintenance) {
 }
 
 // publicKeys keeps the keys of public services and of shops that have one, each
-// once; a service of a shop that is named as a whole is not named beside it.
+// once, in the order of the page; a service of a shop that is named as a whole is
+// not named beside it.
 func (e *edition) publicKeys(keys []string) []string {
 	var public []string
-	for _, key := range keys {
-		c := e.service(key)
-		known := c != nil && !slices.Contains(keys, c.Shop) || e.shop(key) != nil
-		if known && !slices.Contains(public, key) {
+	for _, c := range e.services {
+		key := c.Shop
+		if !slices.Contains(keys, key) {
+			key = c.Key()
+		}
+		if slices.Contains(keys, key) && !slices.Contains(public, key) {
 			public = append(public, key)
 		}
 	}

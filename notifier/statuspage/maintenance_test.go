@@ -252,7 +252,7 @@ func TestStatuspageClientsUnderstandPlannedWork(t *testing.T) {
 	if c := m.Components; len(c) != 2 || c[0].Name != "Alipay" || c[0].Status != "under_maintenance" || len(m.Shopwatch.Services) != 1 || m.Shopwatch.Services[0].EN != "the whole shop" {
 		t.Errorf("got components %+v and names %+v", c, m.Shopwatch.Services)
 	}
-	if u := m.Incident_Updates; len(u) != 3 || u[0].Status != "in_progress" || u[0].Body != "New time: Wed, Jul 1, 11:00 to 14:00 (3 h, Beijing time)" || u[2].Body != "Moving the database" || u[2].ID != "ongoing-0" || u[2].Status != "scheduled" {
+	if u := m.Incident_Updates; len(u) != 2 || u[0].Status != "in_progress" || u[0].Body != "New time: Wed, Jul 1, 11:00 to 14:00 (3 h, Beijing time)" || u[1].Body != "Moving the database\nPlanned for: Wed, Jul 1, 11:00 to 13:00 (2 h, Beijing time)" || u[1].ID != "ongoing-1" || u[1].Status != "scheduled" || u[1].Created_At != m.Created_At {
 		t.Errorf("got updates %+v, want the newest first and what was announced last", u)
 	}
 	if done := ask("scheduled-maintenances.json")[2]; done.Status != "completed" || done.Resolved_At == nil || *done.Resolved_At != "2026-07-01T03:50:00.000Z" {
@@ -324,6 +324,25 @@ func TestTheFeedsHoldOneEntryAWorkThatMovesAsItIsTold(t *testing.T) {
 		if s.get("/history.atom?lang=en") != body {
 			t.Errorf("%s: the feed changed though nothing happened", state.name)
 		}
+	}
+}
+
+func TestWhatStandsAboveATimelineIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	m := working("work", both("搬数据库", "Moving the database"), "star/alipay")
+	m.Text = both("不能下单", "No orders meanwhile")
+	m.Updates = []notifier.MaintenanceUpdate{
+		{At: m.Created, Status: notifier.Scheduled, Text: m.Text, Window: m.Window},
+		{At: m.Began, Status: notifier.InProgress, Text: m.Text},
+	}
+	s.Set(planning(snapshot(alipay), m))
+	if body := s.get("/maintenances/work?lang=en"); strings.Count(body, "No orders meanwhile") != 1 {
+		t.Error("the page repeats the text in its timeline")
+	}
+	hasLine(t, s.get("/maintenances/work?lang=en"), "p In progress 11:00:00")
+	if body := s.get("/?lang=en"); strings.Count(body, "No orders meanwhile") != 1 || strings.Contains(body, `class="updates"`) {
+		t.Error("the home page shows a timeline that tells nothing new")
 	}
 }
 

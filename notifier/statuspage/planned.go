@@ -27,7 +27,7 @@ type maintenanceView struct {
 	Extent     string // of a plan: for how long, in which zone
 	Due        string // of what goes on: until when, or that it takes longer; "" otherwise
 	Text       written
-	Updates    []updateView // newest first
+	Updates    []updateView // newest first; in lists without those that tell nothing new
 }
 
 // mostPlanned is how much planned work the home page tells; the history tells all.
@@ -36,7 +36,7 @@ const mostPlanned = 3
 // maintenancePage composes "/maintenances/{id}".
 func (c composer) maintenancePage(m notifier.Maintenance) maintenancePage {
 	view := c.maintenanceView(m)
-	view.Title = c.maintenanceTitle(m)
+	view.Title, view.Updates = c.maintenanceTitle(m), c.maintenanceUpdates(m)
 	if !m.Ahead() { // the title says so
 		view.Word = ""
 	}
@@ -55,7 +55,7 @@ func (c composer) maintenanceView(m notifier.Maintenance) maintenanceView {
 	view := maintenanceView{
 		Title: c.say(m.Title), URL: maintenancePath(m.ID) + c.choice,
 		Colour: colourOfMaintenance(m), Word: c.say(maintenanceWord(m)), Names: c.list(c.workNames(m)),
-		Span: c.maintenanceSpan(m), Due: c.due(m), Text: c.read(m.Text), Updates: c.maintenanceUpdates(m),
+		Span: c.maintenanceSpan(m), Due: c.due(m), Text: c.read(m.Text), Updates: slices.DeleteFunc(c.maintenanceUpdates(m), updateView.bare),
 	}
 	if m.Status == notifier.Scheduled {
 		view.Span, view.Extent = c.hours(m.Window), c.extent(m.Window)
@@ -153,28 +153,46 @@ func (c composer) maintenanceFacts(m notifier.Maintenance) []fact {
 	return facts
 }
 
-// maintenanceUpdates is the timeline, newest first.
+// maintenanceUpdates is the timeline, newest first. Beside the text that stands
+// above it needs not tell the same again.
 func (c composer) maintenanceUpdates(m notifier.Maintenance) []updateView {
 	var views []updateView
 	for _, u := range slices.Backward(m.Updates) {
-		views = append(views, updateView{
-			At: c.moment(u.At), Word: c.say(maintenanceWords[u.Status]), Text: c.read(u.Text), Notes: c.replanned(u),
-		})
+		if u.Text == m.Text {
+			u.Text = rules.Text{}
+		}
+		view := updateView{At: c.moment(u.At), Word: c.say(maintenanceWords[u.Status]), Text: c.read(u.Text)}
+		if !announces(m, u) || u.Window != m.Window {
+			view.Notes = c.replanned(m, u)
+		}
+		views = append(views, view)
 	}
 	return views
 }
 
-// replanned is the note of an update that changed the plan.
-func (c composer) replanned(u notifier.MaintenanceUpdate) []note {
+// bare reports whether an update tells no more than where the work stands.
+func (u updateView) bare() bool { return len(u.Text.Lines) == 0 && len(u.Notes) == 0 }
+
+// announces reports whether an update is the first word of planned work.
+func announces(m notifier.Maintenance, u notifier.MaintenanceUpdate) bool {
+	return u.Status == notifier.Scheduled && u.At.Equal(m.Created)
+}
+
+// replanned is the note of an update that gave the plan or changed it.
+func (c composer) replanned(m notifier.Maintenance, u notifier.MaintenanceUpdate) []note {
 	if u.Window == (notifier.Window{}) {
 		return nil
 	}
-	return []note{{c.say(labels["newWindow"]), written{Lines: []string{c.window(u.Window)}}}}
+	label := "newWindow"
+	if announces(m, u) {
+		label = "window"
+	}
+	return []note{{c.say(labels[label]), written{Lines: []string{c.window(u.Window)}}}}
 }
 
 // maintenanceBody is an update in plain text, never empty.
-func (c composer) maintenanceBody(u notifier.MaintenanceUpdate) string {
-	if said := c.plain(c.read(u.Text), c.replanned(u)); said != "" {
+func (c composer) maintenanceBody(m notifier.Maintenance, u notifier.MaintenanceUpdate) string {
+	if said := c.plain(c.read(u.Text), c.replanned(m, u)); said != "" {
 		return said
 	}
 	return c.say(maintenanceWords[u.Status])
