@@ -84,29 +84,39 @@ type rssGUID struct {
 }
 
 func (p *Page) routeFeeds(mux *http.ServeMux) {
-	serve := func(path, contentType string, compose func(composer, time.Time) (any, error)) {
-		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			lang, chosen := languageOf(r)
-			e := p.edition()
-			d, err := e.document(documentKey{path, lang, chosen}, func() (*document, error) {
-				changed := e.newest()
-				if changed.IsZero() {
-					changed = p.started
-				}
-				c := p.composer(e, lang, true)
-				c.now = time.Time{} // feeds are read on any day: every moment carries its date
-				feed, err := compose(c, changed)
-				if err != nil {
-					return nil, err
-				}
-				body, err := xml.MarshalIndent(feed, "", " ")
-				return &document{body: append([]byte(xml.Header), body...), contentType: contentType, modified: changed}, err
-			})
-			p.send(w, r, d, err)
+	p.serveFeed(mux, "/history.atom", "application/atom+xml; charset=utf-8", inXML(composer.atom))
+	p.serveFeed(mux, "/history.rss", "application/rss+xml; charset=utf-8", inXML(composer.rss))
+}
+
+// serveFeed serves a document that programs fetch again and again: it changes
+// only when people are told something, and so it is composed of that alone.
+func (p *Page) serveFeed(mux *http.ServeMux, path, contentType string, compose func(composer, time.Time) ([]byte, error)) {
+	mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+		lang, chosen := languageOf(r)
+		e := p.edition()
+		d, err := e.document(documentKey{path, lang, chosen}, func() (*document, error) {
+			changed := e.newest()
+			if changed.IsZero() {
+				changed = p.started
+			}
+			c := p.composer(e, lang, true)
+			c.now = time.Time{} // feeds are read on any day: every moment carries its date
+			body, err := compose(c, changed)
+			return &document{body: body, contentType: contentType, modified: changed}, err
 		})
+		p.send(w, r, d, err)
+	})
+}
+
+func inXML(compose func(composer, time.Time) (any, error)) func(composer, time.Time) ([]byte, error) {
+	return func(c composer, changed time.Time) ([]byte, error) {
+		feed, err := compose(c, changed)
+		if err != nil {
+			return nil, err
+		}
+		body, err := xml.MarshalIndent(feed, "", " ")
+		return append([]byte(xml.Header), body...), err
 	}
-	serve("/history.atom", "application/atom+xml; charset=utf-8", func(c composer, changed time.Time) (any, error) { return c.atom(changed) })
-	serve("/history.rss", "application/rss+xml; charset=utf-8", func(c composer, changed time.Time) (any, error) { return c.rss(changed) })
 }
 
 // feedEntry is an incident or planned work in a feed.

@@ -22,6 +22,7 @@ type base struct {
 	Home        string // addresses, with the language if the reader chose one
 	History     string
 	Atom, RSS   string
+	Calendar    string
 	SignUp      string // "" where nobody can sign up
 	OtherLang   string // attribute lang of the other language
 	OtherName   string
@@ -166,7 +167,7 @@ func (c composer) base(path, head string, tint colour) base {
 		Stylesheet: c.page.stylesheet.path,
 		Refresh:    int(c.page.config.Refresh / time.Second),
 		Home:       "/" + c.choice, History: "/history" + c.choice,
-		Atom: "/history.atom?lang=" + c.lang, RSS: "/history.rss?lang=" + c.lang,
+		Atom: "/history.atom?lang=" + c.lang, RSS: "/history.rss?lang=" + c.lang, Calendar: "/maintenances.ics?lang=" + c.lang,
 		OtherLang: tags[other], OtherName: otherLanguage[c.lang], OtherURL: path + "?lang=" + other,
 		Zone:        c.zoneName(),
 		GeneratedAt: c.moment(c.asOf),

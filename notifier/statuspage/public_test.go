@@ -20,7 +20,7 @@ import (
 var documents = []string{
 	"/?lang=zh", "/?lang=en", "/history?lang=zh", "/history?lang=en", "/incidents/open", "/incidents/old",
 	"/maintenances/planned", "/maintenances/ongoing?lang=en", "/maintenances/past",
-	"/history.atom", "/history.rss", "/badge/star/alipay.svg",
+	"/history.atom", "/history.rss", "/maintenances.ics", "/badge/star/alipay.svg",
 	"/api/v2/summary.json", "/api/v2/status.json", "/api/v2/components.json", "/api/v2/incidents.json", "/api/v2/incidents/unresolved.json",
 	"/api/v2/scheduled-maintenances.json", "/api/v2/scheduled-maintenances/upcoming.json", "/api/v2/scheduled-maintenances/active.json",
 }
@@ -94,10 +94,14 @@ func TestHostileNamesAreText(t *testing.T) {
 	s.Set(statuspage.Snapshot{At: noon, Fresh: true, Services: []statuspage.Component{c}, BarLength: time.Minute, Incidents: []notifier.Incident{open, odd, old}, Maintenances: works(evilText, "star/alipay")})
 	for _, path := range documents {
 		body := s.get(path)
-		if strings.Contains(body, "<script") {
+		if strings.Contains(body, "<script") && path != "/maintenances.ics" { // which is plain text
 			t.Errorf("%s holds a script element", path)
 		}
 		switch {
+		case path == "/maintenances.ics":
+			if events := calendarOf(t, body); len(events) != 3 || events[0]["DESCRIPTION"] == "" || strings.Contains(body, "\x01") {
+				t.Errorf("%s lost something: %s", path, body)
+			}
 		case strings.HasSuffix(path, ".json"):
 			if !json.Valid([]byte(body)) {
 				t.Errorf("%s is not JSON", path)

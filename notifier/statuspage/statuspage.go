@@ -181,6 +181,7 @@ func (p *Page) Handler() http.Handler {
 	p.routePages(mux)
 	p.routeAPI(mux)
 	p.routeFeeds(mux)
+	p.routeCalendar(mux)
 	p.routePictures(mux)
 	if p.config.Demo != nil {
 		p.routeStorybook(mux)

@@ -230,6 +230,7 @@ var labels = map[string]rules.Text{
 	"announced":   text("公布", "Announced"),
 	"completed":   text("完成", "Completed"),
 	"cancelled":   text("取消", "Cancelled"),
+	"calendar":    text("维护日历", "Maintenance calendar"),
 	"lasted":      text("持续", "Lasted"),
 	"ongoing":     text("进行中", "Ongoing"),
 	"unseen":      text("看不到", "Not visible"),
