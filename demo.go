@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/oklog/run"
+	"github.com/prometheus/common/model"
 
 	"shopwatch/exporter"
 	exporterconfig "shopwatch/exporter/config"
@@ -195,7 +196,7 @@ func (d *demoWorld) greet(w io.Writer, page, console, private string) {
   Console      %s
   Sandbox      %s%s/    Prometheus API  %s/prometheus/api/v1/
   Break it:    go run . demo break alipay    Mend it:  go run . demo heal alipay
-`, d.shop.URL(), 1/e.Pace, e.Ops, e.Management, page, console, private, sandboxPath, private)
+`, d.shop.URL(), 1/e.Pace, model.Duration(e.Ops), model.Duration(e.Management), page, console, private, sandboxPath, private)
 }
 
 // askDemo has the running process break or heal a service of its demo shop.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 
 	exporterapp "shopwatch/exporter/app"
 	exporterconfig "shopwatch/exporter/config"
@@ -241,7 +242,7 @@ func (e *everything) greet(stdout io.Writer) {
 		return
 	}
 	fmt.Fprintf(stdout, "shopwatch watches %d shop(s); operations are told after %s, management after %s.\n",
-		len(e.exporter.Shops), e.exporter.Escalation.Ops, e.exporter.Escalation.Management)
+		len(e.exporter.Shops), model.Duration(e.exporter.Escalation.Ops), model.Duration(e.exporter.Escalation.Management))
 	fmt.Fprintf(stdout, "  Public page   %s\n  Console       %s\n  Prometheus    %s%s/\n  Alertmanager  %s%s/\n",
 		page, console, e.shown(), engine.PrometheusPath, e.shown(), engine.AlertmanagerPath)
 }
