@@ -167,7 +167,7 @@ func TestAWindowIsToldInThePagesZoneWithItsDate(t *testing.T) {
 
 func TestPlannedWorkAsksForNoDeedAndNamesKeysOnlyToThoseOnCall(t *testing.T) {
 	t.Parallel()
-	every(t, func(name string, d notifier.Delivery, m notifier.Message) {
+	every(t, message.Channels, func(name string, d notifier.Delivery, m notifier.Message) {
 		if d.Notice.Facts.Planned == nil {
 			return
 		}
