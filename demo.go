@@ -36,11 +36,13 @@ type demoWorld struct {
 	shop    *demo.Shop
 	sandbox *sandbox.Sandbox
 	control http.Handler
+	// breaks and heals are commands to paste.
+	breaks, heals string
 }
 
 const sandboxPath = "/sandbox"
 
-func newDemoWorld(f flags, logger *slog.Logger) (*demoWorld, error) {
+func newDemoWorld(f flags, private string, logger *slog.Logger) (*demoWorld, error) {
 	shop, err := demo.New(demo.Config{
 		Dir: filepath.Join(f.dataDir, "demo"), Escalation: rules.DemoEscalation(), Now: clock, Logger: logger,
 		Rand: rand.New(rand.NewPCG(rand.Uint64(), rand.Uint64())),
@@ -52,14 +54,16 @@ func newDemoWorld(f flags, logger *slog.Logger) (*demoWorld, error) {
 	if err != nil {
 		return nil, err
 	}
+	breaks, heals := f.pasted(private, "demo", "break", "alipay"), f.pasted(private, "demo", "heal", "alipay")
 	messages, err := sandbox.New(sandbox.Config{
 		Now: func() time.Time { return clock().In(shanghai()) }, Logger: logger, Path: filepath.Join(f.dataDir, "demo", "messages.jsonl"), Prefix: sandboxPath,
 		SignName: shop.Shop().Name.ZH, // one signature is registered, whoever reads
+		Try:      breaks,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &demoWorld{shop: shop, sandbox: messages, control: control}, nil
+	return &demoWorld{shop: shop, sandbox: messages, control: control, breaks: breaks, heals: heals}, nil
 }
 
 // shanghai is the demo shop's zone: it has no daylight saving, so it needs no
@@ -130,7 +134,7 @@ func (d *demoWorld) subscriptions() notifierconfig.SubscriptionsConfig {
 }
 
 // audience is the seeded subscribers of the demo.
-func (d *demoWorld) audience() *notifierapp.Demo {
+func (d *demoWorld) audience(private string) *notifierapp.Demo {
 	if d == nil {
 		return nil
 	}
@@ -138,9 +142,13 @@ func (d *demoWorld) audience() *notifierapp.Demo {
 		return notifier.Recipient{Audience: rules.Subscribers, Channel: channel, Address: address, Language: language}
 	}
 	return &notifierapp.Demo{
+		Bot: func(said string) string {
+			newcomer := url.Values{"channel": {sandbox.Telegram}, "to": {"3000000009"}, "refresh": {"off"}, "say": {said}}
+			return private + sandboxPath + "/?" + newcomer.Encode()
+		},
 		Hint: rules.Text{
-			ZH: "弄坏一个服务：go run . demo break alipay；修好它：go run . demo heal alipay。",
-			EN: "Break a service with: go run . demo break alipay — and mend it with: go run . demo heal alipay.",
+			ZH: "弄坏一个服务：" + d.breaks + " （修好它：把 break 换成 heal）",
+			EN: "Break a service with: " + d.breaks + " (and mend it with heal in place of break)",
 		},
 		Subscribers: []notifier.Recipient{
 			subscriber(notifierconfig.Telegram, "3000000001", notifier.Chinese),
@@ -188,15 +196,16 @@ func (d *demoWorld) links() []console.Link {
 	}
 }
 
-// greet is five lines: what runs, where, and how to break it.
+// greet says what runs, where, and how to break it.
 func (d *demoWorld) greet(w io.Writer, page, console, private string) {
 	e := rules.DemoEscalation()
 	fmt.Fprintf(w, `shopwatch watches the demo shop %s; its time runs %.0f times faster: operations are told after %s, management after %s.
   Public page  %s
   Console      %s
   Sandbox      %s%s/    Prometheus API  %s/prometheus/api/v1/
-  Break it:    go run . demo break alipay    Mend it:  go run . demo heal alipay
-`, d.shop.URL(), 1/e.Pace, model.Duration(e.Ops), model.Duration(e.Management), page, console, private, sandboxPath, private)
+  Break it:    %s
+  Mend it:     %s
+`, d.shop.URL(), 1/e.Pace, model.Duration(e.Ops), model.Duration(e.Management), page, console, private, sandboxPath, private, d.breaks, d.heals)
 }
 
 // askDemo has the running process break or heal a service of its demo shop.
@@ -216,7 +225,7 @@ func askDemo(ctx context.Context, f flags, verb string, stdout io.Writer) error 
 	r.Header.Set(guard.TokenHeader, door.token)
 	response, err := door.client.Do(r)
 	if err != nil {
-		return fmt.Errorf("ask the running shopwatch (start it with `go run .`; if it listens elsewhere, name it with --private.listen-address): %w", err)
+		return fmt.Errorf("ask the running shopwatch (start it with `%s`; if it listens elsewhere, name it with --private.listen-address): %w", program(), err)
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(io.LimitReader(response.Body, 4096))

@@ -75,7 +75,7 @@ func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
 // configure reads the configuration file, or builds the demo shop.
 func (e *everything) configure() error {
 	if e.flags.configFile == "" {
-		world, err := newDemoWorld(e.flags, e.logger)
+		world, err := newDemoWorld(e.flags, reach(e.private), e.logger)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	telling, err := notifierapp.New(ctx, notifierapp.Config{
 		Notifier: e.notifier, DataDir: e.flags.dataDir, PrometheusURL: e.url() + engine.PrometheusPath,
 		AlertmanagerURL: e.url() + engine.AlertmanagerPath, Dial: e.inside.Dial, WebhookToken: e.webhookToken,
-		PageURL: "http://" + reach(e.public), RunbookURL: e.shown() + "/runbooks", Operator: e.operator, Links: e.links(), Demo: e.demo.audience(),
+		PageURL: "http://" + reach(e.public), RunbookURL: e.shown() + "/runbooks", Operator: e.operator, Links: e.links(), Demo: e.demo.audience(e.shown()),
 		Registerer: e.registry, Now: clock, Logger: e.logger,
 	})
 	if err != nil {
@@ -233,7 +233,7 @@ func (e *everything) links() []console.Link {
 	return append(links, e.demo.links()...)
 }
 
-// greet says in five lines what runs, where, and how to break it.
+// greet says what runs, where, and how to break it.
 func (e *everything) greet(stdout io.Writer) {
 	console := fmt.Sprintf("%s/console/login?code=%s", e.shown(), e.operator.Code())
 	page := "http://" + strings.Replace(reach(e.public), "127.0.0.1", "localhost", 1) + "/"

@@ -72,6 +72,9 @@ type Config struct {
 type Demo struct {
 	Subscribers []notifier.Recipient
 	Hint        rules.Text
+	// Bot gives the address at which a word can be said to the demo's bot: it lives
+	// in a sandbox, and its name in the world is another's.
+	Bot func(said string) string
 }
 
 // App is the telling half.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 
 	"shopwatch/notifier"
@@ -63,13 +64,17 @@ func (a *App) hearsByWebhook() bool {
 }
 
 // botLink leads to the bot, where one press subscribes; "" where none takes
-// sign-ups, or Telegram hasn't told its name yet. The demo's bot lives in the
-// sandbox: a link would lead to whoever has its name in the world.
+// sign-ups, or Telegram hasn't told its name yet. In the demo it leads to where
+// the same can be said to the bot that a press on the link would say.
 func (a *App) botLink() string {
-	if a.bot == nil || a.cfg.Demo != nil {
+	if a.bot == nil {
 		return ""
 	}
-	return a.bot.Link(nil)
+	link := a.bot.Link(nil)
+	if _, payload, ok := strings.Cut(link, "?start="); ok && a.cfg.Demo != nil {
+		return a.cfg.Demo.Bot("/start " + payload)
+	}
+	return link
 }
 
 // wayTelegram is how the bot's acts stand in the record.

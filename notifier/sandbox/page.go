@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"fmt"
 	"html/template"
@@ -46,6 +47,8 @@ type page struct {
 	Readers  []string
 	Messages []view
 	Kept     int
+	Try      string // a command that has something to be told
+	Say      string // what is ready to be said to the bot
 
 	SwitchLanguage, SwitchRefresh, NewestLink, OlderLink string       // the last two may be empty
 	Query                                                template.URL // of this page, for its forms
@@ -125,11 +128,12 @@ func (s *Sandbox) show(w http.ResponseWriter, r *http.Request, status int, shown
 	_, _ = out.WriteTo(w)
 }
 
-// page gathers what a request chose: ?channel= ?to= ?before= ?lang= ?refresh=off.
+// page gathers what a request chose: ?channel= ?to= ?before= ?lang= ?refresh=off ?say=.
 func (s *Sandbox) page(r *http.Request) page {
 	query := r.URL.Query()
 	p := page{
-		words: speak(query.Get("lang"), r.Header.Get("Accept-Language")), Prefix: s.cfg.Prefix,
+		words: speak(query.Get("lang"), r.Header.Get("Accept-Language")), Prefix: s.cfg.Prefix, Try: s.cfg.Try,
+		Say:     cmp.Or(query.Get("say"), "/start"),
 		Channel: query.Get("channel"), Chosen: query.Get("to"), Refresh: query.Get("refresh") != "off",
 	}
 	before, err := strconv.ParseInt(query.Get("before"), 10, 64)
@@ -185,6 +189,9 @@ func (s *Sandbox) page(r *http.Request) page {
 			continue
 		}
 		p.Messages = append(p.Messages, s.view(m, p.words))
+	}
+	if p.Chosen != "" && !slices.Contains(p.Readers, p.Chosen) { // who has got nothing yet
+		p.Readers = append(p.Readers, p.Chosen)
 	}
 	slices.Sort(p.Readers)
 	for i, channel := range []string{"", Telegram, Email, SMS, Webhook, DingTalk, WeCom, Feishu} {

@@ -46,6 +46,8 @@ type Config struct {
 	Path string
 	// Listen opens each of the four servers' listeners, which must be on
 	// loopback. Default: any free port of 127.0.0.1.
+	// Try is a command that has something to be told, for a page without messages; "": none.
+	Try    string
 	Listen func() (net.Listener, error)
 	// Prefix is where Handler is mounted, as "/sandbox". Empty: at the root.
 	Prefix string

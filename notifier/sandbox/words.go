@@ -38,7 +38,7 @@ var english = words{
 	To: "To", From: "From", Subject: "Subject", NoSubject: "(no subject)",
 	Bot: "bot", Raw: "As it was sent", PlainText: "Plain text", Body: "The mail's text",
 	Count: "%d kept",
-	You:   "Ming", Answered: "The bot answered:", SayIn: "Say to the bot in Telegram chat", SayWhat: "what", SaySend: "Send",
+	You:   "Ming", Answered: "The bot answered:", SayIn: "Telegram chat", SayWhat: "says to the bot", SaySend: "Send",
 	Stranger: "Nothing was done: only the operator can press and speak here",
 	LogIn:    "Open the console's link from the terminal first (the line “Console”), then come back and try again.", Back: "Back to the sandbox",
 }
@@ -57,7 +57,7 @@ var chinese = words{
 	To: "收件人", From: "发件人", Subject: "主题", NoSubject: "（无主题）",
 	Bot: "机器人", Raw: "原始内容", PlainText: "纯文本", Body: "邮件正文",
 	Count: "保留 %d 条",
-	You:   "小明", Answered: "机器人回答：", SayIn: "在 Telegram 对话里对机器人说：对话号", SayWhat: "内容", SaySend: "发送",
+	You:   "小明", Answered: "机器人回答：", SayIn: "Telegram 对话", SayWhat: "对机器人说", SaySend: "发送",
 	Stranger: "没有执行：只有登录后才能按按钮、发消息",
 	LogIn:    "请先打开终端里显示的控制台链接（“Console” 那一行），然后回到这里再试一次。", Back: "返回沙盒",
 }
