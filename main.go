@@ -83,6 +83,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	new(ordersFlags).commands(ctx, &f, app, command, stdout, stderr)
 	new(incidentFlags).commands(ctx, &f, app, command, stdout, stderr)
+	new(maintenanceFlags).commands(ctx, &f, app, command, stdout, stderr)
 	backupCommand(ctx, &f, app, command, stdout)
 	new(subscriberFlags).commands(ctx, &f, app, command, stdout, stderr)
 	new(outboxFlags).commands(ctx, &f, app, command, stdout, stderr)

@@ -211,6 +211,13 @@ func (a *App) setServices(list []notifier.Service) {
 	}
 }
 
+// setSeen keeps when what is known of services was measured.
+func (a *App) setSeen(at time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.seen = at
+}
+
 // saveServices keeps the known services if they changed.
 func (a *App) saveServices(ctx context.Context, list []notifier.Service) error {
 	for i := range list {

@@ -32,6 +32,7 @@ import (
 	"shopwatch/notifier/heartbeat"
 	"shopwatch/notifier/incident"
 	"shopwatch/notifier/intake"
+	"shopwatch/notifier/maintenance"
 	"shopwatch/notifier/message"
 	"shopwatch/notifier/query"
 	"shopwatch/notifier/statuspage"
@@ -82,6 +83,7 @@ type App struct {
 	cfg        Config
 	store      *store.Store
 	machine    *incident.Machine
+	planner    *maintenance.Machine
 	dispatcher *dispatch.Dispatcher
 	probes     *probes
 	leads      atomic.Pointer[func() bool] // whether this replica ticks the incidents; nil: it never has
@@ -105,6 +107,7 @@ type App struct {
 	mu       sync.Mutex
 	services map[string]notifier.Service // the last known, by key
 	order    []string                    // keys in the order of the page
+	seen     time.Time                   // when services were last measured
 	watchdog incident.Watchdog
 
 	history map[string][]query.Bar // of watch alone
@@ -215,6 +218,7 @@ func (a *App) build(ctx context.Context) error {
 		Fresh: a.clocks.fresh, Settle: a.clocks.settle, Pause: a.clocks.pause, Reopen: a.clocks.reopen, ParentWait: a.clocks.parentWait, Aftermath: a.clocks.aftermath,
 		Publication: a.publication, Peers: a.peers, Hold: a.cfg.Notifier.HoldAcknowledged, StatusURL: a.cfg.Notifier.Page.URL,
 	})
+	a.planner = a.newPlanner()
 	if err := a.newSubscription(); err != nil {
 		return err
 	}

@@ -40,6 +40,9 @@ type neighbours struct {
 	polls  int               // of the alerts
 
 	silences []string // as they were posted
+	ended    int      // silences that were ended
+	status   rules.Status
+	now      func() time.Time
 }
 
 func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -67,6 +70,8 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		n.silences = append(n.silences, string(body))
 		fmt.Fprint(w, `{"silenceID":"s1"}`)
+	case "/api/v2/silence/s1":
+		n.ended, n.silences = n.ended+len(n.silences), nil
 	case "/api/v2/alerts":
 		n.polls++
 		list := []map[string]any{}
@@ -81,8 +86,25 @@ func (n *neighbours) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 				"shop": "main", "service": "alipay", "role": "payment", "name_zh": "支付宝", "name_en": "Alipay", "position": "1", "critical": "true", "public": "true",
 			}})
 		}
+		measured := func(labels map[string]string) {
+			result = append(result, map[string]any{"value": []any{n.now().Unix(), strconv.FormatInt(n.now().Unix(), 10)}, "metric": labels})
+		}
+		switch query := r.FormValue("query"); {
+		case n.status == "":
+		case strings.HasPrefix(query, "max(timestamp("):
+			measured(map[string]string{})
+		case strings.Contains(query, rules.ServiceStatus.Name):
+			measured(map[string]string{"shop": "main", "service": "alipay", "status": string(n.status)})
+		}
 		json.NewEncoder(w).Encode(map[string]any{"status": "success", "data": map[string]any{"resultType": "vector", "result": result}})
 	}
+}
+
+// measure has Prometheus know the service's status.
+func (n *neighbours) measure(status rules.Status) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status = status
 }
 
 // silenced are the silences that Alertmanager took.
@@ -128,6 +150,7 @@ func newBench(t *testing.T) *bench { return newBenchWith(t, nil) }
 func newBenchWith(t testing.TB, change func(*bench)) *bench {
 	t.Helper()
 	b := &bench{t: t, dir: t.TempDir(), near: &neighbours{alerts: map[string]string{"w": rules.AlertWatchdog}}}
+	b.near.now = b.now
 	if change != nil {
 		change(b)
 	}

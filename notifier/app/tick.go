@@ -15,7 +15,7 @@ import (
 // any more: a parent's change may be what its children wait for.
 const mostPasses = 4
 
-// tick looks at the open incidents again, and alarms ops where the Watchdog is
+// tick looks at planned work and the open incidents again, and alarms ops where the Watchdog is
 // silent: then nobody judges, and no alert of Prometheus can say so. Alertmanagers
 // are polled once a round, not when an incident waits to be looked at between two.
 func (a *App) tick(ctx context.Context, poll bool) error {
@@ -23,6 +23,9 @@ func (a *App) tick(ctx context.Context, poll bool) error {
 		if err := a.reconcile(ctx); err != nil {
 			return err
 		}
+	}
+	if err := a.workAhead(ctx); err != nil {
+		return err
 	}
 	for range mostPasses {
 		if changed, err := a.pass(ctx); err != nil || !changed {

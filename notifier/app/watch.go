@@ -82,6 +82,7 @@ func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
 		list[i] = s.Service
 	}
 	a.setServices(list)
+	a.setSeen(sight.At)
 	if err := a.saveServices(ctx, list); err != nil && ctx.Err() == nil {
 		a.cfg.Logger.Error("services not kept", "err", err)
 	}
@@ -107,6 +108,12 @@ func (a *App) draw(ctx context.Context, sight query.Sight) {
 		return
 	}
 	snapshot := a.snapshot(now, sight, incidents)
+	if snapshot.Maintenances, err = a.Maintenances(ctx); err != nil {
+		if ctx.Err() == nil {
+			a.cfg.Logger.Error("page not drawn", "err", err)
+		}
+		return
+	}
 	a.standing.set(snapshot)
 	a.page.Set(snapshot)
 	a.measure(ctx)
@@ -178,13 +185,10 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 	if err != nil {
 		return o, err
 	}
-	o.People = people(counts)
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	for _, key := range a.order {
-		o.Services = append(o.Services, a.services[key])
-	}
-	return o, nil
+	o.People, o.Services = people(counts), a.knownServices()
+	works, err := a.Maintenances(ctx)
+	o.Working = slices.DeleteFunc(works, func(m notifier.Maintenance) bool { return !m.Working() })
+	return o, err
 }
 
 // Incidents tells the console what runs.

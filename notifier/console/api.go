@@ -188,6 +188,7 @@ func (c *console) routeAPI(mux *http.ServeMux) {
 		i, err := c.cfg.Source.Do(r.Context(), r.PathValue("id"), deed, wish)
 		return running(i), err
 	})
+	c.routeMaintenanceAPI(answer)
 	c.routeOutboxAPI(answer)
 }
 

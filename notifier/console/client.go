@@ -55,6 +55,36 @@ func (c Client) Do(ctx context.Context, deed notifier.Deed, id string, w Wish) (
 	return r, err
 }
 
+// Maintenances gives planned work: what is ahead, then what ended lately.
+func (c Client) Maintenances(ctx context.Context) ([]notifier.Maintenance, error) {
+	var answer Works
+	err := c.ask(ctx, http.MethodGet, APIMaintenance, nil, &answer)
+	return answer.Maintenances, err
+}
+
+// Schedule plans work and gives it as it then is.
+func (c Client) Schedule(ctx context.Context, w Work) (m notifier.Maintenance, err error) {
+	w.Way = WayCLI
+	err = c.ask(ctx, http.MethodPost, APIMaintenance, w, &m)
+	return m, err
+}
+
+// Work does a deed to planned work and gives it as it then is.
+func (c Client) Work(ctx context.Context, deed notifier.Deed, id string, w Work) (m notifier.Maintenance, err error) {
+	if strings.Trim(id, ".") == "" {
+		return m, fmt.Errorf("there is no maintenance %q: `shopwatch maintenance list` shows those that there are", id)
+	}
+	w.Way = WayCLI
+	word := ""
+	for known, of := range workDeeds {
+		if of == deed {
+			word = known
+		}
+	}
+	err = c.ask(ctx, http.MethodPost, APIMaintenance+"/"+url.PathEscape(id)+"/"+word, w, &m)
+	return m, err
+}
+
 // Outbox tells what waits and what was given up.
 func (c Client) Outbox(ctx context.Context) (o Outbox, err error) {
 	err = c.ask(ctx, http.MethodGet, APIOutbox, nil, &o)

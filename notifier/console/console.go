@@ -5,7 +5,7 @@
 // the operator alone (guard.Operator). Every form is a POST that the private
 // address checks for its origin. The room decides nothing by itself: it shows
 // what its Source tells, and hands on what the operator does. overview.go,
-// incident.go and outbox.go are the pages, session.go is who looks at them,
+// incident.go, maintenance.go and outbox.go are the pages, session.go is who looks at them,
 // api.go is the same for programs, client.go and print.go for the command line.
 package console
 
@@ -41,7 +41,7 @@ const (
 )
 
 // Paths lists the roots of all paths that the room answers, for whoever mounts it.
-var Paths = []string{Root, Runbooks, API, API + "/", APIOutbox, APIOutbox + "/", APIAudit}
+var Paths = []string{Root, Runbooks, API, API + "/", APIMaintenance, APIMaintenance + "/", APIOutbox, APIOutbox + "/", APIAudit}
 
 // Source tells what the console shows, and does what the operator wants. Its
 // mistakes are [notifier.Error]s: of an unknown id NotFound, of words that won't
@@ -54,6 +54,12 @@ type Source interface {
 	Incident(ctx context.Context, id string) (Incident, error)
 	// Do does a deed to an incident, keeps who did it, and gives the incident as it then is.
 	Do(ctx context.Context, id string, deed notifier.Deed, w Wish) (notifier.Incident, error)
+	// Maintenances gives planned work: what is ahead, the next first, then what ended lately.
+	Maintenances(context.Context) ([]notifier.Maintenance, error)
+	Maintenance(ctx context.Context, id string) (notifier.Maintenance, error)
+	// Schedule plans work; Work does a deed to it. Both keep who did it, and give it as it then is.
+	Schedule(context.Context, Work) (notifier.Maintenance, error)
+	Work(ctx context.Context, id string, deed notifier.Deed, w Work) (notifier.Maintenance, error)
 	Outbox(context.Context) (Outbox, error)
 	// DeadLetters gives those before a delivery, the newest first; 0: the newest.
 	DeadLetters(ctx context.Context, before int64, limit int) ([]DeadLetter, error)
@@ -141,13 +147,16 @@ func New(cfg Config) (http.Handler, error) {
 	mux.HandleFunc("POST /console/login", c.logIn)
 	mux.HandleFunc("POST /console/logout", c.logOut)
 	for pattern, show := range map[string]http.HandlerFunc{
-		"GET /console/{$}":                    c.overview,
-		"GET /console/incidents/{id}":         c.incidentPage,
-		"POST /console/incidents/{id}/{deed}": c.form,
-		"GET " + outboxPath:                   c.outboxPage,
-		"POST " + outboxPath + "/resend":      c.sendAgain,
-		"GET /console/audit":                  c.auditPage,
-		"POST /console/name":                  c.keepName,
+		"GET /console/{$}":                         c.overview,
+		"GET /console/incidents/{id}":              c.incidentPage,
+		"POST /console/incidents/{id}/{deed}":      c.form,
+		"GET " + maintenancePath:                   c.maintenances,
+		"POST " + maintenancePath:                  c.planForm,
+		"POST " + maintenancePath + "/{id}/{deed}": c.workDeed,
+		"GET " + outboxPath:                        c.outboxPage,
+		"POST " + outboxPath + "/resend":           c.sendAgain,
+		"GET /console/audit":                       c.auditPage,
+		"POST /console/name":                       c.keepName,
 	} {
 		mux.Handle(pattern, cfg.Operator.Only(show, login))
 	}

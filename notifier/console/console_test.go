@@ -31,6 +31,8 @@ type source struct {
 	record   []notifier.AuditEntry
 	asked    []string // of the record: its subject, and before what
 	deeds    []string
+	works    []notifier.Maintenance
+	planned  []console.Work
 	wishes   []console.Wish
 	resent   []console.Resending
 	refusal  error // of every deed
@@ -67,6 +69,33 @@ func (s *source) Do(_ context.Context, id string, deed notifier.Deed, w console.
 	s.deeds = append(s.deeds, string(deed)+" by "+w.By)
 	s.wishes = append(s.wishes, w)
 	return notifier.Incident{ID: id, Acknowledged: notifier.Acknowledgement{By: w.By, At: now}}, nil
+}
+
+func (s *source) Maintenances(context.Context) ([]notifier.Maintenance, error) { return s.works, s.err }
+
+func (s *source) Maintenance(_ context.Context, id string) (notifier.Maintenance, error) {
+	for _, m := range s.works {
+		if m.ID == id {
+			return m, s.err
+		}
+	}
+	return notifier.Maintenance{}, &notifier.Error{Code: notifier.NotFound, Message: "there is no maintenance " + id}
+}
+
+func (s *source) Schedule(_ context.Context, w console.Work) (notifier.Maintenance, error) {
+	if s.refusal != nil {
+		return notifier.Maintenance{}, s.refusal
+	}
+	s.planned = append(s.planned, w)
+	return notifier.Maintenance{ID: "m1", Title: w.Title, Services: w.Services, Window: notifier.Window{From: w.From, Until: w.Until}, Status: notifier.Scheduled}, s.err
+}
+
+func (s *source) Work(ctx context.Context, id string, deed notifier.Deed, w console.Work) (notifier.Maintenance, error) {
+	m, err := s.Maintenance(ctx, id)
+	if err == nil {
+		s.deeds, s.planned = append(s.deeds, string(deed)+" by "+w.By), append(s.planned, w)
+	}
+	return m, err
 }
 
 func (s *source) DeadLetters(_ context.Context, before int64, limit int) ([]console.DeadLetter, error) {

@@ -22,6 +22,7 @@ type Overview struct {
 	Dead      int
 	Oldest    time.Time // of the queued, zero if none
 	People    []People
+	Working   []notifier.Maintenance // planned work that goes on
 }
 
 // People counts recipients.

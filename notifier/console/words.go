@@ -19,6 +19,7 @@ var words = map[string]string{
 	"ops": "运维", "management": "管理层", "subscribers": "订阅者",
 	"telegram": "Telegram", "email": "邮件", "sms": "短信", "webhook": "Webhook", "dingtalk": "钉钉", "wecom": "企业微信", "feishu": "飞书",
 	"down": "故障", "joined": "新增告警", "prolonged": "持续故障", "recovered": "恢复", "reopened": "再次故障", "eased": "减轻", "updated": "进展",
+	"scheduled": "已计划", "in_progress": "进行中", "verifying": "验证中", "completed": "已完成", "cancelled": "已取消",
 	"maintenance_scheduled": "计划维护", "maintenance_reminder": "维护提醒", "maintenance_in_progress": "维护开始", "maintenance_updated": "维护进展",
 	"maintenance_completed": "维护完成", "maintenance_cancelled": "维护取消",
 	"confirm": "确认订阅", "welcome": "订阅成功", "digest": "汇总", "code": "验证码",
@@ -26,6 +27,7 @@ var words = map[string]string{
 	"ask": "申请订阅确认", "join": "订阅", "change": "修改订阅", "leave": "退订", "erase": "删除资料", "add": "添加订阅者", "deactivate": "停用订阅", "export": "导出资料",
 	"page only": "只更新页面", "outbox": "发件箱",
 	"acknowledge": "接手", "withdraw": "撤回接手", "publish": "公开", "hold": "暂不公开", "update": "更新进展", "silence": "静默告警", "resolve": "宣布恢复", "resend": "重新发送",
+	"schedule": "计划维护", "begin": "开始维护", "complete": "结束维护", "cancel": "取消维护",
 }
 
 // deedWords tell what somebody did, after who did it.
@@ -37,6 +39,10 @@ var deedWords = map[notifier.Deed]rules.Text{
 	notifier.DeedUpdate:      {ZH: "更新了进展", EN: "told how it stands"},
 	notifier.DeedSilence:     {ZH: "静默了告警", EN: "silenced its alerts"},
 	notifier.DeedResolve:     {ZH: "宣布恢复", EN: "called it over"},
+	notifier.DeedSchedule:    {ZH: "计划了维护", EN: "planned it"},
+	notifier.DeedBegin:       {ZH: "开始了维护", EN: "began it"},
+	notifier.DeedComplete:    {ZH: "结束了维护", EN: "called it done"},
+	notifier.DeedCancel:      {ZH: "取消了维护", EN: "cancelled it"},
 }
 
 // Word gives a status, an impact, a severity, an audience or a channel in the
@@ -77,6 +83,8 @@ func (p page) Subject(subject string, title rules.Text) string {
 		return p.In(title)
 	case kind == "incident":
 		return p.T("事件 ", "incident ") + id
+	case kind == "maintenance":
+		return p.T("维护 ", "maintenance ") + id
 	case kind == "recipient":
 		return p.T("订阅者 ", "subscriber ") + id
 	}
