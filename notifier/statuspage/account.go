@@ -33,6 +33,7 @@ func (c composer) verdict(v verdict) verdictView {
 		view.Headline, view.Lead = c.say(saySlow, names), c.slowLead(v.services)
 	case planned:
 		view.Headline, view.Lead = c.say(sayPlanned, c.plannedNames(v)), c.plannedLead(v)
+		view.Advice = c.plannedAdvice(v.services)
 		if v.work != nil {
 			view.URL = maintenancePath(v.work.ID) + c.choice
 		}

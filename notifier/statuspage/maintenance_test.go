@@ -327,6 +327,22 @@ func TestTheFeedsHoldOneEntryAWorkThatMovesAsItIsTold(t *testing.T) {
 	}
 }
 
+func TestWhilePaymentsAreWorkedOnTheOnesThatWorkAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil)
+	m := working("work", both("升级", "Upgrade"), "star/alipay", "star/delivery")
+	s.Set(planning(snapshot(alipay, delivery, wechat), m))
+	hasLine(t, s.get("/?lang=en"), "li Don't pay with Alipay for now. These work: WeChat Pay.")
+	m.Services = []string{"star"}
+	s.Set(planning(snapshot(alipay, delivery, wechat), m))
+	hasLine(t, s.get("/?lang=zh"), "li 暂时别用支付宝、微信支付付款，等这里显示“正常”再付。")
+	m.Services = []string{"star/delivery"}
+	s.Set(planning(snapshot(alipay, delivery, wechat), m))
+	if body := s.get("/?lang=en"); strings.Contains(body, `class="advice"`) {
+		t.Error("the page gives advice on payments that work")
+	}
+}
+
 func TestWhatStandsAboveATimelineIsNotToldAgain(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil)

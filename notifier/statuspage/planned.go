@@ -240,6 +240,24 @@ func (c composer) plannedLead(v verdict) []string {
 	return lead
 }
 
+// plannedAdvice names, by shop, the payment methods that work while others are
+// worked on.
+func (c composer) plannedAdvice(services []Component) []string {
+	var said []string
+	for _, shop := range c.shops {
+		away := slices.DeleteFunc(slices.Clone(services), func(s Component) bool { return s.Shop != shop.ID || s.Role != rules.RolePayment })
+		if len(away) == 0 {
+			continue
+		}
+		if working := c.working(away[0].Service); len(working) > 0 {
+			said = append(said, c.say(adviceElsewhere, c.names(away), c.names(working)))
+		} else {
+			said = append(said, c.say(adviceNoPayment, c.names(away)))
+		}
+	}
+	return said
+}
+
 // window says when work is planned: the day, the hours, for how long, in which zone.
 func (v voice) window(w notifier.Window) string {
 	return v.say(sayWindow, v.hours(w), v.extent(w))
