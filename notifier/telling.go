@@ -86,7 +86,7 @@ type Facts struct {
 	Impact      Impact     `json:"impact"`
 	Since       time.Time  `json:"since"`
 	Resumed     time.Time  `json:"resumed,omitzero"` // when it last began again; zero: never
-	Over        time.Time  `json:"over,omitzero"`    // recovered only
+	Over        time.Time  `json:"over,omitzero"`    // recovered, and of work that began and ended
 	Description rules.Text `json:"description"`
 	RunbookURL  string     `json:"runbook_url,omitempty"`
 	StatusURL   string     `json:"status_url,omitempty"` // public page
@@ -101,8 +101,8 @@ type Facts struct {
 	Acknowledged Acknowledgement `json:"acknowledged,omitzero"` // never told to the public
 
 	Status     IncidentStatus `json:"status,omitempty"` // updated only
-	Update     rules.Text     `json:"update,omitzero"`  // updated only: what people say
-	By         string         `json:"by,omitempty"`     // updated only: who says so; never told to the public
+	Update     rules.Text     `json:"update,omitzero"`  // what people say: updated and recovered, and of planned work
+	By         string         `json:"by,omitempty"`     // who says so; never told to the public
 	Scope      rules.Text     `json:"scope,omitzero"`
 	ETA        ETA            `json:"eta,omitzero"`
 	Workaround rules.Text     `json:"workaround,omitzero"`
@@ -232,6 +232,12 @@ func (e Event) Follows() bool {
 		return true
 	}
 	return false
+}
+
+// Ends reports whether an event ends what was told before: what of that is still
+// unsent then gives way to it.
+func (e Event) Ends() bool {
+	return e == EventRecovered || e == EventCompleted || e == EventCancelled
 }
 
 // Delivery is one notice on its way to one recipient.

@@ -45,7 +45,7 @@ func (s *Store) Expand(ctx context.Context, e notifier.Expansion) (done notifier
 				return err
 			}
 		}
-		if x.notice.Event == notifier.EventRecovered {
+		if x.notice.Event.Ends() {
 			if done.Ended, err = x.replace(); err != nil {
 				return err
 			}

@@ -95,7 +95,7 @@ func (t *Tx) giveWay(o notifier.Outcome, recipient int64) ([]notifier.Ended, err
 	var incident, channel string
 	var audience rules.Audience
 	err := t.row(t.ctx, `SELECT later.id, n.incident_id, n.audience, d.channel FROM deliveries d JOIN notices n ON n.id = d.notice_id
-		JOIN notices m ON m.incident_id = n.incident_id AND m.recipient_id = 0 AND m.id > n.id AND m.event = 'recovered'
+		JOIN notices m ON m.incident_id = n.incident_id AND m.recipient_id = 0 AND m.id > n.id AND m.event IN ('recovered', 'maintenance_completed', 'maintenance_cancelled')
 		JOIN deliveries later ON later.notice_id = m.id AND later.recipient_id = d.recipient_id
 		WHERE d.id = ? AND n.incident_id <> '' AND later.state = 'queued' ORDER BY later.id LIMIT 1`, o.Delivery).
 		Scan(&recovery, &incident, &audience, &channel)

@@ -110,3 +110,34 @@ func TestPlannedWorkIsToldToWhoeverWantsToHearOfOneOfItsServicesAndItsEndToWhoev
 		}
 	})
 }
+
+func TestWhatIsUnsentOfPlannedWorkGivesWayToItsEnd(t *testing.T) {
+	t.Parallel()
+	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
+		s := place.Open(t)
+		err := s.Change(t.Context(), func(tx *store.Tx) error {
+			return tx.KeepSubscriber(&notifier.Subscriber{Recipient: notifier.Recipient{
+				Audience: rules.Subscribers, Channel: "telegram", Address: "a", Language: notifier.Chinese, State: notifier.Active,
+			}, Created: now})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := work("m1", now)
+		for _, event := range []notifier.Event{notifier.EventScheduled, notifier.EventBegan, notifier.EventCompleted} {
+			err := s.Change(t.Context(), func(tx *store.Tx) error {
+				return tx.SaveMaintenance(m, []notifier.Notice{{
+					Incident: m.ID, Audience: rules.Subscribers, Event: event, At: now, Facts: notifier.Facts{Planned: &notifier.Planned{Window: m.Window}},
+				}})
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			expand(t, s)
+		}
+		list := claim(t, s, "telegram", now)
+		if len(list) != 1 || list[0].Notice.Event != notifier.EventCompleted || !list[0].First {
+			t.Errorf("due is %+v, want the end alone, as the first that its reader hears", list)
+		}
+	})
+}
