@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"shopwatch/internal/guard"
 )
 
 // exporterOfOrders is an exporter's private address as far as `shopwatch orders`
@@ -27,7 +29,7 @@ func (e *exporterOfOrders) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer e.mu.Unlock()
 	e.asked = append(e.asked, strings.TrimSpace(r.Method+" "+r.URL.String()+" "+string(body)))
 	switch {
-	case r.Header.Get("Authorization") != "Bearer the-operator":
+	case r.Header.Get(guard.TokenHeader) != "the-operator":
 		w.WriteHeader(http.StatusUnauthorized)
 	case r.URL.Query().Get("shop") == "other":
 		w.WriteHeader(http.StatusBadRequest)
