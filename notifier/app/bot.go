@@ -121,9 +121,14 @@ type standing struct {
 func (s *standing) set(snapshot statuspage.Snapshot) {
 	status := bot.Status{Fresh: snapshot.Fresh && !snapshot.Interrupted}
 	for _, component := range snapshot.Services {
-		if component.Public {
-			status.Services = append(status.Services, component.Service)
+		if !component.Public {
+			continue
 		}
+		service := component.Service
+		if slices.ContainsFunc(snapshot.Maintenances, func(m notifier.Maintenance) bool { return m.Working() && m.Covers(service) }) {
+			service.Status = rules.Maintenance // whatever is measured
+		}
+		status.Services = append(status.Services, service)
 	}
 	for _, i := range snapshot.Incidents {
 		if i.Public && i.Open() {

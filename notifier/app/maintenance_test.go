@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/notifier/config"
 	"shopwatch/rules"
 )
 
@@ -31,7 +32,7 @@ func (b *bench) still(n int) {
 
 func TestPlannedWorkIsToldKeepsAlertmanagerStillAndEndsOnceItsServicesWork(t *testing.T) {
 	t.Parallel()
-	b := newBench(t)
+	b := newBenchWith(t, func(b *bench) { b.subscriptions = config.SubscriptionsConfig{Telegram: true} })
 	b.near.measure(rules.Outage)
 	from := b.now().Add(2 * time.Hour)
 	id := b.plans(from, from.Add(time.Hour))
@@ -50,6 +51,8 @@ func TestPlannedWorkIsToldKeepsAlertmanagerStillAndEndsOnceItsServicesWork(t *te
 		}
 	}
 	b.pageSays("/api/v2/status.json", `"indicator":"maintenance"`)
+	b.world.Say(4242, "en", "/status")
+	b.arrives("4242", "🔵 Maintenance: Alipay")
 	if !strings.Contains(b.console(), "Maintenance goes on: Moving the till") {
 		t.Error("the console doesn't say what goes on")
 	}
