@@ -2,9 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
@@ -37,16 +35,7 @@ func (s *Store) Latest(ctx context.Context, key string) (*notifier.Incident, err
 
 // one gives the incident that a statement finds by a key or ID, nil where there is none.
 func one(ctx context.Context, on bound, query, name string) (*notifier.Incident, error) {
-	var body string
-	err := on.row(ctx, query, name).Scan(&body)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("store: incident %s: %w", name, err)
-	}
-	incident, err := decode(body)
-	return &incident, err
+	return body[notifier.Incident](ctx, on, "incident", query, name)
 }
 
 // Incident gives one by its id, nil where there is none. It keeps other replicas
@@ -68,13 +57,13 @@ func (t *Tx) Save(i notifier.Incident, notices []notifier.Notice) error {
 	if err := t.lock(lockIncidents); err != nil {
 		return err
 	}
-	body, err := json.Marshal(i)
+	content, err := json.Marshal(i)
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
 	_, err = t.exec(t.ctx, `INSERT INTO incidents (id, key, opened_at, closed_at, impact, public, body) VALUES (?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (id) DO UPDATE SET closed_at = excluded.closed_at, impact = excluded.impact, public = excluded.public, body = excluded.body`,
-		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), flag(i.Public), string(body))
+		i.ID, i.Key, millis(i.Opened), millis(i.Closed), string(i.Impact), flag(i.Public), string(content))
 	if err != nil {
 		return fmt.Errorf("store: incident %s: %w", i.ID, err)
 	}
@@ -135,30 +124,5 @@ func (s *Store) incidents(ctx context.Context, query string, args ...any) ([]not
 }
 
 func incidents(ctx context.Context, on bound, query string, args ...any) ([]notifier.Incident, error) {
-	rows, err := on.query(ctx, query, args...)
-	if err != nil {
-		return nil, fmt.Errorf("store: incidents: %w", err)
-	}
-	defer rows.Close()
-	var list []notifier.Incident
-	for rows.Next() {
-		var body string
-		if err := rows.Scan(&body); err != nil {
-			return nil, fmt.Errorf("store: incidents: %w", err)
-		}
-		incident, err := decode(body)
-		if err != nil {
-			return nil, err
-		}
-		list = append(list, incident)
-	}
-	return list, rows.Err()
-}
-
-func decode(body string) (notifier.Incident, error) {
-	var incident notifier.Incident
-	if err := json.Unmarshal([]byte(body), &incident); err != nil {
-		return incident, fmt.Errorf("store: incident: %w", err)
-	}
-	return incident, nil
+	return bodies[notifier.Incident](ctx, on, "incidents", query, args...)
 }
