@@ -104,7 +104,7 @@ func (c *certified) alertmanager(t *testing.T, name, tlsConfig string) (url stri
 	}
 	put(t, filepath.Join(dir, "alertmanager.yml"), posts)
 	put(t, filepath.Join(dir, "webhook.token"), certifiedWebhook)
-	address := freeAddress(t)
+	address := servertest.FreeAddress(t)
 	p = start(t, name, exec.Command(debian(t, "prometheus-alertmanager", "prometheus-alertmanager"), "--config.file="+filepath.Join(dir, "alertmanager.yml"),
 		"--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address="))
 	url = "http://" + address

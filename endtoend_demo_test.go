@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/notifier/sandbox"
 )
 
@@ -81,7 +82,7 @@ func (d *demonstration) eventually(t *testing.T, what string, check func() error
 
 func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
 	t.Parallel()
-	d := demonstrate(t, t.TempDir(), "127.0.0.1:0", "127.0.0.1:0")
+	d := demonstrate(t, t.TempDir(), servertest.FreeAddress(t), servertest.FreeAddress(t))
 	d.eventually(t, "the page is green", showing(d.page, "green", "一切正常", "All systems operational"))
 	apisAnswer(t, d)
 	doorsAreShut(t, d)

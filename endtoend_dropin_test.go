@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/common/promslog"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -36,7 +37,7 @@ type neighbour struct {
 
 func moveInBeside(t *testing.T) *neighbour {
 	t.Helper()
-	n := &neighbour{nobody: freeAddress(t)}
+	n := &neighbour{nobody: servertest.FreeAddress(t)}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{$}", func(w http.ResponseWriter, r *http.Request) {
 		if n.broken.Load() || r.Header.Get("Accept-Language") != "zh-CN" {
@@ -88,7 +89,7 @@ func TestBlackboxExportersUsersChangeNothing(t *testing.T) {
 			s.has(`probe_expect_info{service="banner",shop="kiosk",software="OpenSSH_9.2"`))
 	})
 
-	elsewhere := answers(t, http.StatusForbidden, http.MethodGet, n.private+"/probe?target=http://"+freeAddress(t)+"/", "")
+	elsewhere := answers(t, http.StatusForbidden, http.MethodGet, n.private+"/probe?target=http://"+servertest.FreeAddress(t)+"/", "")
 	if !strings.Contains(elsewhere, "may not be probed: list it in exporter.probe.targets") {
 		t.Errorf("what is not listed is refused with %q", elsewhere)
 	}
@@ -158,7 +159,7 @@ func (n *neighbour) answersAsBlackboxExporter(t *testing.T) {
 // isScraped has a Prometheus of Debian's ask /probe by the usual relabelling.
 func (n *neighbour) isScraped(t *testing.T, exe string) {
 	t.Helper()
-	address, dir := freeAddress(t), t.TempDir()
+	address, dir := servertest.FreeAddress(t), t.TempDir()
 	put(t, filepath.Join(dir, "prometheus.yml"), fmt.Sprintf(`
 scrape_configs:
   - job_name: blackbox

@@ -115,9 +115,9 @@ func TestDujiaokaExampleCountsTellsAndCannotReadCardKeys(t *testing.T) {
 func TestShopwatchStartsThoughTheShopsDatabaseDoesNotAnswer(t *testing.T) {
 	t.Parallel()
 	box := mailbox(t)
-	database := freeAddress(t)
+	database := servertest.FreeAddress(t)
 	behind := behindTheShop{
-		dsn: "shopwatch:" + dujiaokaPassword + "@tcp(" + database + ")/dujiaoka", database: database, redis: freeAddress(t),
+		dsn: "shopwatch:" + dujiaokaPassword + "@tcp(" + database + ")/dujiaoka", database: database, redis: servertest.FreeAddress(t),
 	}
 	up := start(t, "shopwatch", dujiaokaShop(t, box, behind, "up", "--config.file="+dujiaokaExample, "--data.dir="+t.TempDir(),
 		"--web.listen-address=127.0.0.1:0", "--private.listen-address=127.0.0.1:0"))

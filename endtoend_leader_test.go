@@ -120,7 +120,7 @@ func openPair(t *testing.T) *pair {
 		dir: t.TempDir(), database: servertest.Postgres(t).NewDatabase(t), box: mailbox(t), began: time.Now(),
 		polls: &pollers{waiting: map[string]int{}, polls: map[string]int{}}, replicas: map[string]*process{}, address: map[string]string{},
 	}
-	address := freeAddress(t)
+	address := servertest.FreeAddress(t)
 	p.alertmanager = "http://" + address
 	put(t, filepath.Join(p.dir, "shopwatch.yml"), `escalation: {ops: 10s, management: 25s, pace: 0.1}
 notifier:

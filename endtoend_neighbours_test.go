@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/notifier/sandbox"
 )
 
@@ -219,7 +220,7 @@ func (n *neighbourhood) moveIn(t *testing.T) {
 	}
 	n.write(t, "shopwatch.yml", config)
 	n.write(t, "webhook.token", "token-of-the-webhook\n")
-	n.prometheusAddr, n.amAddr = freeAddress(t), freeAddress(t)
+	n.prometheusAddr, n.amAddr = servertest.FreeAddress(t), servertest.FreeAddress(t)
 	file := "--config.file=" + filepath.Join(n.dir, "shopwatch.yml")
 	printed(t, n.shopwatch(t, "check", file))
 

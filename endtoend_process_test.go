@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"regexp"
@@ -204,17 +203,6 @@ func debian(t testing.TB, program, pkg string) string {
 	}
 	t.Skip(reason)
 	return ""
-}
-
-// freeAddress is one of loopback where nobody listens now.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 func tail(text string) string {

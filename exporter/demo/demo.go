@@ -49,7 +49,8 @@ type Config struct {
 	Now    func() time.Time // default time.Now
 	Rand   *rand.Rand       // drawn from in New only
 	Logger *slog.Logger     // default: silent
-	// Listen gives one listener per call; default 127.0.0.1:0.
+	// Listen gives one listener per call; default: a port of 127.0.0.1 from
+	// 10000 to 19999.
 	Listen func() (net.Listener, error)
 }
 
@@ -77,7 +78,7 @@ func (c *Config) defaults() error {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Listen == nil {
-		c.Listen = func() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
+		c.Listen = listen
 	}
 	return errors.Join(problems...)
 }

@@ -17,6 +17,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -88,7 +89,7 @@ func TestNothingIsLeftAfterALook(t *testing.T) {
 	insecure := webService(secure.URL)
 	insecure.Module.Blackbox.HTTP.HTTPClientConfig.TLSConfig.InsecureSkipVerify = true
 	services := []exporter.Service{
-		webService(server.URL), webService(secure.URL), insecure, webService("http://" + closedPort(t)),
+		webService(server.URL), webService(secure.URL), insecure, webService("http://" + servertest.FreeAddress(t)),
 		webService("http://"+farm(t, hang), within(30*time.Millisecond)),
 		webService("https://"+farm(t, hang), within(30*time.Millisecond)),
 		webService("http://" + farm(t, func(c net.Conn) {
@@ -121,7 +122,7 @@ func TestNothingIsLeftAfterALook(t *testing.T) {
 }
 
 func TestTheEnvironmentsProxyIsNotUsed(t *testing.T) {
-	proxy := "http://" + closedPort(t)
+	proxy := "http://" + servertest.FreeAddress(t)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"} {
 		t.Setenv(name, proxy)
 	}

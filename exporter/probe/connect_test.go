@@ -16,6 +16,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -47,7 +48,7 @@ func TestATCPServiceMustTakeAConnection(t *testing.T) {
 	if reading.Target != open {
 		t.Errorf("target is %q, want %q", reading.Target, open)
 	}
-	mustFail(t, look(tcpService(closedPort(t), false)), rules.ReasonConnect)
+	mustFail(t, look(tcpService(servertest.FreeAddress(t), false)), rules.ReasonConnect)
 	mustFail(t, look(tcpService("no-port", false)), rules.ReasonOther)
 	mustFail(t, look(exporter.Service{Targets: []string{open}}), rules.ReasonOther)
 }

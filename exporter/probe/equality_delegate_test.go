@@ -27,6 +27,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	targets "shopwatch/exporter/probe/farm"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -88,11 +89,6 @@ func TestDNSLooksAreBlackboxExporters(t *testing.T) {
 	g := newGrounds(t)
 	udp, tcp := nameServer(t, "udp", nil), nameServer(t, "tcp", nil)
 	secure := nameServer(t, "tcp", &tls.Config{Certificates: g.ServerTLS().Certificates})
-	closed, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	const short = 300 * time.Millisecond
 
 	for name, c := range map[string]twin{
@@ -112,7 +108,7 @@ func TestDNSLooksAreBlackboxExporters(t *testing.T) {
 		"no record matches": {module: `{prober: dns, dns: {query_name: shop.example, query_type: A, validate_answer_rrs: {fail_if_none_matches_regexp: ["10[.]0"]}}}`, target: udp, reason: rules.ReasonBody},
 		"no record":         {module: `{prober: dns, dns: {query_name: shop.example, query_type: TXT, validate_answer_rrs: {fail_if_none_matches_regexp: ["x"]}}}`, target: udp, reason: rules.ReasonBody},
 		"silent":            {module: `{prober: dns, dns: {query_name: silent.example}}`, target: udp, within: short, reason: rules.ReasonTimeout},
-		"nobody there":      {module: `{prober: dns, dns: {query_name: shop.example}}`, target: closed.LocalAddr().String(), reason: rules.ReasonConnect},
+		"nobody there":      {module: `{prober: dns, dns: {query_name: shop.example}}`, target: servertest.FreeAddress(t), reason: rules.ReasonConnect},
 		"refused":           {module: `{prober: dns, dns: {query_name: shop.example, transport_protocol: tcp}}`, target: g.at(t, targets.Refuse), reason: rules.ReasonConnect},
 		"hangs":             {module: `{prober: dns, dns: {query_name: shop.example, transport_protocol: tcp}}`, target: g.at(t, targets.Silent), within: short, reason: rules.ReasonTimeout},
 		"floods":            {module: `{prober: dns, dns: {query_name: shop.example, transport_protocol: tcp}}`, target: g.at(t, targets.Flood), reason: rules.ReasonQuery},

@@ -21,6 +21,7 @@ import (
 	"github.com/quic-go/quic-go/http3"
 
 	targets "shopwatch/exporter/probe/farm"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -324,13 +325,13 @@ func TestHTTPAnswersAreJudgedAsBlackboxExporterDoes(t *testing.T) {
 		"proxy resolves":     {module: `{proxy_url: "` + proxy + `", skip_resolve_phase_with_proxy: true, fail_if_body_not_matches_regexp: ["by proxy"]}`, target: "http://no..such/"},
 		"proxy, TLS":         {module: `proxy_url: "` + proxy + `"`, target: s.secure, reason: rules.ReasonConnect},
 		"no proxy":           {module: `{proxy_url: "` + proxy + `", no_proxy: 127.0.0.1, fail_if_body_not_matches_regexp: ["立即购买"]}`, target: s.plain},
-		"proxy gone":         {module: `proxy_url: "http://` + closedPort(t) + `"`, target: s.plain, reason: rules.ReasonConnect},
+		"proxy gone":         {module: `proxy_url: "http://` + servertest.FreeAddress(t) + `"`, target: s.plain, reason: rules.ReasonConnect},
 		"family":             {module: `preferred_ip_protocol: ip4`, target: s.plain},
 		"other family":       {module: `preferred_ip_protocol: ip6`, target: s.plain},
 		"no other family":    {module: `{preferred_ip_protocol: ip6, ip_protocol_fallback: false}`, target: s.plain, reason: rules.ReasonDNS},
 		"no fallback":        {module: `ip_protocol_fallback: false`, target: s.plain, reason: rules.ReasonDNS},
 		"resolves to nobody": {module: ``, target: "http://no..such/", reason: rules.ReasonDNS},
-		"refused":            {module: ``, target: "http://" + closedPort(t) + "/", reason: rules.ReasonConnect},
+		"refused":            {module: ``, target: "http://" + servertest.FreeAddress(t) + "/", reason: rules.ReasonConnect},
 		"no URL":             {module: ``, target: "http://%zz/", reason: rules.ReasonOther},
 
 		"closes at once":    {module: ``, target: "http://" + farm(t, func(net.Conn) {}), reason: rules.ReasonConnect},

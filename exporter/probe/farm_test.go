@@ -88,17 +88,6 @@ func drip(conn net.Conn, text string, pause time.Duration) {
 	}
 }
 
-// closedPort is an address where nothing listens.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // webService is an http service with a generous timeout and a module that only
 // its change knows.
 func webService(target string, change ...func(*exporter.Service)) exporter.Service {

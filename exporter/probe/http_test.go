@@ -17,6 +17,7 @@ import (
 
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -305,10 +306,10 @@ func TestASecretNeverReachesTheReading(t *testing.T) {
 	})
 	for name, service := range map[string]exporter.Service{
 		"an echoing target":    webService("http://owner:pa55@" + echo + "/pay?key=s3cret"),
-		"a refusing target":    webService("http://owner:pa55@" + closedPort(t) + "/pay?key=s3cret"),
+		"a refusing target":    webService("http://owner:pa55@" + servertest.FreeAddress(t) + "/pay?key=s3cret"),
 		"a target of nonsense": webService("http://owner:pa55@%zz/pay?key=s3cret"),
 		"no host":              webService("/pay?key=s3cret"),
-		"a tcp target":         tcpService("owner:pa55@"+closedPort(t), false),
+		"a tcp target":         tcpService("owner:pa55@"+servertest.FreeAddress(t), false),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -39,7 +40,7 @@ func nginx(t *testing.T) (plain, secure, ca string) {
 		t.Fatal(err)
 	}
 	writeIdentity(t, authority.issue(t, time.Now().Add(time.Hour), "127.0.0.1"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
-	plain, secure = freePort(t), freePort(t)
+	plain, secure = servertest.FreeAddress(t), servertest.FreeAddress(t)
 	page := strings.Repeat("<p>立即购买</p>\n", 2000)
 	if err := os.WriteFile(filepath.Join(dir, "page.html"), []byte(page), 0o644); err != nil {
 		t.Fatal(err)
@@ -101,17 +102,6 @@ func writeIdentity(t *testing.T, identity tls.Certificate, certificate, key stri
 			t.Fatal(err)
 		}
 	}
-}
-
-// freePort is an address of loopback that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
 }
 
 // await tries an address until a server takes a connection, or ended.

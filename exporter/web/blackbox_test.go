@@ -23,6 +23,7 @@ import (
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
 	"shopwatch/exporter/web"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -46,20 +47,9 @@ func shop(t *testing.T) *httptest.Server {
 	return server
 }
 
-// closedPort is an address at which nobody listens.
-func closedPort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func TestRequestsAreAnsweredAsByBlackboxExporter(t *testing.T) {
 	t.Parallel()
-	server, nobody := shop(t), closedPort(t)
+	server, nobody := shop(t), servertest.FreeAddress(t)
 	theirs := &blackbox.Config{Modules: map[string]blackbox.Module{}}
 	add := func(name string, module blackbox.Module) { theirs.Modules[name] = module }
 	add("http_2xx", blackbox.DefaultModule)

@@ -163,17 +163,6 @@ func Skip(t testing.TB, reason string) {
 	t.Skip(reason)
 }
 
-// FreePort is a port of loopback that nobody listens on.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 // Authority issues certificates for the length of a test.
 type Authority struct {
 	File string // its own certificate, PEM

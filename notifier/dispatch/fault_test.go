@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/notifier"
 	"shopwatch/notifier/dispatch"
 	"shopwatch/notifier/store"
@@ -269,7 +270,8 @@ func TestFarSideThatIsKilledAgainAndAgainGetsEveryMessageAndFewTwice(t *testing.
 			}
 		}
 	}
-	far, address := spawn(t, "far", envBook+"="+book)
+	address := "http://" + servertest.FreeAddress(t)
+	far, _ := spawn(t, "far", envBook+"="+book, envFar+"="+address)
 	dispatching(t, s, address, senders)
 	decide(t, s, "i1", public(notifier.EventDown))
 	for range kills {

@@ -148,7 +148,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func beFar() {
 	far, address := newGateway(), "127.0.0.1:0"
-	if was, ok := strings.CutPrefix(os.Getenv(envFar), "http://"); ok { // it was killed, and begins again
+	if was, ok := strings.CutPrefix(os.Getenv(envFar), "http://"); ok { // which may have been killed, and begins again
 		address = was
 	}
 	listener, err := net.Listen("tcp", address)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"shopwatch/internal/servertest"
 )
 
 // debian finds a program of a Debian package, or skips the test.
@@ -39,12 +40,7 @@ func debian(t *testing.T, program string) string {
 // ready, and has it end with the test.
 func serve(t *testing.T, program string, arguments ...string) (url string) {
 	t.Helper()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := free.Addr().String()
-	free.Close()
+	address := servertest.FreeAddress(t)
 	command := exec.Command(program, append(arguments, "--web.listen-address="+address)...)
 	log := &lines{}
 	command.Stdout, command.Stderr = log, log

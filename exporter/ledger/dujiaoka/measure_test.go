@@ -19,6 +19,7 @@ import (
 	"shopwatch/exporter/ledger"
 	"shopwatch/exporter/ledger/dujiaoka/dujiaokatest"
 	"shopwatch/exporter/ledger/ledgertest"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -220,7 +221,7 @@ func (f *farm) peer() {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		f.t.Fatal(err)
 	}
-	listen := fmt.Sprintf("127.0.0.1:%d", ledgertest.FreePort(f.t))
+	listen := fmt.Sprintf("127.0.0.1:%d", servertest.FreePort(f.t))
 	ctx, stop := context.WithCancel(f.t.Context())
 	command := exec.CommandContext(ctx, program, "-config.file", config, "-web.listen-address", listen)
 	before, began := f.cpu(), time.Now()

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"database/sql"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"shopwatch/internal/servertest"
 )
 
 // Server is a private MariaDB server. Its own zone is UTC, wherever the shop is.
@@ -49,7 +50,7 @@ func MariaDB(t testing.TB, flags ...string) *Server {
 	if err != nil {
 		t.Fatalf("install a private MariaDB: %v\n%s", err, out)
 	}
-	s := &Server{dir: dir, port: FreePort(t)}
+	s := &Server{dir: dir, port: servertest.FreePort(t)}
 	s.arguments = append([]string{daemon, "--no-defaults", "--user=" + me.Username, "--datadir=" + filepath.Join(dir, "data"),
 		"--tmpdir=" + dir, "--socket=" + s.socket(), "--pid-file=" + filepath.Join(dir, "pid"), "--bind-address=127.0.0.1", fmt.Sprintf("--port=%d", s.port),
 		"--default-time-zone=+00:00", "--skip-name-resolve", "--innodb-buffer-pool-size=32M", "--innodb-log-file-size=8M",
@@ -150,15 +151,4 @@ func program(t testing.TB, name string) string {
 	}
 	t.Skip(reason)
 	return ""
-}
-
-// FreePort is a port of 127.0.0.1 on which nobody listens now.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"shopwatch/exporter"
 	"shopwatch/exporter/demo"
 	"shopwatch/exporter/probe"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -172,11 +172,6 @@ func TestAFailingStepIsNamedAndEndsTheJourney(t *testing.T) {
 func TestWhereAStepCannotBeReachedItsReasonSaysWhy(t *testing.T) {
 	t.Parallel()
 	shop := newCard(t)
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	closed.Close()
 	untrusted := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(untrusted.Close)
 	for _, c := range []struct {
@@ -184,7 +179,7 @@ func TestWhereAStepCannotBeReachedItsReasonSaysWhy(t *testing.T) {
 		reason    rules.Reason
 		detail    string
 	}{
-		{"a port where nobody listens", "http://" + closed.Addr().String(), rules.ReasonConnect, "step pay: dial tcp"},
+		{"a port where nobody listens", "http://" + servertest.FreeAddress(t), rules.ReasonConnect, "step pay: dial tcp"},
 		{"a certificate of nobody we trust", untrusted.URL, rules.ReasonCertificate, "step pay: x509"},
 		{"no TLS where it should be", "https" + strings.TrimPrefix(shop.web.URL, "http"), rules.ReasonTLS, "step pay: not TLS"},
 	} {

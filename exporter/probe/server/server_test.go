@@ -15,6 +15,7 @@ import (
 	"shopwatch/exporter"
 	"shopwatch/exporter/probe"
 	"shopwatch/exporter/probe/server"
+	"shopwatch/internal/servertest"
 	"shopwatch/rules"
 )
 
@@ -155,17 +156,6 @@ func fake(t testing.TB, behave func(net.Conn)) string {
 	return listener.Addr().String()
 }
 
-// closedPort is an address that refuses.
-func closedPort(t testing.TB) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
 // hang reads until the far side is gone.
 func hang(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
@@ -228,7 +218,7 @@ func TestAServerThatIsDownIsAFailedConnection(t *testing.T) {
 	for name, module := range kinds() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			mustFail(t, look(module, closedPort(t), hour), rules.ReasonConnect, "refused")
+			mustFail(t, look(module, servertest.FreeAddress(t), hour), rules.ReasonConnect, "refused")
 			mustFail(t, look(module, "no-port", hour), rules.ReasonOther, "host:port")
 		})
 	}

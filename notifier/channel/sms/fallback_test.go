@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/internal/servertest"
 	"shopwatch/notifier"
 	"shopwatch/notifier/channel/channeltest"
 	"shopwatch/notifier/channel/sms"
@@ -174,13 +174,7 @@ func TestAProviderThatKeepsLosingAMessageIsAskedLastForIt(t *testing.T) {
 
 func TestAProviderThatNobodyReachesHasTakenNothing(t *testing.T) {
 	t.Parallel()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := listener.Addr().String()
-	_ = listener.Close()
-	first, err := sms.NewTwilio(twilioConfig(gone))
+	first, err := sms.NewTwilio(twilioConfig(servertest.FreeAddress(t)))
 	if err != nil {
 		t.Fatal(err)
 	}
