@@ -25,7 +25,7 @@ type Window struct {
 }
 
 // Maintenance is planned work: people are told of it before, it begins and ends
-// by itself when its time comes, and meanwhile its services page nobody.
+// by itself when its time comes, and meanwhile its services page nobody where an Alertmanager can be silenced.
 type Maintenance struct {
 	ID    string     `json:"id"`    // opaque, stable, safe in a URL
 	Title rules.Text `json:"title"` // "Moving the database"
@@ -77,6 +77,7 @@ type Planned struct {
 	Status   MaintenanceStatus `json:"status,omitempty"`
 	Window   Window            `json:"window"`
 	Before   Window            `json:"before,omitzero"` // the plan that people were told before, where it changed
+	Quiet    bool              `json:"quiet,omitempty"` // while the work lasts, alerts of what is worked on are told to nobody
 }
 
 // The deeds that people do to planned work.

@@ -133,6 +133,7 @@ type bench struct {
 	ahead     atomic.Int64 // how far our clock is ahead of the machine's
 	silent    atomic.Bool  // Prometheus is dead: no Watchdog comes
 	hold      bool
+	alone     bool // no Alertmanager can be asked
 	heartbeat *config.HeartbeatConfig
 	store     config.StoreConfig
 	operator  *guard.Operator
@@ -185,6 +186,10 @@ func (b *bench) start() {
 	}
 	b.metrics, b.operator = prometheus.NewRegistry(), guard.NewOperator("operator", time.Now)
 	var err error
+	alertmanager := b.nearURL
+	if b.alone {
+		alertmanager = ""
+	}
 	cfg := config.Config{
 		Page:     config.PageConfig{Title: rules.Text{ZH: "店", EN: "Shop"}, URL: "https://status.example.com", Zone: time.UTC},
 		Telegram: &config.TelegramConfig{Token: configfile.NewSecret(cmp.Or(b.botToken, credentials.TelegramToken)), APIURL: b.world.TelegramURL()},
@@ -203,7 +208,7 @@ func (b *bench) start() {
 		b.edit(&cfg)
 	}
 	b.app, err = app.New(b.t.Context(), app.Config{
-		Notifier: cfg, DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: b.nearURL, WebhookToken: token,
+		Notifier: cfg, DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: alertmanager, WebhookToken: token,
 		RunbookURL: "http://127.0.0.1:9/runbooks",
 		Operator:   b.operator, Version: "test", Registerer: b.metrics, Now: b.now, Logger: slog.New(slog.DiscardHandler),
 	})

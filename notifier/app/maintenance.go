@@ -25,7 +25,7 @@ func (a *App) newPlanner() *maintenance.Machine {
 		url = strings.TrimSuffix(url, "/") + "/"
 	}
 	return maintenance.New(maintenance.Config{
-		NewID: newID, Services: a.knownServices, Remind: a.cfg.Notifier.Escalation.Scale(remindBefore), StatusURL: url,
+		NewID: newID, Services: a.knownServices, Remind: a.cfg.Notifier.Escalation.Scale(remindBefore), StatusURL: url, Quiet: a.silencer != nil,
 	})
 }
 

@@ -116,3 +116,16 @@ func TestWorkThatEndsEarlyLetsAlertmanagerSpeakAgain(t *testing.T) {
 		t.Errorf("an unknown id is answered %d", status)
 	}
 }
+
+func TestPeopleOnCallReadWhetherPlannedWorkPagesAnybody(t *testing.T) {
+	t.Parallel()
+	for alone, want := range map[bool]string{
+		false: "alerts of these services are told to nobody",
+		true:  "Alerts of these services are told as ever: notifier.alertmanagers names nobody",
+	} {
+		b := newBenchWith(t, func(b *bench) { b.alone = alone })
+		b.plans(b.now(), b.now().Add(time.Hour))
+		b.arrives("100", "Maintenance in progress: Moving the till", want)
+		b.stop()
+	}
+}

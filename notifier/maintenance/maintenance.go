@@ -37,6 +37,7 @@ type Config struct {
 	// Remind is how long before it begins people are told again of planned work.
 	Remind    time.Duration
 	StatusURL string // of the public page, with a slash at its end; empty: it has no public address
+	Quiet     bool   // somebody is there to keep still about what is worked on
 }
 
 // Machine is the state machine of planned work.
@@ -250,7 +251,7 @@ func (m *Machine) tell(r *Result, now time.Time, event notifier.Event, before no
 		facts.Over = i.Ended
 	}
 	say := func(audience rules.Audience, services []notifier.Service) {
-		planned := &notifier.Planned{Status: i.Status, Window: i.Window, Before: before, Keys: []string{}}
+		planned := &notifier.Planned{Status: i.Status, Window: i.Window, Before: before, Keys: []string{}, Quiet: m.cfg.Quiet}
 		for _, s := range services {
 			planned.Services, planned.Keys = append(planned.Services, s.Name), append(planned.Keys, s.Key())
 		}

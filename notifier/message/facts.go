@@ -86,6 +86,7 @@ type OnCall struct {
 	Description  string // what the alert says
 	RunbookURL   string
 	By           string   // updated and planned work only: who says it
+	Quiet        bool     // planned work only: its alerts are told to nobody meanwhile
 	News         []string // joined only: what joined
 	NewsSince    string   // joined only: when the first of News began
 	NewsLasted   string   // joined only: how long that is ago
@@ -201,6 +202,7 @@ func onCall(d notifier.Delivery, clock clock) *OnCall {
 	}
 	if n.Planned != nil {
 		o.where(*n.Planned, language)
+		o.Quiet = n.Planned.Quiet
 	}
 	o.Hand = say.untaken
 	if n.Acknowledged.Given() {

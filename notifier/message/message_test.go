@@ -163,6 +163,7 @@ var told = map[rules.Audience][]struct {
 		{"work is planned for another time", notifier.EventScheduled, moved},
 		{"work goes on", notifier.EventBegan, nil},
 		{"work goes on, on one service", notifier.EventBegan, alone},
+		{"work goes on, and nobody can keep its alerts still", notifier.EventBegan, func(d *notifier.Delivery) { d.Notice.Facts.Planned.Quiet = false }},
 		{"work goes on, and everybody hears of it", notifier.EventBegan, func(d *notifier.Delivery) { d.Notice.Facts.Planned.Keys = nil }},
 		{"people tell how work stands", notifier.EventProgress, said},
 		{"work takes longer", notifier.EventProgress, longer},

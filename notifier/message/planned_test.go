@@ -27,7 +27,7 @@ func work(event notifier.Event) (facts notifier.Facts, at time.Time) {
 		Title: rules.Text{ZH: "更换数据库服务器", EN: "Moving the database"}, StatusURL: "https://status.example/maintenances/m3", By: "小王 <ops>",
 		Planned: &notifier.Planned{
 			Services: []rules.Text{{ZH: "支付宝", EN: "Alipay"}, {ZH: "自动发货", EN: "Automatic delivery"}}, Keys: []string{"demo/alipay", "demo/delivery"},
-			Window: window,
+			Window: window, Quiet: true,
 		},
 	}
 	at = since.Add(12 * time.Hour)
