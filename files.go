@@ -141,10 +141,10 @@ func (r *rulesFlags) forAlertmanager(cmd *kingpin.CmdClause) {
 }
 
 func (r *rulesFlags) offerTiers(cmd *kingpin.CmdClause) {
-	cmd.Flag("tier.ops", "Age of an outage at which operations are told; without it, as --config.file says.").
-		IsSetByUser(&r.given.ops).Default("5m").DurationVar(&r.ops)
-	cmd.Flag("tier.management", "Age of an outage at which management is told; without it, as --config.file says.").
-		IsSetByUser(&r.given.management).Default("30m").DurationVar(&r.management)
+	lengthFlag(cmd.Flag("tier.ops", "Age of an outage at which operations are told; without it, as --config.file says.").
+		IsSetByUser(&r.given.ops).Default("5m"), &r.ops)
+	lengthFlag(cmd.Flag("tier.management", "Age of an outage at which management is told; without it, as --config.file says.").
+		IsSetByUser(&r.given.management).Default("30m"), &r.management)
 	cmd.Flag("tier.pace", "Multiplies every other duration; below 1 for drills; without it, as --config.file says.").
 		IsSetByUser(&r.given.pace).Default("1").Float64Var(&r.pace)
 }

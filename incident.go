@@ -24,7 +24,7 @@ type incidentFlags struct {
 	id     string
 	wish   console.Wish
 	status string
-	eta    time.Duration
+	eta    string
 	quiet  time.Duration
 }
 
@@ -50,8 +50,8 @@ func (i *incidentFlags) commands(ctx context.Context, f *flags, app *kingpin.App
 	update.Flag("silent", "On the page alone: send nothing.").BoolVar(&i.wish.Silent)
 	i.words(deed("publish", "Make an incident public now, and tell the subscribers.", notifier.DeedPublish))
 	deed("hold", "Keep an incident from becoming public by itself.", notifier.DeedHold)
-	deed("silence", "Keep an incident's alerts silent in Alertmanager for a while.", notifier.DeedSilence).
-		Flag("for", "How long, from 1m to 24h.").Default("1h").DurationVar(&i.quiet)
+	lengthFlag(deed("silence", "Keep an incident's alerts silent in Alertmanager for a while.", notifier.DeedSilence).
+		Flag("for", "How long, from 1m to 24h.").Default("1h"), &i.quiet)
 	resolve := deed("resolve", "Call an incident over whose end nobody else will tell; whoever was told of it hears so.", notifier.DeedResolve)
 	i.text(resolve)
 	resolve.Flag("force", "Though its alerts fire, as far as we know.").BoolVar(&i.wish.Force)
@@ -73,7 +73,7 @@ func (i *incidentFlags) words(cmd *kingpin.CmdClause) {
 	cmd.Flag("scope-en", "Who is affected, in English.").StringVar(&i.wish.Scope.EN)
 	cmd.Flag("workaround-zh", "What to do meanwhile, in Chinese.").StringVar(&i.wish.Workaround.ZH)
 	cmd.Flag("workaround-en", "What to do meanwhile, in English.").StringVar(&i.wish.Workaround.EN)
-	cmd.Flag("eta", "In how long it is expected to be over, as in 30m or 2h.").DurationVar(&i.eta)
+	cmd.Flag("eta", `In how long it is expected to be over, as in 30m or 2h, or when, as "2026-11-23 02:00".`).StringVar(&i.eta)
 }
 
 // byFlag is who does something; empty if neither flag nor system says.
@@ -117,14 +117,12 @@ func (i *incidentFlags) show(ctx context.Context, f flags, stdout io.Writer) err
 func (i *incidentFlags) do(ctx context.Context, f flags, deed notifier.Deed, stdout io.Writer) error {
 	wish := i.wish
 	wish.Status, wish.For = notifier.IncidentStatus(i.status), console.Span(i.quiet)
-	if i.eta < 0 {
-		return fmt.Errorf("incident: --eta is %s; give a time to come, as in 30m", i.eta)
-	}
-	if i.eta > 0 {
-		wish.ETA = clock().Add(i.eta)
+	var err error
+	if wish.ETA, err = readAhead("eta", i.eta); err != nil {
+		return fmt.Errorf("incident: %w", err)
 	}
 	var r console.Running
-	err := f.askNotifier(ctx, func(ctx context.Context, c console.Client) (err error) {
+	err = f.askNotifier(ctx, func(ctx context.Context, c console.Client) (err error) {
 		r, err = c.Do(ctx, deed, i.id, wish)
 		return err
 	})

@@ -54,7 +54,7 @@ func (m *maintenanceFlags) commands(ctx context.Context, f *flags, app *kingpin.
 func (m *maintenanceFlags) window(cmd *kingpin.CmdClause) {
 	cmd.Flag("from", `When it begins, as "2026-11-23 02:00" in this machine's zone, or in RFC 3339 (default: now, or as before).`).StringVar(&m.from)
 	cmd.Flag("until", "By when it is to be done, written likewise.").StringVar(&m.until)
-	cmd.Flag("for", "In place of --until: how long it takes, as in 90m.").DurationVar(&m.lasts)
+	lengthFlag(cmd.Flag("for", "In place of --until: how long it takes, as in 90m."), &m.lasts)
 }
 
 func (m *maintenanceFlags) text(cmd *kingpin.CmdClause) {
@@ -70,28 +70,13 @@ func (m *maintenanceFlags) words(cmd *kingpin.CmdClause) {
 
 // times reads the window that the flags ask for.
 func (m *maintenanceFlags) times() (from, until time.Time, err error) {
-	read := func(flag, typed string) (time.Time, error) {
-		if typed == "" {
-			return time.Time{}, nil
-		}
-		if at, err := time.Parse(time.RFC3339, typed); err == nil {
-			return at, nil
-		}
-		at, err := time.ParseInLocation("2006-01-02 15:04", typed, time.Local)
-		if err != nil {
-			return at, fmt.Errorf(`--%s %q: want a time as "2026-11-23 02:00" or 2026-11-23T02:00:00+08:00`, flag, typed)
-		}
-		return at, nil
-	}
-	if from, err = read("from", m.from); err != nil {
+	if from, err = readMoment("from", m.from); err != nil {
 		return from, until, err
 	}
-	if until, err = read("until", m.until); err != nil {
+	if until, err = readMoment("until", m.until); err != nil {
 		return from, until, err
 	}
 	switch {
-	case m.lasts < 0:
-		return from, until, fmt.Errorf("--for is %s; give a time to come, as in 90m", m.lasts)
 	case m.lasts > 0 && !until.IsZero():
 		return from, until, fmt.Errorf("--until and --for say the same: give one of them")
 	case m.lasts > 0 && from.IsZero():

@@ -29,7 +29,7 @@ func (o *ordersFlags) commands(ctx context.Context, f *flags, app *kingpin.Appli
 			o.selection.State = state
 			return o.list(ctx, *f, empty, stdout, stderr)
 		})
-		cmd.Flag("older-than", "Least age, as in 90s, 30m or 2h.").Default(age).DurationVar(&o.selection.OlderThan)
+		lengthFlag(cmd.Flag("older-than", "Least age, as in 90s, 30m or 2h.").Default(age), &o.selection.OlderThan)
 		cmd.Flag("format", "table, csv (for spreadsheets) or json.").Default("table").EnumVar(&o.format, orders.Formats...)
 		cmd.Flag("shop", "Id of the shop (default all).").StringVar(&o.selection.Shop)
 	}
