@@ -129,10 +129,11 @@ func (a *App) reconcile(ctx context.Context) error {
 	listed, gone, err := a.reconciler.Poll(ctx, active)
 	if err != nil {
 		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
-			a.cfg.Logger.Warn("alerts not reconciled", "err", err)
+			a.unreconciled.note(a.cfg.Logger, now, err)
 		}
 		return nil // Alertmanager's trouble is no reason to look away from the rest
 	}
+	a.unreconciled.note(a.cfg.Logger, now, nil)
 	if err := a.setListed(ctx, listed, ends); err != nil {
 		return err
 	}

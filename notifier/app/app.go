@@ -110,10 +110,12 @@ type App struct {
 	seen     time.Time                   // when services were last measured
 	watchdog incident.Watchdog
 
-	history map[string][]query.Bar // of watch alone
-	drawn   time.Time              // when history was last asked for
-	due     chan struct{}          // an incident waits to be looked at between two rounds
-	changed chan struct{}          // incidents changed: show it without waiting for the next round
+	history                             map[string][]query.Bar // of watch alone
+	drawn                               time.Time              // when history was last asked for
+	unasked, unremembered, unreconciled trouble                // of watch alone
+
+	due     chan struct{} // an incident waits to be looked at between two rounds
+	changed chan struct{} // incidents changed: show it without waiting for the next round
 }
 
 // clocks are the app's durations at the escalation's pace.
@@ -165,7 +167,10 @@ func New(ctx context.Context, cfg Config) (*App, error) {
 	}
 	a := &App{
 		cfg: cfg, clocks: clocksOf(cfg.Notifier), metrics: newMetrics(cfg.Registerer, cfg.Version), started: cfg.Now(),
-		services: map[string]notifier.Service{}, changed: make(chan struct{}, 1), due: make(chan struct{}, 1), chosen: make(chan struct{}, 1),
+		unasked:      trouble{begins: "prometheus can't be asked", ends: "prometheus can be asked again"},
+		unremembered: trouble{begins: "prometheus can't be asked for history", ends: "prometheus can be asked for history again"},
+		unreconciled: trouble{begins: "alerts not reconciled", ends: "alerts are reconciled again"},
+		services:     map[string]notifier.Service{}, changed: make(chan struct{}, 1), due: make(chan struct{}, 1), chosen: make(chan struct{}, 1),
 	}
 	var err error
 	if a.querier, err = newQuerier(cfg, a.clocks.lag); err != nil {

@@ -70,10 +70,11 @@ func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
 	if err != nil {
 		// One that is only starting is no news.
 		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
-			a.cfg.Logger.Warn("prometheus can't be asked", "err", err)
+			a.unasked.note(a.cfg.Logger, now, err)
 		}
 		return last
 	}
+	a.unasked.note(a.cfg.Logger, now, nil)
 	if len(sight.Services) == 0 {
 		return last
 	}
@@ -88,9 +89,10 @@ func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
 	}
 	if a.drawn.IsZero() || now.Sub(a.drawn) >= a.clocks.historyAge || a.clocks.bar < time.Minute {
 		history, err := a.querier.History(ctx, now.In(a.cfg.Notifier.Page.Zone), a.clocks.bar, bars)
-		if err != nil && ctx.Err() == nil {
-			a.cfg.Logger.Warn("prometheus can't be asked for history", "err", err)
-		} else if err == nil {
+		if ctx.Err() == nil {
+			a.unremembered.note(a.cfg.Logger, now, err)
+		}
+		if err == nil {
 			a.history, a.drawn = history, now
 		}
 	}
