@@ -67,6 +67,7 @@ const (
 	leastChunk, mostChunk = 250, 750             // recipients looked at in one transaction
 	chunkWithin           = 6 * time.Millisecond // what such a transaction should take: an incident's change waits for it
 	sendTimeout           = 30 * time.Second
+	sendGrace             = 5 * time.Second // for a message that is on its way as we stop
 	lease                 = 2 * time.Minute // renewed while a slow far side needs longer
 	firstRetry            = time.Second
 	lastRetry             = 5 * time.Minute

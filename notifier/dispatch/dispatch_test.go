@@ -162,6 +162,47 @@ func TestWhatWasUnsentAtAStopIsSentAfterTheNextStart(t *testing.T) {
 	})
 }
 
+func TestMessageThatIsOnItsWayAtAStopIsFinishedAndNotSaidAgain(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes, stops time.Duration // until the far side answers, and until we have stopped
+		tries        int
+	}{
+		"a slow server":           {3 * time.Second, 3 * time.Second, 1},
+		"a server that holds us":  {20 * time.Second, 6 * time.Second, 2},
+		"a server that is silent": {time.Hour, 6 * time.Second, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.onCall(1)
+				w.far.answer = func(ctx context.Context, _ string, try int) error {
+					if try > 0 {
+						return nil
+					}
+					select {
+					case <-time.After(c.takes):
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+				w.start()
+				w.notify("i1", ops(notifier.EventDown))
+				time.Sleep(100 * time.Millisecond)
+				began := time.Now()
+				w.stop()
+				if took := time.Since(began); took > c.stops {
+					t.Errorf("the stop took %s, want at most %s", took, c.stops)
+				}
+				w.start()
+				time.Sleep(time.Minute)
+				if got := w.far.all(); len(got) != 1 || w.far.tries[address(0)] != c.tries {
+					t.Errorf("accepted %v after %d tries, want one after %d", got, w.far.tries[address(0)], c.tries)
+				}
+			})
+		})
+	}
+}
+
 func TestUselessNoticesEndWithARecord(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.onCall(1)

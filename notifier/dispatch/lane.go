@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -225,23 +226,32 @@ func (l *lane) deliver(ctx context.Context, d notifier.Delivery) {
 	}
 	l.dispatcher.sending.Add(1)
 	defer l.dispatcher.sending.Add(-1)
-	outcome, result := l.try(ctx, d, message)
-	if result == Retried && ctx.Err() != nil && outcome.Unclear == d.Unclear {
-		return // cut off by our own stop: not the far side's fault
+	outcome, result, cut := l.try(ctx, d, message)
+	if result == Retried && cut && outcome.Unclear == d.Unclear {
+		return // by our own stop: not the far side's fault
 	}
 	l.finish(ctx, d, outcome, result)
 }
 
-func (l *lane) try(ctx context.Context, d notifier.Delivery, m notifier.Message) (notifier.Outcome, Result) {
-	sending, cancel := context.WithTimeout(ctx, sendTimeout)
+// try sends one message. A stop leaves it a while to end: one that is cut off after
+// the far side took it would be said again.
+func (l *lane) try(ctx context.Context, d notifier.Delivery, m notifier.Message) (_ notifier.Outcome, _ Result, cut bool) {
+	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
 	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(sendGrace):
+			cancel()
+		case <-sending.Done():
+		}
+	})()
 	err := l.line.Channel.Send(sending, d.Recipient.Address, m)
 	outcome, result := l.judge(d, l.dispatcher.now(), err)
 	if err != nil {
 		l.dispatcher.cfg.Logger.Warn("notice not delivered", "notice", d.Identity(), "channel", l.line.name,
 			"attempt", d.Attempts+1, "state", outcome.State, "next", outcome.Next, "err", err)
 	}
-	return outcome, result
+	return outcome, result, errors.Is(sending.Err(), context.Canceled)
 }
 
 // finish records one outcome for all that the message was to end.
