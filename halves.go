@@ -186,14 +186,20 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	return group.Run()
 }
 
-// runNotifier runs the telling half beside an Alertmanager of the user's.
-func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+// readNotifier reads what the telling half needs of the configuration file.
+func readNotifier(f flags) (cfg notifierconfig.Config, err error) {
 	doc, err := read(f)
 	if err != nil {
-		return err
+		return cfg, err
 	}
-	var cfg notifierconfig.Config
-	if err := load(doc, into(&cfg, notifierconfig.LoadStandalone)); err != nil {
+	return cfg, load(doc, into(&cfg, notifierconfig.LoadStandalone))
+}
+
+// runNotifier runs the telling half beside an Alertmanager of the user's.
+func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
+	hangups := hearHangups()
+	cfg, err := readNotifier(f)
+	if err != nil {
 		return err
 	}
 	if err := f.checkWebConfig(); err != nil {
@@ -224,9 +230,22 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer app.Close()
+	again := newReload(func() error {
+		next, err := readNotifier(f)
+		if err != nil {
+			return err
+		}
+		use, err := app.Prepare(next, "")
+		if err != nil {
+			return err
+		}
+		use()
+		return nil
+	}, registry, logger)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics(registry))
 	mux.Handle("/", app.Private())
+	again.mount(mux, operator)
 	handler, err := private(f, l, mux, closed())
 	if err != nil {
 		return err
@@ -236,6 +255,7 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	addRun(&group, app.Run)
 	addServer(&group, l, f.webConfig, handler, logger)
 	addServer(&group, public, "", app.Public(), logger)
+	again.add(&group, hangups)
 	fmt.Fprintf(stdout, "shopwatch notifier: page at http://%[1]s/, webhook at %[2]s://%[3]s/webhook, console at %[2]s://%[3]s/console/login?code=%[4]s\n",
 		reach(public), f.privateScheme(), reach(l), operator.Code())
 	return group.Run()

@@ -92,13 +92,24 @@ func (e *everything) configure() error {
 		e.notifier.Warnings = append(e.notifier.Warnings, strangers(doc, e.exporter, e.notifier)...)
 	}
 	e.escalation = e.exporter.Escalation
-	e.webhookToken = e.notifier.Webhook.Token.Reveal()
-	if e.webhookToken != "" { // the engine's Alertmanager reads it from a file
-		return keep(filepath.Join(e.flags.dataDir, webhookToken), []byte(e.webhookToken+"\n"))
-	}
 	var err error
-	e.webhookToken, err = guard.TokenFile(filepath.Join(e.flags.dataDir, webhookToken))
-	return err
+	if e.webhookToken, err = e.tokenFor(e.notifier); err != nil {
+		return err
+	}
+	return e.keepToken(e.webhookToken)
+}
+
+// tokenFor is the webhook's token: the configuration's, or the one that is there.
+func (e *everything) tokenFor(cfg notifierconfig.Config) (string, error) {
+	if token := cfg.Webhook.Token.Reveal(); token != "" {
+		return token, nil
+	}
+	return guard.TokenFile(filepath.Join(e.flags.dataDir, webhookToken))
+}
+
+// keepToken puts the token where the engine's Alertmanager reads it.
+func (e *everything) keepToken(token string) error {
+	return keep(filepath.Join(e.flags.dataDir, webhookToken), []byte(token+"\n"))
 }
 
 // run builds the parts from the measuring end to the telling end and runs them
@@ -140,7 +151,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	mux.Handle(engine.AlertmanagerPath+"/", e.operator.Changes(http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager())))
 	mux.Handle("/", telling.Private())
 	e.demo.mount(mux, e.operator)
-	again := newReload(func() error { return e.reload(b, measuring, judging) }, e.registry, e.logger)
+	again := newReload(func() error { return e.reload(b, measuring, judging, telling) }, e.registry, e.logger)
 	again.mount(mux, e.operator)
 	handler, err := private(e.flags, e.private, mux, judging.Ready())
 	if err != nil {
@@ -171,10 +182,9 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	return group.Run()
 }
 
-// reload puts the exporter's section of the configuration file, the tiers and
-// section engine into force anew, all of them or nothing. The notifier's is read
-// too, so that a mistake is told, but changes with the next start only.
-func (e *everything) reload(b bench, measuring *exporterapp.App, running *engine.Engine) error {
+// reload puts the sections of the configuration file into force anew, all of them
+// or nothing.
+func (e *everything) reload(b bench, measuring *exporterapp.App, running *engine.Engine, telling *notifierapp.App) error {
 	if e.flags.configFile == "" {
 		return errors.New("the demo shop has no configuration file")
 	}
@@ -183,27 +193,38 @@ func (e *everything) reload(b bench, measuring *exporterapp.App, running *engine
 		return err
 	}
 	var measure exporterconfig.Config
+	var tell notifierconfig.Config
 	var next judgement
-	if err := load(doc, into(&measure, exporterconfig.Load), into(new(notifierconfig.Config), notifierconfig.Load),
+	if err := load(doc, into(&measure, exporterconfig.Load), into(&tell, notifierconfig.Load),
 		into(&next.settings, engine.LoadSettings)); err != nil {
 		return err
 	}
 	next.escalation = measure.Escalation
 	next.escalation.Pace = e.judgement.escalation.Pace
-	if err := b.reload(running, e.judgement, next); err != nil {
+	tell.Escalation.Pace = next.escalation.Pace
+	tell.Warnings = append(tell.Warnings, strangers(doc, measure, tell)...)
+	token, err := e.tokenFor(tell)
+	if err != nil {
 		return err
 	}
-	if err := measuring.Reload(measure); err != nil {
-		return errors.Join(err, b.reload(running, next, e.judgement))
+	use, err := telling.Prepare(tell, token)
+	if err != nil {
+		return err
 	}
-	if next.escalation != e.judgement.escalation {
-		e.logger.Warn("the new tiers are in force; the public page says the former ones until the next start",
-			"ops", next.escalation.Ops, "management", next.escalation.Management)
+	if err := e.keepToken(token); err != nil {
+		return err
+	}
+	if err := b.reload(running, e.judgement, next); err != nil {
+		return errors.Join(err, e.keepToken(e.webhookToken))
+	}
+	if err := measuring.Reload(measure); err != nil {
+		return errors.Join(err, b.reload(running, next, e.judgement), e.keepToken(e.webhookToken))
 	}
 	if measure.Escalation.Pace != next.escalation.Pace {
 		e.logger.Warn("the pace changes with the next start only", "pace", next.escalation.Pace)
 	}
-	e.judgement = next
+	e.judgement, e.webhookToken = next, token
+	use()
 	return nil
 }
 

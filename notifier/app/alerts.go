@@ -16,18 +16,18 @@ import (
 // Names of the store's marks.
 const (
 	markWatchdog  = "watchdog"  // Unix milliseconds: of its evaluation, and of the first after the last silence
-	markListening = "listening" // Unix milliseconds, see App.listening
+	markListening = "listening" // Unix milliseconds, see desk.listening
 	markServices  = "services"  // JSON, the last known services
 )
 
 // keep makes alerts durable: each incident's change and its notices in one
 // transaction for the whole payload, so that an answer of 200 has lost nothing.
-func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
-	now := a.cfg.Now()
+func (d *desk) keep(ctx context.Context, alerts []notifier.Alert) error {
+	now := d.cfg.Now()
 	var watchdog incident.Watchdog
 	var due time.Time
-	err := a.store.Change(ctx, func(tx *store.Tx) (err error) {
-		if watchdog, err = a.hearIn(tx, alerts); err != nil {
+	err := d.store.Change(ctx, func(tx *store.Tx) (err error) {
+		if watchdog, err = d.hearIn(tx, alerts); err != nil {
 			return err
 		}
 		for _, alert := range alerts {
@@ -38,8 +38,8 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 			if err != nil {
 				return err
 			}
-			scene := a.scene(tx, watchdog, nil)
-			r := a.machine.Alert(now, scene.Scene, latest, alert)
+			scene := d.scene(tx, watchdog, nil)
+			r := d.machine.Alert(now, scene.Scene, latest, alert)
 			if err := errors.Join(scene.err, save(tx, r)); err != nil {
 				return err
 			}
@@ -50,9 +50,9 @@ func (a *App) keep(ctx context.Context, alerts []notifier.Alert) error {
 	if err != nil {
 		return err
 	}
-	a.heard(watchdog)
-	a.told()
-	a.lookAt(due)
+	d.heard(watchdog)
+	d.told()
+	d.lookAt(due)
 	return nil
 }
 
@@ -74,10 +74,10 @@ func save(tx *store.Tx, r incident.Result) error {
 }
 
 // told wakes whoever waits for a change.
-func (a *App) told() {
-	a.dispatcher.Wake()
+func (d *desk) told() {
+	d.dispatcher.Wake()
 	select {
-	case a.changed <- struct{}{}:
+	case d.changed <- struct{}{}:
 	default:
 	}
 }
@@ -88,31 +88,31 @@ const clockSkew = time.Minute
 // newest is the newest evaluation time that a Watchdog among the alerts carries.
 // A repeat of an old one proves nothing: what counts is when Prometheus
 // evaluated, never when the repeat arrived.
-func (a *App) newest(known incident.Watchdog, alerts []notifier.Alert) incident.Watchdog {
+func (d *desk) newest(known incident.Watchdog, alerts []notifier.Alert) incident.Watchdog {
 	for _, alert := range alerts {
 		if alert.Name() != rules.AlertWatchdog || !alert.Firing {
 			continue
 		}
 		seconds, err := strconv.ParseInt(alert.Annotations[rules.AnnotationEvaluated], 10, 64)
-		if err != nil || time.Unix(seconds, 0).After(a.cfg.Now().Add(clockSkew)) {
+		if err != nil || time.Unix(seconds, 0).After(d.cfg.Now().Add(clockSkew)) {
 			continue // one from the future would prove for ever that Prometheus lives
 		}
-		known = known.Next(time.Unix(seconds, 0), a.clocks.fresh)
+		known = known.Next(time.Unix(seconds, 0), d.clocks.fresh)
 	}
 	return known
 }
 
 // reconcile ends alerts whose resolved was lost: over while this process or
 // Alertmanager was away, they are told by nobody.
-func (a *App) reconcile(ctx context.Context) error {
-	if a.reconciler == nil {
+func (d *desk) reconcile(ctx context.Context) error {
+	if d.reconciler == nil {
 		return nil
 	}
-	open, err := a.store.OpenIncidents(ctx)
+	open, err := d.store.OpenIncidents(ctx)
 	if err != nil {
 		return err
 	}
-	now := a.cfg.Now()
+	now := d.cfg.Now()
 	active := map[string]bool{}
 	ends := map[string]notifier.Alert{}
 	for _, i := range open {
@@ -126,34 +126,34 @@ func (a *App) reconcile(ctx context.Context) error {
 			}
 		}
 	}
-	listed, gone, err := a.reconciler.Poll(ctx, active)
+	listed, gone, err := d.reconciler.Poll(ctx, active)
 	if err != nil {
-		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
-			a.unreconciled.note(a.cfg.Logger, now, err)
+		if ctx.Err() == nil && now.Sub(d.started) > d.clocks.lag {
+			d.unreconciled.note(d.cfg.Logger, now, err)
 		}
 		return nil // Alertmanager's trouble is no reason to look away from the rest
 	}
-	a.unreconciled.note(a.cfg.Logger, now, nil)
-	if err := a.setListed(ctx, listed, ends); err != nil {
+	d.unreconciled.note(d.cfg.Logger, now, nil)
+	if err := d.setListed(ctx, listed, ends); err != nil {
 		return err
 	}
 	var ended []notifier.Alert
 	for _, fingerprint := range gone {
-		a.cfg.Logger.Info("alert is gone without a word", "incident", ends[fingerprint].Key(), "alert", ends[fingerprint].Name())
+		d.cfg.Logger.Info("alert is gone without a word", "incident", ends[fingerprint].Key(), "alert", ends[fingerprint].Name())
 		ended = append(ended, ends[fingerprint])
 	}
 	if len(ended) == 0 {
 		return nil
 	}
-	return a.keep(ctx, ended)
+	return d.keep(ctx, ended)
 }
 
 // setListed remembers which alerts an Alertmanager listed, across restarts.
-func (a *App) setListed(ctx context.Context, fingerprints []string, alerts map[string]notifier.Alert) error {
+func (d *desk) setListed(ctx context.Context, fingerprints []string, alerts map[string]notifier.Alert) error {
 	if len(fingerprints) == 0 {
 		return nil
 	}
-	return a.store.Change(ctx, func(tx *store.Tx) error {
+	return d.store.Change(ctx, func(tx *store.Tx) error {
 		for _, fingerprint := range fingerprints {
 			latest, err := tx.Latest(alerts[fingerprint].Key())
 			if err != nil {
@@ -173,54 +173,54 @@ func (a *App) setListed(ctx context.Context, fingerprints []string, alerts map[s
 }
 
 // service looks a service up among the last known.
-func (a *App) service(key string) (notifier.Service, bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	s, ok := a.services[key]
+func (d *desk) service(key string) (notifier.Service, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, ok := d.services[key]
 	return s, ok
 }
 
 // loadMarks takes up what the last process knew, so that an alert that comes
 // before Prometheus can be asked is told by its service's name.
-func (a *App) loadMarks(ctx context.Context) error {
-	if err := a.hear(ctx); err != nil {
+func (d *desk) loadMarks(ctx context.Context) error {
+	if err := d.hear(ctx); err != nil {
 		return err
 	}
-	if err := a.listen(ctx); err != nil {
+	if err := d.listen(ctx); err != nil {
 		return err
 	}
-	value, err := a.store.Mark(ctx, markServices)
+	value, err := d.store.Mark(ctx, markServices)
 	if err != nil || value == "" {
 		return err
 	}
 	var list []notifier.Service
 	if err := json.Unmarshal([]byte(value), &list); err != nil {
-		a.cfg.Logger.Warn("the last known services can't be read and are asked for anew", "err", err)
+		d.cfg.Logger.Warn("the last known services can't be read and are asked for anew", "err", err)
 		return nil
 	}
-	a.setServices(list)
+	d.setServices(list)
 	return nil
 }
 
-func (a *App) setServices(list []notifier.Service) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.services, a.order = make(map[string]notifier.Service, len(list)), a.order[:0]
+func (d *desk) setServices(list []notifier.Service) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.services, d.order = make(map[string]notifier.Service, len(list)), d.order[:0]
 	for _, s := range list {
-		a.services[s.Key()] = s
-		a.order = append(a.order, s.Key())
+		d.services[s.Key()] = s
+		d.order = append(d.order, s.Key())
 	}
 }
 
 // setSeen keeps when what is known of services was measured.
-func (a *App) setSeen(at time.Time) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.seen = at
+func (d *desk) setSeen(at time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.seen = at
 }
 
 // saveServices keeps the known services if they changed.
-func (a *App) saveServices(ctx context.Context, list []notifier.Service) error {
+func (d *desk) saveServices(ctx context.Context, list []notifier.Service) error {
 	for i := range list {
 		list[i].Status = "" // changes by the minute; the names are what is kept
 	}
@@ -228,11 +228,11 @@ func (a *App) saveServices(ctx context.Context, list []notifier.Service) error {
 	if err != nil {
 		return err
 	}
-	have, err := a.store.Mark(ctx, markServices)
+	have, err := d.store.Mark(ctx, markServices)
 	if err != nil || have == string(value) {
 		return err
 	}
-	return a.store.Change(ctx, func(tx *store.Tx) error { return tx.SetMark(markServices, string(value)) })
+	return d.store.Change(ctx, func(tx *store.Tx) error { return tx.SetMark(markServices, string(value)) })
 }
 
 func unixMilli(t time.Time) int64 {

@@ -176,19 +176,13 @@ func newBenchWith(t testing.TB, change func(*bench)) *bench {
 	return b
 }
 
-func (b *bench) start() {
-	b.t.Helper()
+// config is the bench's configuration, as edit leaves it.
+func (b *bench) config() config.Config {
 	credentials := b.world.Credentials()
 	host, port, _ := net.SplitHostPort(b.world.SMTPAddr())
 	number, _ := strconv.Atoi(port)
 	person := func(audience rules.Audience, channel, address string) []notifier.Recipient {
 		return []notifier.Recipient{{Audience: audience, Channel: channel, Address: address, Language: notifier.English}}
-	}
-	b.metrics, b.operator = prometheus.NewRegistry(), guard.NewOperator("operator", time.Now)
-	var err error
-	alertmanager := b.nearURL
-	if b.alone {
-		alertmanager = ""
 	}
 	cfg := config.Config{
 		Page:     config.PageConfig{Title: rules.Text{ZH: "店", EN: "Shop"}, URL: "https://status.example.com", Zone: time.UTC},
@@ -207,8 +201,19 @@ func (b *bench) start() {
 	if b.edit != nil {
 		b.edit(&cfg)
 	}
+	return cfg
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	b.metrics, b.operator = prometheus.NewRegistry(), guard.NewOperator("operator", time.Now)
+	alertmanager := b.nearURL
+	if b.alone {
+		alertmanager = ""
+	}
+	var err error
 	b.app, err = app.New(b.t.Context(), app.Config{
-		Notifier: cfg, DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: alertmanager, WebhookToken: token,
+		Notifier: b.config(), DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: alertmanager, WebhookToken: token,
 		RunbookURL: "http://127.0.0.1:9/runbooks",
 		Operator:   b.operator, Version: "test", Registerer: b.metrics, Now: b.now, Logger: slog.New(slog.DiscardHandler),
 	})

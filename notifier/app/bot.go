@@ -19,9 +19,9 @@ import (
 
 // newBot gives nil where nobody listens to the bot: there is none, another
 // program does, or nobody would have anything to say to it.
-func (a *App) newBot(lines []dispatch.Line) (*bot.Bot, error) {
-	t, onCall := a.cfg.Notifier.Telegram, a.chatsOnCall()
-	if t == nil || t.Updates == config.UpdatesNone || len(onCall) == 0 && !a.cfg.Notifier.Subscriptions.Telegram {
+func (d *desk) newBot(lines []dispatch.Line) (*bot.Bot, error) {
+	t, onCall := d.cfg.Notifier.Telegram, d.chatsOnCall()
+	if t == nil || t.Updates == config.UpdatesNone || len(onCall) == 0 && !d.cfg.Notifier.Subscriptions.Telegram {
 		return nil, nil
 	}
 	var api *telegram.API
@@ -31,25 +31,25 @@ func (a *App) newBot(lines []dispatch.Line) (*bot.Bot, error) {
 		}
 	}
 	cfg := bot.Config{
-		API: api, Incidents: inHand{a}, Statuses: stands{a}, Marks: marks{a.store}, Leader: a.store,
-		OnCall: onCall, Operators: t.Operators, Title: a.cfg.Notifier.Page.Title, PageURL: a.cfg.Notifier.Page.URL,
-		Webhook: t.Updates == config.UpdatesWebhook, Secret: a.store.Derive("telegram webhook"),
-		Zone: a.cfg.Notifier.Page.Zone, Now: a.cfg.Now, Logger: a.cfg.Logger,
+		API: api, Incidents: inHand{d}, Statuses: stands{d}, Marks: marks{d.store}, Leader: d.store,
+		OnCall: onCall, Operators: t.Operators, Title: d.cfg.Notifier.Page.Title, PageURL: d.cfg.Notifier.Page.URL,
+		Webhook: t.Updates == config.UpdatesWebhook, Secret: d.store.Derive("telegram webhook"),
+		Zone: d.cfg.Notifier.Page.Zone, Now: d.cfg.Now, Logger: d.cfg.Logger,
 	}
-	if a.cfg.Notifier.Subscriptions.Telegram {
-		cfg.Subscriptions = a.subscription
+	if d.cfg.Notifier.Subscriptions.Telegram {
+		cfg.Subscriptions = d.subscription
 	}
-	if a.silencer != nil {
-		cfg.Silencer = a
+	if d.silencer != nil {
+		cfg.Silencer = d
 	}
 	return bot.New(cfg)
 }
 
 // chatsOnCall are the chats of ops and management.
-func (a *App) chatsOnCall() []bot.OnCall {
+func (d *desk) chatsOnCall() []bot.OnCall {
 	var chats []bot.OnCall
 	for _, audience := range []rules.Audience{rules.Ops, rules.Management} {
-		for _, r := range a.cfg.Notifier.Audiences[audience] {
+		for _, r := range d.cfg.Notifier.Audiences[audience] {
 			if r.Channel == config.Telegram {
 				chats = append(chats, bot.OnCall{Address: r.Address, Language: r.Language})
 			}
@@ -59,20 +59,20 @@ func (a *App) chatsOnCall() []bot.OnCall {
 }
 
 // hearsByWebhook reports whether Telegram posts to the public address.
-func (a *App) hearsByWebhook() bool {
-	return a.bot != nil && a.cfg.Notifier.Telegram.Updates == config.UpdatesWebhook
+func (d *desk) hearsByWebhook() bool {
+	return d.bot != nil && d.cfg.Notifier.Telegram.Updates == config.UpdatesWebhook
 }
 
 // botLink leads to the bot, where one press subscribes; "" where none takes
 // sign-ups, or Telegram hasn't told its name yet. In the demo it leads to where
 // the same can be said to the bot that a press on the link would say.
-func (a *App) botLink() string {
-	if a.bot == nil {
+func (d *desk) botLink() string {
+	if d.bot == nil {
 		return ""
 	}
-	link := a.bot.Link(nil)
-	if _, payload, ok := strings.Cut(link, "?start="); ok && a.cfg.Demo != nil {
-		return a.cfg.Demo.Bot("/start " + payload)
+	link := d.bot.Link(nil)
+	if _, payload, ok := strings.Cut(link, "?start="); ok && d.cfg.Demo != nil {
+		return d.cfg.Demo.Bot("/start " + payload)
 	}
 	return link
 }
@@ -81,7 +81,7 @@ func (a *App) botLink() string {
 const wayTelegram = "telegram"
 
 // inHand does to incidents what is asked for in Telegram.
-type inHand struct{ app *App }
+type inHand struct{ app *desk }
 
 // Incidents gives those that run and ask to be taken in hand, or are, the oldest first.
 func (h inHand) Incidents(ctx context.Context) ([]notifier.Incident, error) {
@@ -141,7 +141,7 @@ func (s *standing) set(snapshot statuspage.Snapshot) {
 }
 
 // stands tells the bot what anybody may know.
-type stands struct{ app *App }
+type stands struct{ app *desk }
 
 // Status is what the page shows; before it shows anything, the services that
 // were last known.

@@ -15,13 +15,13 @@ import (
 // Do does what a person wants to an incident, as it is inside the transaction
 // that keeps it, its notices and who did it. A silence is Alertmanager's, so it
 // is kept once that has it.
-func (a *App) Do(ctx context.Context, id string, deed notifier.Deed, w console.Wish) (notifier.Incident, error) {
+func (d *desk) Do(ctx context.Context, id string, deed notifier.Deed, w console.Wish) (notifier.Incident, error) {
 	if deed == notifier.DeedSilence {
-		return a.silenceFor(ctx, id, w)
+		return d.silenceFor(ctx, id, w)
 	}
-	now := a.cfg.Now()
+	now := d.cfg.Now()
 	var result incident.Result
-	err := a.store.Change(ctx, func(tx *store.Tx) error {
+	err := d.store.Change(ctx, func(tx *store.Tx) error {
 		found, err := tx.Incident(id)
 		if err != nil {
 			return err
@@ -29,7 +29,7 @@ func (a *App) Do(ctx context.Context, id string, deed notifier.Deed, w console.W
 		if found == nil {
 			return unknownIncident(id)
 		}
-		if result, err = a.wanted(now, *found, deed, w); err != nil || !result.Changed {
+		if result, err = d.wanted(now, *found, deed, w); err != nil || !result.Changed {
 			return err
 		}
 		if err := save(tx, result); err != nil {
@@ -44,44 +44,44 @@ func (a *App) Do(ctx context.Context, id string, deed notifier.Deed, w console.W
 		return nil
 	})
 	if err == nil && result.Changed {
-		a.cfg.Logger.Info("incident changed by a person", "incident", id, "deed", deed, "way", w.Way)
-		a.told()
+		d.cfg.Logger.Info("incident changed by a person", "incident", id, "deed", deed, "way", w.Way)
+		d.told()
 	}
 	return result.Incident, err
 }
 
 // wanted is what a deed makes of an incident.
-func (a *App) wanted(now time.Time, i notifier.Incident, deed notifier.Deed, w console.Wish) (incident.Result, error) {
+func (d *desk) wanted(now time.Time, i notifier.Incident, deed notifier.Deed, w console.Wish) (incident.Result, error) {
 	draft := incident.Draft{By: w.By, Status: w.Status, Text: w.Text, Scope: w.Scope, ETA: w.ETA, Workaround: w.Workaround, Silent: w.Silent}
 	switch deed {
 	case notifier.DeedAcknowledge:
-		return a.machine.Acknowledge(now, i, w.By)
+		return d.machine.Acknowledge(now, i, w.By)
 	case notifier.DeedWithdraw:
-		return a.machine.Withdraw(now, i, w.By)
+		return d.machine.Withdraw(now, i, w.By)
 	case notifier.DeedUpdate:
-		return a.machine.Update(now, i, draft)
+		return d.machine.Update(now, i, draft)
 	case notifier.DeedPublish:
 		if w.Tells() {
-			return a.publishWith(now, i, draft)
+			return d.publishWith(now, i, draft)
 		}
-		return a.machine.Publish(now, i, w.By)
+		return d.machine.Publish(now, i, w.By)
 	case notifier.DeedHold:
-		return a.machine.Hold(now, i, w.By)
+		return d.machine.Hold(now, i, w.By)
 	case notifier.DeedResolve:
-		return a.machine.Resolve(now, i, incident.Ending{By: w.By, Text: w.Text, Force: w.Force})
+		return d.machine.Resolve(now, i, incident.Ending{By: w.By, Text: w.Text, Force: w.Force})
 	}
 	return incident.Result{}, &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("nobody can %.20q an incident", deed)}
 }
 
-func (a *App) silenceFor(ctx context.Context, id string, w console.Wish) (notifier.Incident, error) {
+func (d *desk) silenceFor(ctx context.Context, id string, w console.Wish) (notifier.Incident, error) {
 	by, err := notifier.PersonName(w.By)
 	if err != nil {
 		return notifier.Incident{}, err
 	}
-	if _, err := a.Silence(ctx, id, by, w.Way, time.Duration(w.For)); err != nil {
+	if _, err := d.Silence(ctx, id, by, w.Way, time.Duration(w.For)); err != nil {
 		return notifier.Incident{}, err
 	}
-	i, err := a.store.Incident(ctx, id)
+	i, err := d.store.Incident(ctx, id)
 	if err == nil && i == nil {
 		err = unknownIncident(id)
 	}
@@ -93,21 +93,21 @@ func (a *App) silenceFor(ctx context.Context, id string, w console.Wish) (notifi
 
 // publishWith publishes an incident with what there is to tell: first those who
 // know hear it, then the subscribers hear all of it at once.
-func (a *App) publishWith(now time.Time, i notifier.Incident, draft incident.Draft) (incident.Result, error) {
-	told, err := a.machine.Update(now, i, draft)
+func (d *desk) publishWith(now time.Time, i notifier.Incident, draft incident.Draft) (incident.Result, error) {
+	told, err := d.machine.Update(now, i, draft)
 	if err != nil {
 		return told, err
 	}
-	published, err := a.machine.Publish(now, told.Incident, draft.By)
+	published, err := d.machine.Publish(now, told.Incident, draft.By)
 	published.Notices = append(told.Notices, published.Notices...)
 	published.Changed = true
 	return published, err
 }
 
 // Incident tells the console one incident, open or over, and who was told of it.
-func (a *App) Incident(ctx context.Context, id string) (console.Incident, error) {
+func (d *desk) Incident(ctx context.Context, id string) (console.Incident, error) {
 	var shown console.Incident
-	found, err := a.store.Incident(ctx, id)
+	found, err := d.store.Incident(ctx, id)
 	if err != nil {
 		return shown, err
 	}
@@ -115,13 +115,13 @@ func (a *App) Incident(ctx context.Context, id string) (console.Incident, error)
 		return shown, unknownIncident(id)
 	}
 	shown.Incident = *found
-	shown.Told, err = a.toldOf(ctx, id)
+	shown.Told, err = d.toldOf(ctx, id)
 	return shown, err
 }
 
 // toldOf counts an incident's deliveries by audience and channel, people on call first.
-func (a *App) toldOf(ctx context.Context, id string) ([]console.Told, error) {
-	counts, err := a.store.Told(ctx, id)
+func (d *desk) toldOf(ctx context.Context, id string) ([]console.Told, error) {
+	counts, err := d.store.Told(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -141,13 +141,13 @@ func (a *App) toldOf(ctx context.Context, id string) ([]console.Told, error) {
 }
 
 // Outbox tells the console what waits and what was given up.
-func (a *App) Outbox(ctx context.Context) (console.Outbox, error) {
-	outbox, err := a.store.Outbox(ctx)
+func (d *desk) Outbox(ctx context.Context) (console.Outbox, error) {
+	outbox, err := d.store.Outbox(ctx)
 	if err != nil {
 		return console.Outbox{}, err
 	}
 	o := console.Outbox{Queued: outbox.Queued, Dead: outbox.Dead, Oldest: outbox.Oldest}
-	counts, err := a.store.Unsent(ctx)
+	counts, err := d.store.Unsent(ctx)
 	for _, c := range counts {
 		if n := len(o.Channels); n == 0 || o.Channels[n-1].Audience != c.Audience || o.Channels[n-1].Channel != c.Channel {
 			o.Channels = append(o.Channels, console.Waiting{Audience: c.Audience, Channel: c.Channel})
@@ -162,8 +162,8 @@ func (a *App) Outbox(ctx context.Context) (console.Outbox, error) {
 }
 
 // DeadLetters tells the console what was given up.
-func (a *App) DeadLetters(ctx context.Context, before int64, limit int) ([]console.DeadLetter, error) {
-	letters, err := a.store.DeadLetters(ctx, before, limit)
+func (d *desk) DeadLetters(ctx context.Context, before int64, limit int) ([]console.DeadLetter, error) {
+	letters, err := d.store.DeadLetters(ctx, before, limit)
 	var list []console.DeadLetter
 	for _, l := range letters {
 		list = append(list, console.DeadLetter{
@@ -179,17 +179,17 @@ func (a *App) DeadLetters(ctx context.Context, before int64, limit int) ([]conso
 const resendAtOnce = 1000
 
 // Resend sends dead letters again: those that are named, or all.
-func (a *App) Resend(ctx context.Context, which console.Resending) (int, error) {
+func (d *desk) Resend(ctx context.Context, which console.Resending) (int, error) {
 	var err error
 	if which.By, err = notifier.PersonName(which.By); err != nil {
 		return 0, err
 	}
 	if !which.All {
-		return a.resend(ctx, which, which.Deliveries)
+		return d.resend(ctx, which, which.Deliveries)
 	}
 	all := 0
 	for before := int64(0); ; {
-		letters, err := a.store.DeadLetters(ctx, before, resendAtOnce)
+		letters, err := d.store.DeadLetters(ctx, before, resendAtOnce)
 		if err != nil || len(letters) == 0 {
 			return all, err
 		}
@@ -197,7 +197,7 @@ func (a *App) Resend(ctx context.Context, which console.Resending) (int, error) 
 		for _, l := range letters {
 			ids = append(ids, l.Delivery)
 		}
-		n, err := a.resend(ctx, which, ids)
+		n, err := d.resend(ctx, which, ids)
 		all += n
 		if err != nil {
 			return all, err
@@ -206,23 +206,23 @@ func (a *App) Resend(ctx context.Context, which console.Resending) (int, error) 
 	}
 }
 
-func (a *App) resend(ctx context.Context, which console.Resending, ids []int64) (n int, err error) {
-	now := a.cfg.Now()
-	err = a.store.Change(ctx, func(tx *store.Tx) error {
+func (d *desk) resend(ctx context.Context, which console.Resending, ids []int64) (n int, err error) {
+	now := d.cfg.Now()
+	err = d.store.Change(ctx, func(tx *store.Tx) error {
 		if n, err = tx.Resend(now, ids); err != nil || n == 0 {
 			return err
 		}
 		return tx.Audit(notifier.AuditEntry{At: now, By: which.By, Way: which.Way, Deed: "resend", Subject: "outbox", Detail: fmt.Sprintf("%d deliveries", n)})
 	})
 	if err == nil && n > 0 {
-		a.told()
+		d.told()
 	}
 	return n, err
 }
 
 // Audit tells the console what people did.
-func (a *App) Audit(ctx context.Context, subject string, before int64, limit int) ([]notifier.AuditEntry, error) {
-	return a.store.AuditLog(ctx, subject, before, limit)
+func (d *desk) Audit(ctx context.Context, subject string, before int64, limit int) ([]notifier.AuditEntry, error) {
+	return d.store.AuditLog(ctx, subject, before, limit)
 }
 
 // subjectOf names an incident in the record.

@@ -19,44 +19,44 @@ import (
 const remindBefore = time.Hour
 
 // newPlanner gives the machine of planned work.
-func (a *App) newPlanner() *maintenance.Machine {
-	url := a.cfg.Notifier.Page.URL
+func (d *desk) newPlanner() *maintenance.Machine {
+	url := d.cfg.Notifier.Page.URL
 	if url != "" {
 		url = strings.TrimSuffix(url, "/") + "/"
 	}
 	return maintenance.New(maintenance.Config{
-		NewID: newID, Services: a.knownServices, Remind: a.cfg.Notifier.Escalation.Scale(remindBefore), StatusURL: url, Quiet: a.silencer != nil,
+		NewID: newID, Services: d.knownServices, Remind: d.cfg.Notifier.Escalation.Scale(remindBefore), StatusURL: url, Quiet: d.silencer != nil,
 	})
 }
 
 // knownServices are the services last seen, in the page's order.
-func (a *App) knownServices() []notifier.Service {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	list := make([]notifier.Service, 0, len(a.order))
-	for _, key := range a.order {
-		list = append(list, a.services[key])
+func (d *desk) knownServices() []notifier.Service {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	list := make([]notifier.Service, 0, len(d.order))
+	for _, key := range d.order {
+		list = append(list, d.services[key])
 	}
 	return list
 }
 
 // workAhead looks at planned work that has not ended: what the clock asks for, and
 // that Alertmanager keeps still about what is worked on, no longer and no shorter.
-func (a *App) workAhead(ctx context.Context) error {
-	now := a.cfg.Now()
-	list, err := a.store.Maintenances(ctx, now.Add(-endedLately), mostMaintenances)
+func (d *desk) workAhead(ctx context.Context) error {
+	now := d.cfg.Now()
+	list, err := d.store.Maintenances(ctx, now.Add(-endedLately), mostMaintenances)
 	if err != nil {
 		return err
 	}
 	for _, m := range list {
-		if r := a.planner.Tick(now, m, a.works(now, m)); r.Changed {
-			if m, err = a.changeWork(ctx, m.ID, "", func(m notifier.Maintenance) (maintenance.Result, error) {
-				return a.planner.Tick(now, m, a.works(now, m)), nil
+		if r := d.planner.Tick(now, m, d.works(now, m)); r.Changed {
+			if m, err = d.changeWork(ctx, m.ID, "", func(m notifier.Maintenance) (maintenance.Result, error) {
+				return d.planner.Tick(now, m, d.works(now, m)), nil
 			}); err != nil {
 				return err
 			}
 		}
-		if err := a.quieten(ctx, now, m); err != nil {
+		if err := d.quieten(ctx, now, m); err != nil {
 			return err
 		}
 	}
@@ -71,14 +71,14 @@ const (
 
 // works reports whether everything that is worked on is measured to work now.
 // What nobody has measured lately is not known to.
-func (a *App) works(now time.Time, m notifier.Maintenance) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if now.Sub(a.seen) > a.clocks.lag {
+func (d *desk) works(now time.Time, m notifier.Maintenance) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if now.Sub(d.seen) > d.clocks.lag {
 		return false
 	}
 	covered := false
-	for _, s := range a.services {
+	for _, s := range d.services {
 		if !m.Covers(s) {
 			continue
 		}
@@ -92,26 +92,26 @@ func (a *App) works(now time.Time, m notifier.Maintenance) bool {
 // quieten has Alertmanager keep still about what is worked on, until the window
 // ends; work that takes longer pages again. One silence a service, known by its
 // comment, so that a crash between its making and our note of it leaves none behind.
-func (a *App) quieten(ctx context.Context, now time.Time, m notifier.Maintenance) error {
+func (d *desk) quieten(ctx context.Context, now time.Time, m notifier.Maintenance) error {
 	want := time.Time{}
 	if m.Working() && now.Before(m.Window.Until) {
 		want = m.Window.Until
 	}
-	if a.silencer == nil || want.Equal(m.Silenced) || want.IsZero() && !m.Silenced.After(now) {
+	if d.silencer == nil || want.Equal(m.Silenced) || want.IsZero() && !m.Silenced.After(now) {
 		return nil
 	}
 	comment := "shopwatch maintenance " + m.ID
-	err := a.silencer.End(ctx, comment)
+	err := d.silencer.End(ctx, comment)
 	if !want.IsZero() { // an old one that could not be ended ends by itself
-		err = a.silenceWork(ctx, m, now, comment)
+		err = d.silenceWork(ctx, m, now, comment)
 	}
 	if err != nil { // tried again at the next round
 		if ctx.Err() == nil {
-			a.cfg.Logger.Warn("alertmanager does not keep still about planned work as it should", "maintenance", m.ID, "err", err)
+			d.cfg.Logger.Warn("alertmanager does not keep still about planned work as it should", "maintenance", m.ID, "err", err)
 		}
 		return nil
 	}
-	return a.store.Change(ctx, func(tx *store.Tx) error {
+	return d.store.Change(ctx, func(tx *store.Tx) error {
 		latest, err := tx.Maintenance(m.ID)
 		if err != nil || latest == nil {
 			return err
@@ -121,19 +121,19 @@ func (a *App) quieten(ctx context.Context, now time.Time, m notifier.Maintenance
 	})
 }
 
-func (a *App) silenceWork(ctx context.Context, m notifier.Maintenance, now time.Time, comment string) error {
+func (d *desk) silenceWork(ctx context.Context, m notifier.Maintenance, now time.Time, comment string) error {
 	for _, key := range m.Services {
 		shop, service, _ := strings.Cut(key, "/")
 		matchers := map[string]string{rules.LabelShop: shop}
 		if service != "" {
 			matchers[rules.LabelService] = service
 		}
-		_, missed, err := a.silencer.Silence(ctx, intake.Silence{Matchers: matchers, From: now, Until: m.Window.Until, Comment: comment})
+		_, missed, err := d.silencer.Silence(ctx, intake.Silence{Matchers: matchers, From: now, Until: m.Window.Until, Comment: comment})
 		if err != nil {
 			return err
 		}
 		if len(missed) > 0 {
-			a.cfg.Logger.Warn("alertmanagers not told of planned work; unless they are peers of one that was, they go on telling", "maintenance", m.ID, "alertmanagers", missed)
+			d.cfg.Logger.Warn("alertmanagers not told of planned work; unless they are peers of one that was, they go on telling", "maintenance", m.ID, "alertmanagers", missed)
 		}
 	}
 	return nil
@@ -141,9 +141,9 @@ func (a *App) silenceWork(ctx context.Context, m notifier.Maintenance, now time.
 
 // changeWork changes planned work as it is inside the transaction that keeps it,
 // its notices and who did it, by a way; the clock has none.
-func (a *App) changeWork(ctx context.Context, id, way string, change func(notifier.Maintenance) (maintenance.Result, error)) (notifier.Maintenance, error) {
+func (d *desk) changeWork(ctx context.Context, id, way string, change func(notifier.Maintenance) (maintenance.Result, error)) (notifier.Maintenance, error) {
 	var r maintenance.Result
-	err := a.store.Change(ctx, func(tx *store.Tx) error {
+	err := d.store.Change(ctx, func(tx *store.Tx) error {
 		found, err := tx.Maintenance(id)
 		if err != nil {
 			return err
@@ -157,8 +157,8 @@ func (a *App) changeWork(ctx context.Context, id, way string, change func(notifi
 		return keepWork(tx, r, len(found.Acts), way)
 	})
 	if err == nil && r.Changed {
-		a.cfg.Logger.Info("planned work", "maintenance", id, "status", r.Maintenance.Status, "way", way)
-		a.told()
+		d.cfg.Logger.Info("planned work", "maintenance", id, "status", r.Maintenance.Status, "way", way)
+		d.told()
 	}
 	return r.Maintenance, err
 }
@@ -178,13 +178,13 @@ func keepWork(tx *store.Tx, r maintenance.Result, acts int, way string) error {
 }
 
 // Maintenances tells the console planned work: what is ahead, and what ended lately.
-func (a *App) Maintenances(ctx context.Context) ([]notifier.Maintenance, error) {
-	return a.store.Maintenances(ctx, a.cfg.Now().Add(-endedLately), mostMaintenances)
+func (d *desk) Maintenances(ctx context.Context) ([]notifier.Maintenance, error) {
+	return d.store.Maintenances(ctx, d.cfg.Now().Add(-endedLately), mostMaintenances)
 }
 
 // Maintenance tells the console one.
-func (a *App) Maintenance(ctx context.Context, id string) (notifier.Maintenance, error) {
-	found, err := a.store.Maintenance(ctx, id)
+func (d *desk) Maintenance(ctx context.Context, id string) (notifier.Maintenance, error) {
+	found, err := d.store.Maintenance(ctx, id)
 	if err != nil {
 		return notifier.Maintenance{}, err
 	}
@@ -195,51 +195,51 @@ func (a *App) Maintenance(ctx context.Context, id string) (notifier.Maintenance,
 }
 
 // Schedule plans work as a person wants it.
-func (a *App) Schedule(ctx context.Context, w console.Work) (notifier.Maintenance, error) {
-	r, err := a.planner.Schedule(a.cfg.Now(), maintenance.Plan{
+func (d *desk) Schedule(ctx context.Context, w console.Work) (notifier.Maintenance, error) {
+	r, err := d.planner.Schedule(d.cfg.Now(), maintenance.Plan{
 		By: w.By, Title: w.Title, Text: w.Text, Services: slices.Clone(w.Services), Window: notifier.Window{From: w.From, Until: w.Until}, Silent: w.Silent,
 	})
 	if err != nil {
 		return r.Maintenance, err
 	}
-	if err := a.store.Change(ctx, func(tx *store.Tx) error { return keepWork(tx, r, 0, w.Way) }); err != nil {
+	if err := d.store.Change(ctx, func(tx *store.Tx) error { return keepWork(tx, r, 0, w.Way) }); err != nil {
 		return r.Maintenance, err
 	}
-	a.cfg.Logger.Info("planned work", "maintenance", r.Maintenance.ID, "status", r.Maintenance.Status, "way", w.Way)
-	a.told()
-	a.lookNow()
+	d.cfg.Logger.Info("planned work", "maintenance", r.Maintenance.ID, "status", r.Maintenance.Status, "way", w.Way)
+	d.told()
+	d.lookNow()
 	return r.Maintenance, nil
 }
 
 // Work does what a person wants to planned work.
-func (a *App) Work(ctx context.Context, id string, deed notifier.Deed, w console.Work) (notifier.Maintenance, error) {
-	now := a.cfg.Now()
-	m, err := a.changeWork(ctx, id, w.Way, func(m notifier.Maintenance) (maintenance.Result, error) {
+func (d *desk) Work(ctx context.Context, id string, deed notifier.Deed, w console.Work) (notifier.Maintenance, error) {
+	now := d.cfg.Now()
+	m, err := d.changeWork(ctx, id, w.Way, func(m notifier.Maintenance) (maintenance.Result, error) {
 		switch deed {
 		case notifier.DeedBegin:
-			return a.planner.Begin(now, m, w.By)
+			return d.planner.Begin(now, m, w.By)
 		case notifier.DeedUpdate:
-			return a.planner.Update(now, m, maintenance.Draft{
+			return d.planner.Update(now, m, maintenance.Draft{
 				By: w.By, Status: w.Status, Text: w.Text, Window: notifier.Window{From: w.From, Until: w.Until}, Silent: w.Silent,
 			})
 		case notifier.DeedComplete:
-			return a.planner.Complete(now, m, w.By, w.Text)
+			return d.planner.Complete(now, m, w.By, w.Text)
 		case notifier.DeedCancel:
-			return a.planner.Cancel(now, m, w.By, w.Text)
+			return d.planner.Cancel(now, m, w.By, w.Text)
 		}
 		return maintenance.Result{}, &notifier.Error{Code: notifier.Invalid, Message: fmt.Sprintf("nobody can %.20q a maintenance", deed)}
 	})
 	if err == nil {
-		a.lookNow()
+		d.lookNow()
 	}
 	return m, err
 }
 
 // lookNow has what runs and what is planned looked at before the next round, so
 // that Alertmanager hears at once.
-func (a *App) lookNow() {
+func (d *desk) lookNow() {
 	select {
-	case a.due <- struct{}{}:
+	case d.due <- struct{}{}:
 	default:
 	}
 }

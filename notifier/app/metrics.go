@@ -16,6 +16,7 @@ import (
 type metrics struct {
 	incidents   *prometheus.GaugeVec
 	subscribers *prometheus.GaugeVec
+	channels    *prometheus.GaugeVec // whether each can be used
 	notices     *prometheus.CounterVec
 	delay       *prometheus.HistogramVec
 	outbox      *prometheus.GaugeVec
@@ -29,7 +30,7 @@ func newMetrics(registerer prometheus.Registerer, version string) *metrics {
 		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: m.Name, Help: m.Help}, m.Labels)
 	}
 	m := &metrics{
-		incidents: gauge(rules.IncidentsOpen), subscribers: gauge(rules.SubscribersCount), outbox: gauge(rules.OutboxNotices),
+		incidents: gauge(rules.IncidentsOpen), subscribers: gauge(rules.SubscribersCount), outbox: gauge(rules.OutboxNotices), channels: gauge(rules.ChannelUp),
 		notices: prometheus.NewCounterVec(prometheus.CounterOpts{Name: rules.Notices.Name, Help: rules.Notices.Help}, rules.Notices.Labels),
 		delay: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: rules.NoticeDelay.Name, Help: rules.NoticeDelay.Help,
@@ -38,7 +39,7 @@ func newMetrics(registerer prometheus.Registerer, version string) *metrics {
 		oldest: newMoment(rules.OutboxOldest), heartbeat: newMoment(rules.HeartbeatLast),
 		watchdog: prometheus.NewGauge(prometheus.GaugeOpts{Name: rules.WatchdogLast.Name, Help: rules.WatchdogLast.Help}),
 	}
-	registerer.MustRegister(m.incidents, m.subscribers, m.notices, m.delay, m.outbox, m.oldest, m.heartbeat, m.watchdog)
+	registerer.MustRegister(m.incidents, m.subscribers, m.notices, m.delay, m.outbox, m.channels, m.oldest, m.heartbeat, m.watchdog)
 	if version != "" {
 		build := gauge(rules.BuildInfo)
 		build.WithLabelValues(version, "", runtime.Version()).Set(1)
@@ -69,21 +70,21 @@ func (m *metrics) Noticed(channel string, audience rules.Audience, result dispat
 }
 
 // measure sets the gauges from the store.
-func (a *App) measure(ctx context.Context) {
-	outbox, err := a.store.Outbox(ctx)
+func (d *desk) measure(ctx context.Context) {
+	outbox, err := d.store.Outbox(ctx)
 	if err != nil {
 		return // the store's trouble is logged where it matters; gauges keep their last values
 	}
 	for _, impact := range notifier.Impacts {
-		a.metrics.incidents.WithLabelValues(string(impact)).Set(float64(outbox.Open[impact]))
+		d.metrics.incidents.WithLabelValues(string(impact)).Set(float64(outbox.Open[impact]))
 	}
-	a.metrics.outbox.WithLabelValues(string(notifier.Queued)).Set(float64(outbox.Queued))
-	a.metrics.outbox.WithLabelValues(string(notifier.Dead)).Set(float64(outbox.Dead))
-	a.metrics.oldest.set(outbox.Oldest)
-	if at := a.lastWatchdog().Evaluated; !at.IsZero() {
-		a.metrics.watchdog.Set(float64(at.Unix()))
+	d.metrics.outbox.WithLabelValues(string(notifier.Queued)).Set(float64(outbox.Queued))
+	d.metrics.outbox.WithLabelValues(string(notifier.Dead)).Set(float64(outbox.Dead))
+	d.metrics.oldest.set(outbox.Oldest)
+	if at := d.lastWatchdog().Evaluated; !at.IsZero() {
+		d.metrics.watchdog.Set(float64(at.Unix()))
 	}
-	counts, err := a.store.Recipients(ctx)
+	counts, err := d.store.Recipients(ctx)
 	if err != nil {
 		return
 	}
@@ -91,6 +92,6 @@ func (a *App) measure(ctx context.Context) {
 		if c.Audience != string(rules.Subscribers) {
 			continue
 		}
-		a.metrics.subscribers.WithLabelValues(c.Channel, string(c.State)).Set(float64(c.N))
+		d.metrics.subscribers.WithLabelValues(c.Channel, string(c.State)).Set(float64(c.N))
 	}
 }

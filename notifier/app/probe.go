@@ -9,7 +9,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"shopwatch/notifier/dispatch"
-	"shopwatch/rules"
 )
 
 // Between looks at a channel, and the most that one may take.
@@ -45,9 +44,7 @@ func probedOf(lines []dispatch.Line) []probed {
 	return channels
 }
 
-func newProbes(channels []probed, registerer prometheus.Registerer, every time.Duration, logger *slog.Logger) *probes {
-	up := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: rules.ChannelUp.Name, Help: rules.ChannelUp.Help}, rules.ChannelUp.Labels)
-	registerer.MustRegister(up)
+func newProbes(channels []probed, up *prometheus.GaugeVec, every time.Duration, logger *slog.Logger) *probes {
 	return &probes{channels: channels, up: up, every: every, logger: logger}
 }
 

@@ -24,7 +24,7 @@ type incidents interface {
 	Incident(id string) (*notifier.Incident, error)
 }
 
-func (a *App) scene(known incidents, watchdog incident.Watchdog, open []notifier.Incident) *scene {
+func (d *desk) scene(known incidents, watchdog incident.Watchdog, open []notifier.Incident) *scene {
 	s := &scene{Scene: incident.Scene{Watchdog: watchdog, Open: open}}
 	find := func(look func(string) (*notifier.Incident, error)) func(string) *notifier.Incident {
 		return func(name string) *notifier.Incident {
@@ -78,12 +78,12 @@ func once(ctx context.Context, known map[string]*notifier.Incident, name string,
 }
 
 // peers gives the other services of a shop with the same role.
-func (a *App) peers(service notifier.Service) []notifier.Service {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (d *desk) peers(service notifier.Service) []notifier.Service {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var list []notifier.Service
-	for _, key := range a.order {
-		if s := a.services[key]; s.Shop == service.Shop && s.Role == service.Role && s.ID != service.ID {
+	for _, key := range d.order {
+		if s := d.services[key]; s.Shop == service.Shop && s.Role == service.Role && s.ID != service.ID {
 			list = append(list, s)
 		}
 	}
@@ -92,11 +92,11 @@ func (a *App) peers(service notifier.Service) []notifier.Service {
 
 // publication is how an incident of a key becomes public that begins to ask for
 // it now: as its service is configured, whatever of the service it is about.
-func (a *App) publication(key string) notifier.Publication {
-	configured := a.cfg.Notifier.Publish.Of(serviceOf(key))
+func (d *desk) publication(key string) notifier.Publication {
+	configured := d.cfg.Notifier.Publish.Of(serviceOf(key))
 	p := notifier.Publication{Held: configured.Held}
 	if configured.After > 0 {
-		p.At = a.cfg.Now().Add(configured.After)
+		p.At = d.cfg.Now().Add(configured.After)
 	}
 	return p
 }
@@ -121,11 +121,11 @@ func sooner(at time.Time, i notifier.Incident) time.Time {
 }
 
 // lookAt has the incidents looked at again at a moment between two rounds.
-func (a *App) lookAt(at time.Time) {
-	if wait := at.Sub(a.cfg.Now()); !at.IsZero() && wait >= 0 && wait < a.clocks.round+a.clocks.parentWait {
+func (d *desk) lookAt(at time.Time) {
+	if wait := at.Sub(d.cfg.Now()); !at.IsZero() && wait >= 0 && wait < d.clocks.round+d.clocks.parentWait {
 		time.AfterFunc(wait, func() {
 			select {
-			case a.due <- struct{}{}:
+			case d.due <- struct{}{}:
 			default:
 			}
 		})

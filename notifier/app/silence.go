@@ -21,18 +21,18 @@ const (
 // listen sets since when we have listened without a Watchdog: the start of the
 // first process since the last one that came, so that a notifier that starts
 // again and again still finds Prometheus silent.
-func (a *App) listen(ctx context.Context) error {
-	listening, err := a.timeMark(ctx, markListening)
+func (d *desk) listen(ctx context.Context) error {
+	listening, err := d.timeMark(ctx, markListening)
 	if err != nil {
 		return err
 	}
-	if !listening.IsZero() && !a.watchdog.Evaluated.After(listening) {
-		a.listening = listening
+	if !listening.IsZero() && !d.watchdog.Evaluated.After(listening) {
+		d.listening = listening
 		return nil
 	}
-	a.listening = a.started
-	return a.store.Change(ctx, func(tx *store.Tx) error {
-		return tx.SetMark(markListening, strconv.FormatInt(unixMilli(a.listening), 10))
+	d.listening = d.started
+	return d.store.Change(ctx, func(tx *store.Tx) error {
+		return tx.SetMark(markListening, strconv.FormatInt(unixMilli(d.listening), 10))
 	})
 }
 
@@ -40,24 +40,24 @@ func (a *App) listen(ctx context.Context) error {
 // we can be certain: a process that has just started leaves Prometheus, which
 // may have started with it, time to speak. A machine that was off has heard
 // nothing, but has not listened either.
-func (a *App) silent(now time.Time) (silent, certain bool) {
-	heard := a.lastWatchdog().Evaluated
-	if heard.Before(a.listening) {
-		heard = a.listening
+func (d *desk) silent(now time.Time) (silent, certain bool) {
+	heard := d.lastWatchdog().Evaluated
+	if heard.Before(d.listening) {
+		heard = d.listening
 	}
-	silent = now.Sub(heard) > a.clocks.silence
-	return silent, !silent || now.Sub(a.started) >= a.clocks.settle
+	silent = now.Sub(heard) > d.clocks.silence
+	return silent, !silent || now.Sub(d.started) >= d.clocks.settle
 }
 
 // silence is the notifier's own alert about a Watchdog that doesn't come. Its
 // trouble begins with the last evaluation that we know of: from then on nobody
 // judged, whoever was to blame.
-func (a *App) silence(now time.Time) (alert notifier.Alert, certain bool) {
-	silent, certain := a.silent(now)
-	watchdog := a.lastWatchdog()
+func (d *desk) silence(now time.Time) (alert notifier.Alert, certain bool) {
+	silent, certain := d.silent(now)
+	watchdog := d.lastWatchdog()
 	since, summary, description := watchdog.Evaluated, sayStopped, sayStoppedHow
 	if since.IsZero() {
-		since, summary, description = a.listening, sayNever, sayNeverHow
+		since, summary, description = d.listening, sayNever, sayNeverHow
 	}
 	alert = notifier.Alert{
 		Audience: rules.Ops, Fingerprint: silenceFingerprint, Firing: silent,
@@ -69,13 +69,13 @@ func (a *App) silence(now time.Time) (alert notifier.Alert, certain bool) {
 		Annotations: map[string]string{
 			rules.AnnotationSummary: summary.EN, rules.AnnotationSummaryZH: summary.ZH,
 			rules.AnnotationDescription: description.EN, rules.AnnotationDescriptionZH: description.ZH,
-			rules.AnnotationRunbook: a.cfg.RunbookURL + "/" + alertSilence,
+			rules.AnnotationRunbook: d.cfg.RunbookURL + "/" + alertSilence,
 			rules.AnnotationSince:   unixSeconds(since),
 		},
 	}
 	if silent {
-		alert.StartsAt = a.listening.Add(a.clocks.silence)
-		if heard := watchdog.Evaluated.Add(a.clocks.silence); heard.After(alert.StartsAt) {
+		alert.StartsAt = d.listening.Add(d.clocks.silence)
+		if heard := watchdog.Evaluated.Add(d.clocks.silence); heard.After(alert.StartsAt) {
 			alert.StartsAt = heard
 		}
 		return alert, certain

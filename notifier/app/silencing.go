@@ -72,14 +72,14 @@ func newSilencer(cfg Config) (*intake.Silencer, error) {
 // Mistakes are [notifier.Error]s: of an unknown id NotFound, of a duration below
 // a minute or above a day Invalid, of an incident that is over, or that no
 // Alertmanager knows of, Conflict.
-func (a *App) Silence(ctx context.Context, incidentID, by, way string, d time.Duration) (until time.Time, err error) {
-	if d < shortestSilence || d > longestSilence {
+func (d *desk) Silence(ctx context.Context, incidentID, by, way string, lasts time.Duration) (until time.Time, err error) {
+	if lasts < shortestSilence || lasts > longestSilence {
 		return until, &notifier.Error{Code: notifier.Invalid, Message: "a silence lasts from 1 minute to 24 hours", Chinese: "静默时间为 1 分钟到 24 小时"}
 	}
-	if a.silencer == nil {
+	if d.silencer == nil {
 		return until, &notifier.Error{Code: notifier.Conflict, Message: "there is no Alertmanager to silence: name one in notifier.alertmanagers", Chinese: "没有可以静默的 Alertmanager：请在配置 notifier.alertmanagers 里写上"}
 	}
-	i, err := a.store.Incident(ctx, incidentID)
+	i, err := d.store.Incident(ctx, incidentID)
 	switch {
 	case err != nil:
 		return until, err
@@ -88,14 +88,14 @@ func (a *App) Silence(ctx context.Context, incidentID, by, way string, d time.Du
 	case !i.Open():
 		return until, &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf("incident %s is over; there is nothing to silence", i.ID), Chinese: fmt.Sprintf("事件 %s 已经恢复，不需要静默", i.ID)}
 	}
-	wanted, err := a.matchersOf(ctx, *i)
+	wanted, err := d.matchersOf(ctx, *i)
 	if err != nil {
 		return until, err
 	}
-	now := a.cfg.Now()
+	now := d.cfg.Now()
 	for n, matchers := range wanted {
-		ends, missed, err := a.silencer.Silence(ctx, intake.Silence{
-			Matchers: matchers, From: now, Until: now.Add(d), By: by, Comment: "shopwatch incident " + i.ID,
+		ends, missed, err := d.silencer.Silence(ctx, intake.Silence{
+			Matchers: matchers, From: now, Until: now.Add(lasts), By: by, Comment: "shopwatch incident " + i.ID,
 		})
 		if err != nil {
 			return until, fmt.Errorf("incident %s not silenced: %w", i.ID, err)
@@ -104,16 +104,16 @@ func (a *App) Silence(ctx context.Context, incidentID, by, way string, d time.Du
 			until = ends
 		}
 		if len(missed) > 0 {
-			a.cfg.Logger.Warn("alertmanagers not told of a silence; unless they are peers of one that was, they go on telling", "incident", i.ID, "alertmanagers", missed)
+			d.cfg.Logger.Warn("alertmanagers not told of a silence; unless they are peers of one that was, they go on telling", "incident", i.ID, "alertmanagers", missed)
 		}
 	}
-	return until, a.noteSilence(ctx, i.ID, by, way, now, until)
+	return until, d.noteSilence(ctx, i.ID, by, way, now, until)
 }
 
 // noteSilence keeps who silenced an incident, in it and in the record.
-func (a *App) noteSilence(ctx context.Context, id, by, way string, now, until time.Time) error {
-	detail := "until " + until.In(a.cfg.Notifier.Page.Zone).Format("2006-01-02 15:04")
-	err := a.store.Change(ctx, func(tx *store.Tx) error {
+func (d *desk) noteSilence(ctx context.Context, id, by, way string, now, until time.Time) error {
+	detail := "until " + until.In(d.cfg.Notifier.Page.Zone).Format("2006-01-02 15:04")
+	err := d.store.Change(ctx, func(tx *store.Tx) error {
 		i, err := tx.Incident(id)
 		if err != nil || i == nil {
 			return err
@@ -127,15 +127,15 @@ func (a *App) noteSilence(ctx context.Context, id, by, way string, now, until ti
 	if err != nil {
 		return fmt.Errorf("incident %s is silent, and that was not kept: %w", id, err)
 	}
-	a.cfg.Logger.Info("incident silenced", "incident", id, "until", until, "way", way)
-	a.told()
+	d.cfg.Logger.Info("incident silenced", "incident", id, "until", until, "way", way)
+	d.told()
 	return nil
 }
 
 // matchersOf are the silences that keep all alerts of an incident still. Ours
 // carry its key in a label; a stranger's alert is known by all labels it has,
 // which Alertmanager tells.
-func (a *App) matchersOf(ctx context.Context, i notifier.Incident) ([]map[string]string, error) {
+func (d *desk) matchersOf(ctx context.Context, i notifier.Incident) ([]map[string]string, error) {
 	unknown := &notifier.Error{Code: notifier.Conflict, Message: fmt.Sprintf("no Alertmanager lists an alert of incident %s: there is nothing to silence", i.ID), Chinese: fmt.Sprintf("没有 Alertmanager 列出事件 %s 的告警，不需要静默", i.ID)}
 	strangers := []string{}
 	for _, alert := range i.Alerts {
@@ -149,7 +149,7 @@ func (a *App) matchersOf(ctx context.Context, i notifier.Incident) ([]map[string
 	if len(strangers) == 0 {
 		return []map[string]string{{rules.LabelIncident: i.Key}}, nil
 	}
-	found, err := a.silencer.Labels(ctx, strangers)
+	found, err := d.silencer.Labels(ctx, strangers)
 	if err != nil {
 		return nil, fmt.Errorf("incident %s not silenced: %w", i.ID, err)
 	}

@@ -38,9 +38,9 @@ func KeyFile(cfg config.StoreConfig, dataDir string) string {
 
 // lead makes this replica the one that looks at the incidents again and again
 // (tick), whenever no other does.
-func (a *App) lead(ctx context.Context) {
+func (d *desk) lead(ctx context.Context) {
 	for {
-		held, release, err := a.store.Lead(ctx, "tick")
+		held, release, err := d.store.Lead(ctx, "tick")
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
@@ -48,29 +48,29 @@ func (a *App) lead(ctx context.Context) {
 			}
 			return
 		case err != nil:
-			a.cfg.Logger.Error("no replica can be chosen to look at the incidents", "err", err)
+			d.cfg.Logger.Error("no replica can be chosen to look at the incidents", "err", err)
 		default:
-			a.leads.Store(&held)
+			d.leads.Store(&held)
 			select {
-			case a.chosen <- struct{}{}:
+			case d.chosen <- struct{}{}:
 			default:
 			}
-			a.awaitLoss(ctx, held)
+			d.awaitLoss(ctx, held)
 			release()
 		}
-		pause(ctx, a.clocks.round)
+		pause(ctx, d.clocks.round)
 	}
 }
 
 // awaitLoss returns when this replica leads no longer.
-func (a *App) awaitLoss(ctx context.Context, held func() bool) {
+func (d *desk) awaitLoss(ctx context.Context, held func() bool) {
 	for held() && pause(ctx, time.Second) {
 	}
 }
 
 // leading reports whether this replica looks at the incidents.
-func (a *App) leading() bool {
-	held := a.leads.Load()
+func (d *desk) leading() bool {
+	held := d.leads.Load()
 	return held != nil && (*held)()
 }
 
@@ -83,28 +83,28 @@ const (
 
 // tidy seals addresses anew after the contact key was replaced, and forgets what
 // is old. Two replicas that do so at once are in nobody's way.
-func (a *App) tidy(ctx context.Context) {
-	a.inChunks(ctx, "addresses not sealed anew", func() (bool, error) { return a.store.Reseal(ctx, tidyChunk) })
-	spare, err := a.store.SpareKeyFiles(ctx)
+func (d *desk) tidy(ctx context.Context) {
+	d.inChunks(ctx, "addresses not sealed anew", func() (bool, error) { return d.store.Reseal(ctx, tidyChunk) })
+	spare, err := d.store.SpareKeyFiles(ctx)
 	if err != nil && ctx.Err() == nil {
-		a.cfg.Logger.Error("contact keys not looked at", "err", err)
+		d.cfg.Logger.Error("contact keys not looked at", "err", err)
 	}
 	for _, file := range spare {
-		a.cfg.Logger.Info("a previous contact key is needed no longer: take it out of contact_key_previous_files, and keep it only as long as backups of before", "file", file)
+		d.cfg.Logger.Info("a previous contact key is needed no longer: take it out of contact_key_previous_files, and keep it only as long as backups of before", "file", file)
 	}
 	for {
-		a.inChunks(ctx, "old notices not forgotten", func() (bool, error) { return a.store.Prune(ctx, a.cfg.Now(), tidyChunk) })
+		d.inChunks(ctx, "old notices not forgotten", func() (bool, error) { return d.store.Prune(ctx, d.cfg.Now(), tidyChunk) })
 		if !pause(ctx, tidyEvery) {
 			return
 		}
 	}
 }
 
-func (a *App) inChunks(ctx context.Context, failed string, do func() (more bool, err error)) {
+func (d *desk) inChunks(ctx context.Context, failed string, do func() (more bool, err error)) {
 	for {
 		more, err := do()
 		if err != nil && ctx.Err() == nil {
-			a.cfg.Logger.Error(failed, "err", err)
+			d.cfg.Logger.Error(failed, "err", err)
 		}
 		if err != nil || !more || !pause(ctx, tidyRest) {
 			return

@@ -14,19 +14,19 @@ import (
 )
 
 // newSubscription builds the rules of sign-up.
-func (a *App) newSubscription() (err error) {
-	base := a.cfg.Notifier.Page.URL
+func (d *desk) newSubscription() (err error) {
+	base := d.cfg.Notifier.Page.URL
 	if subscription.CheckBase(base) != nil { // reached without https: then there are no links
 		base = ""
 	}
-	tells, asks := reached(a.cfg.Notifier, base)
-	a.subscription, err = subscription.New(subscription.Config{
+	tells, asks := reached(d.cfg.Notifier, base)
+	d.subscription, err = subscription.New(subscription.Config{
 		Change: func(ctx context.Context, do func(subscription.Tx) error) error {
-			return a.store.Change(ctx, func(tx *store.Tx) error { return do(joining{tx, a}) })
+			return d.store.Change(ctx, func(tx *store.Tx) error { return do(joining{tx, d}) })
 		},
-		List: a.store.Subscribers, Held: a.held,
-		Key: a.store.Derive("subscription"), BaseURL: base, Prefixes: phonePrefixes(a.cfg.Notifier),
-		Tells: tells, Asks: asks, Now: a.cfg.Now,
+		List: d.store.Subscribers, Held: d.held,
+		Key: d.store.Derive("subscription"), BaseURL: base, Prefixes: phonePrefixes(d.cfg.Notifier),
+		Tells: tells, Asks: asks, Now: d.cfg.Now,
 	})
 	return err
 }
@@ -57,7 +57,7 @@ func reached(cfg config.Config, base string) (tells, asks []string) {
 type joining struct {
 	*store.Tx
 
-	app *App
+	app *desk
 }
 
 // CatchUp has a subscriber hear of what runs that they want to hear of.
@@ -83,29 +83,29 @@ func phonePrefixes(cfg config.Config) []string {
 }
 
 // held gives what the store holds of a subscriber beside the row.
-func (a *App) held(ctx context.Context, id int64) (subscription.Held, error) {
+func (d *desk) held(ctx context.Context, id int64) (subscription.Held, error) {
 	const most = 10_000
 	held := subscription.Held{Acts: []subscription.Act{}, Deliveries: []subscription.Delivery{}}
-	acts, err := a.store.AuditLog(ctx, fmt.Sprintf("recipient %d", id), 0, most)
+	acts, err := d.store.AuditLog(ctx, fmt.Sprintf("recipient %d", id), 0, most)
 	if err != nil {
 		return held, err
 	}
 	for _, e := range acts {
 		held.Acts = append(held.Acts, subscription.Act{At: e.At, By: e.By, Way: e.Way, Deed: e.Deed})
 	}
-	deliveries, err := a.store.DeliveriesOf(ctx, id, most)
+	deliveries, err := d.store.DeliveriesOf(ctx, id, most)
 	if err != nil {
 		return held, err
 	}
-	for _, d := range deliveries {
-		held.Deliveries = append(held.Deliveries, subscription.Delivery(d))
+	for _, delivery := range deliveries {
+		held.Deliveries = append(held.Deliveries, subscription.Delivery(delivery))
 	}
 	return held, nil
 }
 
 // signUpPath is where people sign up, "" where nobody can.
-func (a *App) signUpPath() string {
-	if s := a.cfg.Notifier.Subscriptions; s.Email || s.SMS || s.Telegram && a.bot != nil {
+func (d *desk) signUpPath() string {
+	if s := d.cfg.Notifier.Subscriptions; s.Email || s.SMS || s.Telegram && d.bot != nil {
 		return subscription.Root
 	}
 	return ""
@@ -113,8 +113,8 @@ func (a *App) signUpPath() string {
 
 // newPublic gives the public address: the status page, and the pages to sign up
 // beside it. Those stay where nobody can sign up any more: whoever did leaves there.
-func (a *App) newPublic() (http.Handler, error) {
-	cfg := a.cfg.Notifier.Subscriptions
+func (d *desk) newPublic() (http.Handler, error) {
+	cfg := d.cfg.Notifier.Subscriptions
 	var channels []string
 	if cfg.Email {
 		channels = append(channels, subscription.Email)
@@ -129,9 +129,9 @@ func (a *App) newPublic() (http.Handler, error) {
 		Hourly:           cmp.Or(cfg.Hourly, usual.Hourly),
 	}
 	pages, err := subscription.NewPages(subscription.PagesConfig{
-		Service: a.subscription, Title: a.cfg.Notifier.Page.Title, Zone: a.cfg.Notifier.Page.Zone, Stylesheet: a.page.Stylesheet(),
-		Channels: channels, Services: a.choosable, Telegram: a.botLink, Trusted: cfg.TrustedProxies, Limits: limits,
-		Counter: a.store, Now: a.cfg.Now, Logger: a.cfg.Logger,
+		Service: d.subscription, Title: d.cfg.Notifier.Page.Title, Zone: d.cfg.Notifier.Page.Zone, Stylesheet: d.page.Stylesheet(),
+		Channels: channels, Services: d.choosable, Telegram: d.botLink, Trusted: cfg.TrustedProxies, Limits: limits,
+		Counter: d.store, Now: d.cfg.Now, Logger: d.cfg.Logger,
 	})
 	if err != nil {
 		return nil, err
@@ -139,21 +139,21 @@ func (a *App) newPublic() (http.Handler, error) {
 	mux := http.NewServeMux()
 	mux.Handle(subscription.Root, pages)
 	mux.Handle(subscription.Root+"/", pages)
-	if a.hearsByWebhook() {
-		mux.Handle(a.bot.Path(), a.bot.Handler())
+	if d.hearsByWebhook() {
+		mux.Handle(d.bot.Path(), d.bot.Handler())
 	}
-	mux.Handle("/", a.page.Handler())
+	mux.Handle("/", d.page.Handler())
 	return mux, nil
 }
 
 // choosable are the services that a subscriber can choose: the public ones, in
 // the order of the page.
-func (a *App) choosable() []notifier.Service {
-	a.mu.Lock()
-	defer a.mu.Unlock()
+func (d *desk) choosable() []notifier.Service {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	var list []notifier.Service
-	for _, key := range a.order {
-		if s := a.services[key]; s.Public {
+	for _, key := range d.order {
+		if s := d.services[key]; s.Public {
 			list = append(list, s)
 		}
 	}

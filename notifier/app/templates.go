@@ -8,10 +8,10 @@ import (
 )
 
 // newWriter gives what words every notice.
-func (a *App) newWriter() (*message.Writer, error) {
-	page := a.cfg.Notifier.Page
+func (d *desk) newWriter() (*message.Writer, error) {
+	page := d.cfg.Notifier.Page
 	return message.New(message.Config{
-		Page: page.Title, Zone: page.Zone, Links: a.subscription.Links(), Templates: a.cfg.Notifier.Templates, Logger: a.cfg.Logger,
+		Page: page.Title, Zone: page.Zone, Links: d.subscription.Links(), Templates: d.cfg.Notifier.Templates, Logger: d.cfg.Logger,
 	})
 }
 

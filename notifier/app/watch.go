@@ -22,59 +22,58 @@ const (
 
 // watch looks at Prometheus every round, ticks the incidents and redraws the
 // page; a change of incidents redraws it at once.
-func (a *App) watch(ctx context.Context) {
+func (d *desk) watch(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	var sight query.Sight
 	for {
 		asked, due := true, true
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.changed:
+		case <-d.changed:
 			asked, due = false, false
-		case <-a.chosen:
+		case <-d.chosen:
 			asked = false
-		case <-a.due:
+		case <-d.due:
 			asked = false
 		case <-timer.C:
-			timer.Reset(a.clocks.round)
+			timer.Reset(d.clocks.round)
 		}
 		if asked {
-			sight = a.look(ctx, sight)
+			d.sight = d.look(ctx, d.sight)
 		}
 		if due {
-			a.round(ctx, asked)
+			d.round(ctx, asked)
 		}
-		a.draw(ctx, sight)
+		d.draw(ctx, d.sight)
 	}
 }
 
 // round takes up what other replicas heard, and ticks the incidents where no
 // other replica does. Alertmanagers are polled where poll says so.
-func (a *App) round(ctx context.Context, poll bool) {
-	err := a.hear(ctx)
-	if err == nil && a.leading() {
-		err = a.tick(ctx, poll)
+func (d *desk) round(ctx context.Context, poll bool) {
+	err := d.hear(ctx)
+	if err == nil && d.leading() {
+		err = d.tick(ctx, poll)
 	}
 	if err != nil && ctx.Err() == nil {
-		a.cfg.Logger.Error("incidents not looked at", "err", err)
+		d.cfg.Logger.Error("incidents not looked at", "err", err)
 	}
 }
 
 // look asks Prometheus for the present. Where it can't be asked, or knows no
 // service, the last sight stands and ages.
-func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
-	now := a.cfg.Now()
-	sight, err := a.querier.Look(ctx, now)
+func (d *desk) look(ctx context.Context, last query.Sight) query.Sight {
+	now := d.cfg.Now()
+	sight, err := d.querier.Look(ctx, now)
 	if err != nil {
 		// One that is only starting is no news.
-		if ctx.Err() == nil && now.Sub(a.started) > a.clocks.lag {
-			a.unasked.note(a.cfg.Logger, now, err)
+		if ctx.Err() == nil && now.Sub(d.started) > d.clocks.lag {
+			d.unasked.note(d.cfg.Logger, now, err)
 		}
 		return last
 	}
-	a.unasked.note(a.cfg.Logger, now, nil)
+	d.unasked.note(d.cfg.Logger, now, nil)
 	if len(sight.Services) == 0 {
 		return last
 	}
@@ -82,50 +81,50 @@ func (a *App) look(ctx context.Context, last query.Sight) query.Sight {
 	for i, s := range sight.Services {
 		list[i] = s.Service
 	}
-	a.setServices(list)
-	a.setSeen(sight.At)
-	if err := a.saveServices(ctx, list); err != nil && ctx.Err() == nil {
-		a.cfg.Logger.Error("services not kept", "err", err)
+	d.setServices(list)
+	d.setSeen(sight.At)
+	if err := d.saveServices(ctx, list); err != nil && ctx.Err() == nil {
+		d.cfg.Logger.Error("services not kept", "err", err)
 	}
-	if a.drawn.IsZero() || now.Sub(a.drawn) >= a.clocks.historyAge || a.clocks.bar < time.Minute {
-		history, err := a.querier.History(ctx, now.In(a.cfg.Notifier.Page.Zone), a.clocks.bar, bars)
+	if d.drawn.IsZero() || now.Sub(d.drawn) >= d.clocks.historyAge || d.clocks.bar < time.Minute {
+		history, err := d.querier.History(ctx, now.In(d.cfg.Notifier.Page.Zone), d.clocks.bar, bars)
 		if ctx.Err() == nil {
-			a.unremembered.note(a.cfg.Logger, now, err)
+			d.unremembered.note(d.cfg.Logger, now, err)
 		}
 		if err == nil {
-			a.history, a.drawn = history, now
+			d.history, d.drawn = history, now
 		}
 	}
 	return sight
 }
 
 // draw sets the page's snapshot and the metrics of the store.
-func (a *App) draw(ctx context.Context, sight query.Sight) {
-	now := a.cfg.Now()
-	incidents, err := a.store.PublicIncidents(ctx, now.Add(-pastIncidents), mostIncidents)
+func (d *desk) draw(ctx context.Context, sight query.Sight) {
+	now := d.cfg.Now()
+	incidents, err := d.store.PublicIncidents(ctx, now.Add(-pastIncidents), mostIncidents)
 	if err != nil {
 		if ctx.Err() == nil {
-			a.cfg.Logger.Error("page not drawn", "err", err)
+			d.cfg.Logger.Error("page not drawn", "err", err)
 		}
 		return
 	}
-	snapshot := a.snapshot(now, sight, incidents)
-	if snapshot.Maintenances, err = a.Maintenances(ctx); err != nil {
+	snapshot := d.snapshot(now, sight, incidents)
+	if snapshot.Maintenances, err = d.Maintenances(ctx); err != nil {
 		if ctx.Err() == nil {
-			a.cfg.Logger.Error("page not drawn", "err", err)
+			d.cfg.Logger.Error("page not drawn", "err", err)
 		}
 		return
 	}
-	a.standing.set(snapshot)
-	a.page.Set(snapshot)
-	a.measure(ctx)
+	d.standing.set(snapshot)
+	d.page.Set(snapshot)
+	d.measure(ctx)
 }
 
-func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.Incident) statuspage.Snapshot {
+func (d *desk) snapshot(now time.Time, sight query.Sight, incidents []notifier.Incident) statuspage.Snapshot {
 	snapshot := statuspage.Snapshot{
-		At: sight.At, Fresh: a.querier.Fresh(sight, now), BarLength: a.clocks.bar, Incidents: incidents,
+		At: sight.At, Fresh: d.querier.Fresh(sight, now), BarLength: d.clocks.bar, Incidents: incidents,
 	}
-	silent, certain := a.silent(now)
+	silent, certain := d.silent(now)
 	snapshot.Interrupted = silent && certain
 	for _, s := range sight.Services {
 		if !slices.ContainsFunc(snapshot.Shops, func(shop statuspage.Shop) bool { return shop.ID == s.Shop }) {
@@ -139,7 +138,7 @@ func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.In
 		if s.Status == rules.Outage { // a slow look is a success, so a degraded one began at no known moment
 			component.Since = s.LastSuccess
 		}
-		for _, b := range a.history[s.Key()] {
+		for _, b := range d.history[s.Key()] {
 			component.History = append(component.History, statuspage.Bar{Start: b.Start, Up: b.Up, Outage: b.Outage, Status: b.Status})
 		}
 		snapshot.Services = append(snapshot.Services, component)
@@ -157,14 +156,14 @@ func (a *App) snapshot(now time.Time, sight query.Sight, incidents []notifier.In
 }
 
 // Overview tells the console what runs.
-func (a *App) Overview(ctx context.Context) (console.Overview, error) {
-	o := console.Overview{Watchdog: a.lastWatchdog().Evaluated}
-	incidents, err := a.store.RecentIncidents(ctx, a.cfg.Now().Add(-pastIncidents), 20)
+func (d *desk) Overview(ctx context.Context) (console.Overview, error) {
+	o := console.Overview{Watchdog: d.lastWatchdog().Evaluated}
+	incidents, err := d.store.RecentIncidents(ctx, d.cfg.Now().Add(-pastIncidents), 20)
 	if err != nil {
 		return o, err
 	}
 	for _, i := range incidents {
-		told, err := a.toldOf(ctx, i.ID)
+		told, err := d.toldOf(ctx, i.ID)
 		if err != nil {
 			return o, err
 		}
@@ -178,24 +177,24 @@ func (a *App) Overview(ctx context.Context) (console.Overview, error) {
 		}
 		o.Incidents = append(o.Incidents, shown)
 	}
-	outbox, err := a.store.Outbox(ctx)
+	outbox, err := d.store.Outbox(ctx)
 	if err != nil {
 		return o, err
 	}
 	o.Queued, o.Dead, o.Oldest = outbox.Queued, outbox.Dead, outbox.Oldest
-	counts, err := a.store.Recipients(ctx)
+	counts, err := d.store.Recipients(ctx)
 	if err != nil {
 		return o, err
 	}
-	o.People, o.Services = people(counts), a.knownServices()
-	works, err := a.Maintenances(ctx)
+	o.People, o.Services = people(counts), d.knownServices()
+	works, err := d.Maintenances(ctx)
 	o.Working = slices.DeleteFunc(works, func(m notifier.Maintenance) bool { return !m.Working() })
 	return o, err
 }
 
 // Incidents tells the console what runs.
-func (a *App) Incidents(ctx context.Context) ([]notifier.Incident, error) {
-	return a.store.OpenIncidents(ctx)
+func (d *desk) Incidents(ctx context.Context) ([]notifier.Incident, error) {
+	return d.store.OpenIncidents(ctx)
 }
 
 func people(counts []store.RecipientCount) []console.People {

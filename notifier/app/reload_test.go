@@ -1,0 +1,125 @@
+package app_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"shopwatch/notifier"
+	"shopwatch/notifier/config"
+	"shopwatch/rules"
+)
+
+// reload puts another configuration into force.
+func (b *bench) reload(edit func(*config.Config)) {
+	b.t.Helper()
+	b.edit = edit
+	use, err := b.app.Prepare(b.config(), token)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	use()
+}
+
+// onCallAt lets one chat be on call.
+func onCallAt(chat string) func(*config.Config) {
+	return func(c *config.Config) {
+		c.Audiences[rules.Ops] = []notifier.Recipient{{Audience: rules.Ops, Channel: config.Telegram, Address: chat, Language: notifier.English}}
+		c.Page.Title = rules.Text{ZH: "新店", EN: "Renamed Shop"}
+	}
+}
+
+func TestAReloadTellsTheNewPeopleAndShowsNoGap(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.near.measure(rules.Operational)
+	b.pageSays("/", "Operational")
+	b.reload(onCallAt("200"))
+	if page := b.page("/"); !strings.Contains(page, "Renamed Shop") || !strings.Contains(page, "Alipay") || !strings.Contains(page, "Operational") {
+		t.Errorf("right after the reload the page is\n%s", page)
+	}
+	b.tell(rules.Ops, "firing", b.now())
+	b.arrives("200", "Alipay payments are failing")
+	b.never("100", "Alipay payments are failing")
+	b.gather(rules.ChannelUp.Name) // asked of Telegram
+	b.reload(func(c *config.Config) { c.Telegram = nil; b.posted(c) })
+	for _, family := range b.gather(rules.Notices.Name) {
+		if family.GetName() == rules.ChannelUp.Name {
+			t.Errorf("of a channel that is no more there still is %v", family)
+		}
+	}
+}
+
+func TestAConfigurationThatCannotBeBuiltChangesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	cfg := b.config()
+	onCallAt("200")(&cfg)
+	cfg.Prometheus = &config.ServerConfig{URL: b.nearURL, CAFile: "/nowhere/ca.pem"}
+	if use, err := b.app.Prepare(cfg, token); err == nil || use != nil || !strings.Contains(err.Error(), "/nowhere/ca.pem") {
+		t.Fatalf("got %v, want the file that isn't there", err)
+	}
+	b.tell(rules.Ops, "firing", b.now())
+	b.arrives("100", "Alipay payments are failing")
+	b.never("200", "Alipay payments are failing")
+}
+
+func TestReloadsUnderWayLoseNoAlertAndDoubleNone(t *testing.T) {
+	t.Parallel()
+	b := newBenchWith(t, func(b *bench) { b.edit = b.posted })
+	const reloads, most = 12, 300
+	title := func(n int) string { return fmt.Sprintf("Outage number %03d", n) }
+	over, posted := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { posted <- n }()
+		for ; n < most; n++ {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			body := fmt.Sprintf(`{"alerts":[{"status":"firing","fingerprint":"f%[1]d","startsAt":%[2]q,"labels":{"alertname":"Outage%[1]d","severity":"critical","tier":"ops","incident":"main/outage%[1]d"},
+				"annotations":{"summary":%[3]q,"summary_zh":%[3]q}}]}`, n, b.now().Format(time.RFC3339Nano), title(n))
+			if code := b.post(rules.Ops, body); code != http.StatusOK {
+				b.t.Errorf("alert %d was answered %d", n, code)
+			}
+		}
+	}()
+	for range reloads {
+		b.reload(b.posted)
+	}
+	close(over)
+	alerts := <-posted
+	times := map[int]int{}
+	b.eventually("all are told", func() bool {
+		clear(times)
+		for _, m := range b.world.Messages() {
+			for n := range alerts {
+				if strings.Contains(m.Text, title(n)) {
+					times[n]++
+				}
+			}
+		}
+		return len(times) == alerts
+	})
+	t.Logf("%d alerts came during %d reloads", alerts, reloads)
+	for n, told := range times {
+		if told != 1 {
+			t.Errorf("%s was told %d times", title(n), told)
+		}
+	}
+}
+
+func TestAReloadThatComesAsTheNotifierStopsReturns(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	use, err := b.app.Prepare(b.config(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.stop()
+	use()
+}
