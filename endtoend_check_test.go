@@ -87,7 +87,7 @@ func TestCheckTellsWhatNoDriverCanDoWithTheBooks(t *testing.T) {
 
 func TestCheckWarnsOfWhatWorksAndIsHardlyMeant(t *testing.T) {
 	t.Parallel()
-	const file = "testdata/checking/telling.yml"
+	file := filepath.Join(settle(t, "testdata/checking/telling.yml"), "shopwatch.yml")
 	want := "warning: " + file + ":11: notifier.audiences.management: got nobody, want at least one person, who is told of what has lasted 30m\n" +
 		"warning: " + file + `:16: notifier.publish.services."main/alipya": got no service of this file, want one of main/storefront, main/alipay (did you mean main/alipay?), ` +
 		"or a payment method as orders name it\n" + file + ": no mistakes\n"

@@ -172,14 +172,33 @@ func (d decoder) secretFile(path, name string, from *node, target reflect.Value)
 		return
 	}
 	if mode, open := openToAll(string(where)); open {
-		d.problems.doubts = append(d.problems.doubts, Mistake{
-			File: d.doc.name, Line: d.problems.doc.line(at), Path: at,
-			Got:  fmt.Sprintf("%s (mode %04o: everybody on this machine can open it)", asWritten(file), mode),
-			Want: "a file of the one user who runs shopwatch: chmod 600 it, or mount it with mode 0440",
-		})
+		d.problems.doubt(at, fmt.Sprintf("%s (mode %04o: everybody on this machine can open it)", asWritten(file), mode), wantOwnFile)
 	}
 	target.Set(reflect.ValueOf(secret))
 }
+
+// inTheOpen doubts a secret that is the sample's, or that stands, not taken from the
+// environment, in a file that everybody can open; that once a file.
+func (d decoder) inTheOpen(path, written, value string) {
+	if strings.Contains(value, sampleSecret) {
+		d.problems.doubt(path, "the sample's value", "your own")
+	}
+	if written == "" || written != value || slices.ContainsFunc(d.problems.doubts, func(m Mistake) bool { return m.Want == wantOwnConfig }) {
+		return
+	}
+	if mode, open := openToAll(d.doc.name); open {
+		d.problems.doubt(path, fmt.Sprintf("a secret in a file of mode %04o, which everybody on this machine can open", mode), wantOwnConfig)
+	}
+}
+
+// sampleSecret is in every secret of the examples that must be replaced.
+const sampleSecret = "replace-with-"
+
+// What is wanted where a secret lies open.
+const (
+	wantOwnFile   = "a file of the one user who runs shopwatch: chmod 600 it, or mount it with mode 0440"
+	wantOwnConfig = "chmod 600 of this file, or the secret in one of its own (" + fileSuffix + ") or in a variable"
+)
 
 func (d decoder) mapEntries(path string, from *node, target reflect.Value) {
 	if from.kind != mapping {
@@ -222,6 +241,7 @@ func (d decoder) scalar(path string, from *node, target reflect.Value) {
 		return
 	}
 	if target.Type() == secretType {
+		d.inTheOpen(path, from.text, text)
 		target.Set(reflect.ValueOf(NewSecret(text)))
 		return
 	}

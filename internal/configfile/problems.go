@@ -97,7 +97,8 @@ type Problems struct {
 }
 
 // Doubts is what the decoding met that works, but hardly as it was meant, in the
-// order of lines: secret files that everybody on this machine can open.
+// order of lines: secrets that everybody on this machine can read, or that were
+// left as the sample has them.
 func (p *Problems) Doubts() Mistakes { return p.doubts.sorted() }
 
 // Phrase is a got of [Problems.Add] that is shown as it is: words rather than a
@@ -144,6 +145,10 @@ func (p *Problems) fail(path string, got, want string) {
 
 func (p *Problems) put(path string, line int, got, want string) {
 	p.found = append(p.found, Mistake{File: p.doc.name, Line: line, Path: path, Got: got, Want: want})
+}
+
+func (p *Problems) doubt(path, got, want string) {
+	p.doubts = append(p.doubts, Mistake{File: p.doc.name, Line: p.doc.line(path), Path: path, Got: got, Want: want})
 }
 
 // show writes a value for a mistake.

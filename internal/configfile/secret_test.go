@@ -16,6 +16,52 @@ import (
 
 const password = "hunter2"
 
+func TestSecretsInAFileThatEverybodyReadsAndThoseOfTheSampleAreDoubted(t *testing.T) {
+	t.Parallel()
+	const inTheOpen = "s.password: got a secret in a file of mode 0644, which everybody on this machine can open, " +
+		"want chmod 600 of this file, or the secret in one of its own (_file) or in a variable"
+	for name, tt := range map[string]struct {
+		value string
+		mode  os.FileMode
+		want  string
+	}{
+		"its owner alone reads it":           {password, 0o600, ""},
+		"everybody reads it":                 {password, 0o644, inTheOpen},
+		"everybody reads it, and it's empty": {`""`, 0o644, ""},
+		"it is in a variable":                {"${SMTP}", 0o644, ""},
+		"it is the sample's":                 {"${SAMPLE}", 0o644, "s.password: got the sample's value, want your own"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			made, dir := folder(t, "s:\n  password: "+tt.value+"\n", nil)
+			for path, mode := range map[string]os.FileMode{made.Name(): tt.mode, dir: 0o755, filepath.Dir(dir): 0o755} {
+				if err := os.Chmod(path, mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			doc, err := configfile.Read(made.Name(), func(name string) (string, bool) {
+				return map[string]string{"SMTP": password, "SAMPLE": "123:replace-with-the-token"}[name], true
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			problems := doc.Problems()
+			var got kitchen
+			doc.Decode("s", &got, problems)
+			if err := problems.Err(); err != nil {
+				t.Fatal(err)
+			}
+			want := tt.want
+			if want != "" {
+				want = doc.Name() + ":2: " + want
+			}
+			if said := problems.Doubts().Error(); said != want {
+				t.Errorf("got %q, want %q", said, want)
+			}
+		})
+	}
+}
+
 func TestASecretIsNeverPrinted(t *testing.T) {
 	t.Parallel()
 	secret := configfile.NewSecret(password)
