@@ -235,7 +235,7 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		use, err := app.Prepare(next, "")
+		use, err := app.Prepare(next)
 		if err != nil {
 			return err
 		}

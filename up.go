@@ -39,7 +39,7 @@ type everything struct {
 	inside          *inside // the private address within this process
 	hangups         <-chan os.Signal
 	operator        *guard.Operator
-	webhookToken    string
+	webhookToken    string // of the engine's Alertmanager alone, so that it stays whatever others are given
 	registry        *prometheus.Registry
 }
 
@@ -93,23 +93,8 @@ func (e *everything) configure() error {
 	}
 	e.escalation = e.exporter.Escalation
 	var err error
-	if e.webhookToken, err = e.tokenFor(e.notifier); err != nil {
-		return err
-	}
-	return e.keepToken(e.webhookToken)
-}
-
-// tokenFor is the webhook's token: the configuration's, or the one that is there.
-func (e *everything) tokenFor(cfg notifierconfig.Config) (string, error) {
-	if token := cfg.Webhook.Token.Reveal(); token != "" {
-		return token, nil
-	}
-	return guard.TokenFile(filepath.Join(e.flags.dataDir, webhookToken))
-}
-
-// keepToken puts the token where the engine's Alertmanager reads it.
-func (e *everything) keepToken(token string) error {
-	return keep(filepath.Join(e.flags.dataDir, webhookToken), []byte(token+"\n"))
+	e.webhookToken, err = guard.TokenFile(filepath.Join(e.flags.dataDir, webhookToken))
+	return err
 }
 
 // run builds the parts from the measuring end to the telling end and runs them
@@ -203,27 +188,20 @@ func (e *everything) reload(b bench, measuring *exporterapp.App, running *engine
 	next.escalation.Pace = e.judgement.escalation.Pace
 	tell.Escalation.Pace = next.escalation.Pace
 	tell.Warnings = append(tell.Warnings, strangers(doc, measure, tell)...)
-	token, err := e.tokenFor(tell)
+	use, err := telling.Prepare(tell)
 	if err != nil {
-		return err
-	}
-	use, err := telling.Prepare(tell, token)
-	if err != nil {
-		return err
-	}
-	if err := e.keepToken(token); err != nil {
 		return err
 	}
 	if err := b.reload(running, e.judgement, next); err != nil {
-		return errors.Join(err, e.keepToken(e.webhookToken))
+		return err
 	}
 	if err := measuring.Reload(measure); err != nil {
-		return errors.Join(err, b.reload(running, next, e.judgement), e.keepToken(e.webhookToken))
+		return errors.Join(err, b.reload(running, next, e.judgement))
 	}
 	if measure.Escalation.Pace != next.escalation.Pace {
 		e.logger.Warn("the pace changes with the next start only", "pace", next.escalation.Pace)
 	}
-	e.judgement, e.webhookToken = next, token
+	e.judgement = next
 	use()
 	return nil
 }

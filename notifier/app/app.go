@@ -37,7 +37,8 @@ type Config struct {
 	AlertmanagerURL string
 	// Dial connects to the two; default a net.Dialer.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// WebhookToken is taken where the configuration names none.
+	// WebhookToken is that of the Alertmanager in this process, which no reload
+	// changes; it is taken beside the configuration's.
 	WebhookToken string
 	// PageURL is where the public page is reached where the configuration names no URL.
 	PageURL string
@@ -156,13 +157,12 @@ func (a *App) hand(ctx context.Context, former, next *desk) bool {
 // handAgain is how long a desk waits for a store that can't be read.
 const handAgain = time.Second
 
-// Prepare builds what another configuration, and a token of the webhook for where
-// it names none, ask for. Nothing changes before use is called, which returns once
-// they are in force: what is on its way is finished first. Where the store is
-// changes with the next start only.
-func (a *App) Prepare(cfg config.Config, webhookToken string) (use func(), err error) {
+// Prepare builds what another configuration asks for. Nothing changes before use is
+// called, which returns once it is in force: what is on its way is finished first.
+// Where the store is changes with the next start only.
+func (a *App) Prepare(cfg config.Config) (use func(), err error) {
 	wanted := a.cfg
-	wanted.Notifier, wanted.WebhookToken = cfg, webhookToken
+	wanted.Notifier = cfg
 	if !reflect.DeepEqual(storeConfig(cfg.Store, a.cfg.DataDir), storeConfig(a.cfg.Notifier.Store, a.cfg.DataDir)) {
 		a.cfg.Logger.Warn("notifier.store changes with the next start only")
 	}

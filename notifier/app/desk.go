@@ -224,11 +224,12 @@ func (d *desk) newPrivate() (http.Handler, error) {
 		Token: cmp.Or(sender.Token.Reveal(), d.cfg.WebhookToken), Username: sender.Username, Password: sender.Password.Reveal(),
 		Keep: d.keep, Now: d.cfg.Now, Logger: d.cfg.Logger,
 	}
-	webhook, err := intake.New(hooks)
+	uptimeRobot, err := intake.NewUptimeRobot(hooks)
 	if err != nil {
 		return nil, err
 	}
-	uptimeRobot, err := intake.NewUptimeRobot(hooks)
+	hooks.Inside = d.cfg.WebhookToken
+	webhook, err := intake.New(hooks)
 	if err != nil {
 		return nil, err
 	}

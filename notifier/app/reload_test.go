@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"shopwatch/internal/configfile"
 	"shopwatch/notifier"
 	"shopwatch/notifier/config"
 	"shopwatch/rules"
@@ -16,7 +17,7 @@ import (
 func (b *bench) reload(edit func(*config.Config)) {
 	b.t.Helper()
 	b.edit = edit
-	use, err := b.app.Prepare(b.config(), token)
+	use, err := b.app.Prepare(b.config())
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -52,13 +53,40 @@ func TestAReloadTellsTheNewPeopleAndShowsNoGap(t *testing.T) {
 	}
 }
 
+func TestAnotherTokenForOthersLocksOurOwnAlertmanagerOutAtNoTime(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	over, refused := make(chan struct{}), make(chan int)
+	go func() {
+		n := 0
+		defer func() { refused <- n }()
+		for {
+			select {
+			case <-over:
+				return
+			default:
+			}
+			if b.post(rules.Deadman, `{"alerts":[]}`) != http.StatusOK {
+				n++
+			}
+		}
+	}()
+	for n := range 3 {
+		b.reload(func(c *config.Config) { c.Webhook.Token = configfile.NewSecret(fmt.Sprint("token-of-others-", n)) })
+	}
+	close(over)
+	if n := <-refused; n > 0 {
+		t.Errorf("our own Alertmanager was refused %d times, and tries a refused alert again minutes later", n)
+	}
+}
+
 func TestAConfigurationThatCannotBeBuiltChangesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
 	cfg := b.config()
 	onCallAt("200")(&cfg)
 	cfg.Prometheus = &config.ServerConfig{URL: b.nearURL, CAFile: "/nowhere/ca.pem"}
-	if use, err := b.app.Prepare(cfg, token); err == nil || use != nil || !strings.Contains(err.Error(), "/nowhere/ca.pem") {
+	if use, err := b.app.Prepare(cfg); err == nil || use != nil || !strings.Contains(err.Error(), "/nowhere/ca.pem") {
 		t.Fatalf("got %v, want the file that isn't there", err)
 	}
 	b.tell(rules.Ops, "firing", b.now())
@@ -116,7 +144,7 @@ func TestReloadsUnderWayLoseNoAlertAndDoubleNone(t *testing.T) {
 func TestAReloadThatComesAsTheNotifierStopsReturns(t *testing.T) {
 	t.Parallel()
 	b := newBench(t)
-	use, err := b.app.Prepare(b.config(), token)
+	use, err := b.app.Prepare(b.config())
 	if err != nil {
 		t.Fatal(err)
 	}

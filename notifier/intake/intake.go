@@ -42,10 +42,13 @@ const (
 )
 
 // Config is what a webhook is built of. Token, or Username and Password, or all
-// three are required; so are the other fields.
+// three are required; so are the other fields but Inside.
 type Config struct {
 	Token              string // bearer, or in X-Shopwatch-Token beside another login
 	Username, Password string // basic authentication
+	// Inside is what the Alertmanager of this process sends as its bearer, whatever
+	// others are to send; empty: there is none.
+	Inside string
 	// Keep makes the alerts durable, in order. It is idempotent.
 	Keep   func(context.Context, []notifier.Alert) error
 	Now    func() time.Time
@@ -61,7 +64,7 @@ func (c Config) check() error {
 
 // known reports whether the request comes from who may send alerts.
 func (c Config) known(r *http.Request) bool {
-	if guard.Bearer(r, c.Token) {
+	if guard.Bearer(r, c.Token) || guard.Bearer(r, c.Inside) {
 		return true
 	}
 	username, password, ok := r.BasicAuth()

@@ -28,6 +28,7 @@ func TestSenderIsKnownByTokenOrByLogin(t *testing.T) {
 		"a login where a token does too": {intake.Config{Token: token, Username: "am", Password: "word"}, basic("am", "word"), 200},
 		"a token where a login does too": {intake.Config{Token: token, Username: "am", Password: "word"}, bearer, 200},
 		"a token beside another login":   {intake.Config{Token: token}, func(r *http.Request) { r.SetBasicAuth("x", "y"); r.Header.Set("X-Shopwatch-Token", token) }, 200},
+		"our own Alertmanager":           {intake.Config{Token: "another's", Inside: token}, bearer, 200},
 		"a wrong password":               {intake.Config{Username: "am", Password: "word"}, basic("am", "ward"), 401},
 		"another name":                   {intake.Config{Username: "am", Password: "word"}, basic("an", "word"), 401},
 		"an empty login where none does": {intake.Config{Token: token}, basic("", ""), 401},
