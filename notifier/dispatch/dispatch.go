@@ -97,6 +97,8 @@ type Dispatcher struct {
 	finished chan recording
 	outage   outage
 	sending  atomic.Int64 // senders who say a message or wait until it is recorded
+
+	unrecorded []recording // when Run has returned: what was said, and could not be recorded
 }
 
 // New gives a Dispatcher.

@@ -106,3 +106,51 @@ func TestWhatWasSaidBeforeTheDiskWasFullIsNotSaidAgainHoweverLongItIsFull(t *tes
 		})
 	}
 }
+
+func TestWhatCouldNotBeRecordedIsNotSaidAgainByTheDispatcherThatFollows(t *testing.T) {
+	for _, length := range []time.Duration{10 * time.Second, 10 * time.Minute} {
+		t.Run(length.String(), func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				const people = 9
+				w.subscribers(people, notifier.Active, notifier.Wants{})
+				w.line.Senders = 16
+				disk := &unwritable{Outbox: w.store}
+				w.outboxOf = disk
+				w.far.answer = func(context.Context, string, int) error {
+					if len(w.far.all()) >= people/2 {
+						disk.fill()
+					}
+					return nil
+				}
+				w.start()
+				w.notify("i1", public(notifier.EventDown))
+				time.Sleep(5 * time.Second)
+				former := w.running
+				w.stop()
+				next, err := dispatch.New(w.config(w.line))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := next.Follow(t.Context(), former); !errors.Is(err, errFull) {
+					t.Errorf("while the disk is full, following gave %v", err)
+				}
+				time.Sleep(length)
+				disk.full.Store(false)
+				if err := errors.Join(next.Follow(t.Context(), former), w.store.ReleaseLeases(t.Context())); err != nil {
+					t.Fatal(err)
+				}
+				w.run(next)
+				time.Sleep(5 * time.Minute)
+				told := each(w.far.all())
+				for reader, n := range told {
+					if n != 1 {
+						t.Errorf("%s was told %d times", reader, n)
+					}
+				}
+				if counted := w.recorder.of(dispatch.Accepted); len(told) != people || counted != people {
+					t.Errorf("%d of %d were told, and %d counted", len(told), people, counted)
+				}
+			})
+		})
+	}
+}

@@ -262,15 +262,18 @@ func (l *lane) finish(ctx context.Context, d notifier.Delivery, outcome notifier
 		outcomes = append(outcomes, outcome)
 		outcome.Unspent = nil // once
 	}
+	noticed := func() {
+		began := d.Notice.Facts.AlertStart
+		if began.IsZero() {
+			began = d.Notice.At
+		}
+		l.dispatcher.cfg.Recorder.Noticed(l.line.name, d.Notice.Audience, result, outcome.At.Sub(began))
+	}
 	kept := make(chan bool, 1)
-	l.dispatcher.finished <- recording{outcomes: outcomes, kept: kept}
-	if !<-kept {
-		return // we stop, and the lease ends by itself
+	l.dispatcher.finished <- recording{outcomes: outcomes, noticed: noticed, kept: kept}
+	recorded := <-kept
+	l.forget(d) // where we stop without having recorded it, too: given back, it would be said again at once
+	if recorded {
+		noticed()
 	}
-	l.forget(d)
-	began := d.Notice.Facts.AlertStart
-	if began.IsZero() {
-		began = d.Notice.At
-	}
-	l.dispatcher.cfg.Recorder.Noticed(l.line.name, d.Notice.Audience, result, outcome.At.Sub(began))
 }

@@ -43,3 +43,12 @@ func (o *outage) lapsed(now time.Time) time.Time {
 	}
 	return o.since
 }
+
+// follow knows what a former dispatcher of this process knew.
+func (o *outage) follow(former *outage) {
+	former.mu.Lock()
+	defer former.mu.Unlock()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.since, o.until = former.since, former.until
+}

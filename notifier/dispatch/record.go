@@ -10,6 +10,7 @@ import (
 // recording is what a sender wants to have recorded, and waits for.
 type recording struct {
 	outcomes []notifier.Outcome
+	noticed  func() // tells the recorder, once it is kept
 	kept     chan<- bool
 }
 
@@ -33,10 +34,38 @@ func (d *Dispatcher) record(ctx context.Context) {
 			outcomes = append(outcomes, r.outcomes...)
 		}
 		kept := d.keep(ctx, outcomes)
+		if !kept {
+			d.unrecorded = append(d.unrecorded, group...)
+		}
 		for _, r := range group {
 			r.kept <- kept
 		}
 	}
+}
+
+// Follow has a dispatcher go on in the same process where another has stopped, for
+// as long as the store refuses as often as it is asked: it records what that one
+// said and could not record, which would be said again else, and knows whether the
+// store was away. Call it before Run, once the other's Run has returned.
+func (d *Dispatcher) Follow(ctx context.Context, former *Dispatcher) error {
+	var outcomes []notifier.Outcome
+	for _, r := range former.unrecorded {
+		outcomes = append(outcomes, r.outcomes...)
+	}
+	ended, err := d.cfg.Outbox.Finish(ctx, outcomes) // also of nothing, to hear how the store is
+	if ctx.Err() == nil {
+		former.outage.note(d.now(), err)
+	}
+	if err != nil {
+		return err
+	}
+	former.ended(ended)
+	for _, r := range former.unrecorded {
+		r.noticed()
+	}
+	former.unrecorded = nil
+	d.outage.follow(&former.outage)
+	return nil
 }
 
 // gather joins what others have to record to the first. It waits for nobody

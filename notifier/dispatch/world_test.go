@@ -105,6 +105,7 @@ type world struct {
 	far      *farSide
 	line     dispatch.Line
 	recorder *recorder
+	running  *dispatch.Dispatcher // the last that was started
 	wake     []func()
 	stop     func()
 }
@@ -168,6 +169,12 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
+	w.run(d)
+}
+
+// run runs a dispatcher until stop.
+func (w *world) run(d *dispatch.Dispatcher) {
+	w.running = d
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { d.Run(ctx); close(done) }()
