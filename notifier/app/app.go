@@ -9,6 +9,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
@@ -159,8 +160,12 @@ const handAgain = time.Second
 
 // Prepare builds what another configuration asks for. Nothing changes before use is
 // called, which returns once it is in force: what is on its way is finished first.
-// Where the store is changes with the next start only.
+// Where the store is changes with the next start only. A store that takes nothing
+// is an error: it would keep the work from being handed on.
 func (a *App) Prepare(cfg config.Config) (use func(), err error) {
+	if err := a.writable(); err != nil {
+		return nil, fmt.Errorf("notifier: a configuration can be changed once the store takes changes again: %w", err)
+	}
 	wanted := a.cfg
 	wanted.Notifier = cfg
 	if !reflect.DeepEqual(storeConfig(cfg.Store, a.cfg.DataDir), storeConfig(a.cfg.Notifier.Store, a.cfg.DataDir)) {
@@ -183,6 +188,22 @@ func (a *App) Prepare(cfg config.Config) (use func(), err error) {
 		}
 	}, nil
 }
+
+// writable finds out whether the store takes a change, and leaves all as it is.
+func (a *App) writable() error {
+	ctx, cancel := context.WithTimeout(context.Background(), writableWithin)
+	defer cancel()
+	return a.store.Change(ctx, func(tx *store.Tx) error {
+		listening, err := tx.Mark(markListening)
+		if err != nil {
+			return err
+		}
+		return tx.SetMark(markListening, listening)
+	})
+}
+
+// writableWithin is how long a store may take for a change.
+const writableWithin = 5 * time.Second
 
 // Close closes the store; call it after Run has returned.
 func (a *App) Close() error { return a.store.Close() }

@@ -141,6 +141,7 @@ type bench struct {
 	subscriptions config.SubscriptionsConfig
 	botToken      string // default: the sandbox's
 	edit          func(*config.Config)
+	log           io.Writer // default: nobody reads it
 }
 
 func (b *bench) now() time.Time { return time.Now().Add(time.Duration(b.ahead.Load())) }
@@ -215,7 +216,7 @@ func (b *bench) start() {
 	b.app, err = app.New(b.t.Context(), app.Config{
 		Notifier: b.config(), DataDir: b.dir, PrometheusURL: b.nearURL, AlertmanagerURL: alertmanager, WebhookToken: token,
 		RunbookURL: "http://127.0.0.1:9/runbooks",
-		Operator:   b.operator, Version: "test", Registerer: b.metrics, Now: b.now, Logger: slog.New(slog.DiscardHandler),
+		Operator:   b.operator, Version: "test", Registerer: b.metrics, Now: b.now, Logger: slog.New(slog.NewTextHandler(cmp.Or[io.Writer](b.log, io.Discard), nil)),
 	})
 	if err != nil {
 		b.t.Fatal(err)

@@ -282,16 +282,21 @@ func (d *desk) remember(ctx context.Context) error {
 // certain of what that one was, and shows what it showed until it has looked itself.
 func (d *desk) succeed(ctx context.Context, former *desk) error {
 	d.started = former.started
+	if err := d.dispatcher.Follow(ctx, former.dispatcher); err != nil {
+		return err
+	}
 	if err := d.remember(ctx); err != nil {
 		return err
 	}
 	d.metrics.channels.Reset() // some may be no more
+	if d.heart == nil {
+		d.metrics.heartbeat.set(time.Time{})
+	}
 	d.sight, d.history = former.sight, former.history
 	former.mu.Lock()
 	d.services, d.order, d.seen = maps.Clone(former.services), slices.Clone(former.order), former.seen
 	former.mu.Unlock()
-	d.draw(ctx, d.sight)
-	return nil
+	return d.draw(ctx, d.sight)
 }
 
 // run tells and shows until ctx ends.

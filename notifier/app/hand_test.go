@@ -112,4 +112,10 @@ func TestHeartbeatGoesOutWhileTheWatchdogComesAndStopsWithIt(t *testing.T) {
 	if now := beats.Load(); now > stopped+1 {
 		t.Errorf("%d heartbeats went out while nobody judged", now-stopped)
 	}
+	b.reload(func(c *config.Config) { c.Heartbeat = nil })
+	for _, family := range b.gather(rules.WatchdogLast.Name) {
+		if family.GetName() == rules.HeartbeatLast.Name {
+			t.Errorf("where no heartbeat is configured any more there still is %v", family)
+		}
+	}
 }

@@ -1,8 +1,11 @@
 package app_test
 
 import (
+	"database/sql"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -150,4 +153,88 @@ func TestAReloadThatComesAsTheNotifierStopsReturns(t *testing.T) {
 	}
 	b.stop()
 	use()
+}
+
+// lock has another program hold the database against writers until it is let go.
+func (b *bench) lock() (letGo func()) {
+	b.t.Helper()
+	other, err := sql.Open("sqlite", "file:"+filepath.Join(b.dir, "notifier.db")+"?_txlock=immediate&_pragma=busy_timeout(20000)")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.t.Cleanup(func() { other.Close() })
+	tx, err := other.BeginTx(b.t.Context(), nil)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return func() { tx.Rollback() }
+}
+
+func TestAReloadIsRefusedWhileTheStoreTakesNothing(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	letGo := b.lock()
+	if use, err := b.app.Prepare(b.config()); err == nil || use != nil {
+		t.Errorf("a configuration that can't be put into force was taken")
+	}
+	letGo()
+	b.reload(onCallAt("200"))
+	b.tell(rules.Ops, "firing", b.now())
+	b.arrives("200", "Alipay payments are failing")
+}
+
+// lines passes on each line that is logged with some words.
+type lines struct {
+	words string
+	heard chan struct{}
+}
+
+func (l lines) Write(line []byte) (int, error) {
+	if strings.Contains(string(line), l.words) {
+		select {
+		case l.heard <- struct{}{}:
+		default:
+		}
+	}
+	return len(line), nil
+}
+
+func TestWhatWasToldAndNotRecordedBeforeAReloadIsNotToldAgain(t *testing.T) {
+	t.Parallel()
+	came, answer := make(chan struct{}, 10), make(chan struct{})
+	far := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came <- struct{}{}; <-answer }))
+	t.Cleanup(far.Close)
+	waits := lines{"waits until the store", make(chan struct{}, 1)}
+	b := newBenchWith(t, func(b *bench) {
+		b.log = waits
+		b.edit = func(c *config.Config) {
+			b.posted(c)
+			c.Webhooks[0].URL = configfile.NewSecret(far.URL)
+		}
+	})
+	use, err := b.app.Prepare(b.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.tell(rules.Ops, "firing", b.now())
+	<-came
+	letGo := b.lock()
+	used := make(chan struct{})
+	go func() { use(); close(used) }()
+	close(answer) // and nobody can write down that it was
+	<-waits.heard
+	letGo()
+	<-used
+	b.tell(rules.Ops, "resolved", b.now())
+	<-came // by then what had a message before it was looked at
+	if n := len(came); n > 0 {
+		t.Errorf("%d messages more than the trouble and its end", n)
+	}
+	b.eventually("all is recorded", func() bool {
+		o, err := b.app.Overview(t.Context())
+		return err == nil && o.Queued == 0
+	})
+	if n := len(came); n > 0 {
+		t.Errorf("%d messages more than the trouble and its end", n)
+	}
 }

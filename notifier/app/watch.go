@@ -45,7 +45,9 @@ func (d *desk) watch(ctx context.Context) {
 		if due {
 			d.round(ctx, asked)
 		}
-		d.draw(ctx, d.sight)
+		if err := d.draw(ctx, d.sight); err != nil && ctx.Err() == nil {
+			d.cfg.Logger.Error("page not drawn", "err", err)
+		}
 	}
 }
 
@@ -99,25 +101,20 @@ func (d *desk) look(ctx context.Context, last query.Sight) query.Sight {
 }
 
 // draw sets the page's snapshot and the metrics of the store.
-func (d *desk) draw(ctx context.Context, sight query.Sight) {
+func (d *desk) draw(ctx context.Context, sight query.Sight) error {
 	now := d.cfg.Now()
 	incidents, err := d.store.PublicIncidents(ctx, now.Add(-pastIncidents), mostIncidents)
 	if err != nil {
-		if ctx.Err() == nil {
-			d.cfg.Logger.Error("page not drawn", "err", err)
-		}
-		return
+		return err
 	}
 	snapshot := d.snapshot(now, sight, incidents)
 	if snapshot.Maintenances, err = d.Maintenances(ctx); err != nil {
-		if ctx.Err() == nil {
-			d.cfg.Logger.Error("page not drawn", "err", err)
-		}
-		return
+		return err
 	}
 	d.standing.set(snapshot)
 	d.page.Set(snapshot)
 	d.measure(ctx)
+	return nil
 }
 
 func (d *desk) snapshot(now time.Time, sight query.Sight, incidents []notifier.Incident) statuspage.Snapshot {
