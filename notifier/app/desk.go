@@ -288,6 +288,9 @@ func (d *desk) succeed(ctx context.Context, former *desk) error {
 	if err := d.remember(ctx); err != nil {
 		return err
 	}
+	if d.bot != nil && former.bot != nil {
+		d.bot.Follow(former.bot)
+	}
 	d.metrics.channels.Reset() // some may be no more
 	if d.heart == nil {
 		d.metrics.heartbeat.set(time.Time{})

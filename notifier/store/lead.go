@@ -20,8 +20,8 @@ const (
 
 // Lead waits until this process is the one replica that does what name stands
 // for, or ctx ends. held says whether it still is; once it says no it never says
-// yes again, and the caller leads anew. release lets another replica lead; it may
-// be called twice. With SQLite there is one process, and it leads at once.
+// yes again, and the caller leads anew. release lets another replica lead; it must
+// be called, also after ctx has ended, and may be called twice. With SQLite there is one process, and it leads at once.
 func (s *Store) Lead(ctx context.Context, name string) (held func() bool, release func(), err error) {
 	if s.engine == sqlite {
 		return func() bool { return true }, func() {}, ctx.Err()
@@ -29,7 +29,7 @@ func (s *Store) Lead(ctx context.Context, name string) (held func() bool, releas
 	for {
 		conn, err := s.tryLead(ctx, name)
 		if conn != nil {
-			held, release = keepLead(ctx, conn)
+			held, release = keepLead(context.WithoutCancel(ctx), conn) // whoever stops still ends what it leads
 			return held, release, nil
 		}
 		if ctx.Err() != nil {

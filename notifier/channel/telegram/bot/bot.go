@@ -172,8 +172,18 @@ func (b *Bot) Link(keys []string) string {
 	return "https://t.me/" + *name + "?start=" + payload(keys)
 }
 
-// Run answers until ctx ends. Of several processes one does; another takes over
-// when it ends.
+// Follow knows what a former bot of this process knew of itself, if it is the same
+// one by another configuration. Call it before Run.
+func (b *Bot) Follow(former *Bot) {
+	id, err := b.cfg.API.ID()
+	was, errWas := former.cfg.API.ID()
+	if err == nil && errWas == nil && id == was {
+		b.username.Store(former.username.Load())
+	}
+}
+
+// Run answers until ctx ends; what it has read by then it answers, if that takes no
+// longer than 5 s. Of several processes one does; another takes over when it ends.
 func (b *Bot) Run(ctx context.Context) {
 	var running sync.WaitGroup
 	running.Go(func() { b.learnName(ctx) })

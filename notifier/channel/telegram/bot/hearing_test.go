@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"shopwatch/notifier"
+	"shopwatch/notifier/channel/telegram"
 	"shopwatch/notifier/channel/telegram/bot"
 	"shopwatch/notifier/sandbox"
 )
@@ -96,6 +97,64 @@ func TestPollingAnswersIntroducesItselfAndGoesOnAfterARestart(t *testing.T) {
 	}
 	if joined != 1 {
 		t.Errorf("the sign-up was answered %d times", joined)
+	}
+}
+
+func TestWhatWasReadAtAStopIsAnsweredAndNotAnsweredAgain(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	w := newWorld(t, pausing)
+	sent := 0
+	w.sending = func() {
+		if sent++; sent == 2 {
+			cancel()
+		}
+	}
+	const readers = 5
+	for reader := range int64(readers) {
+		w.sandbox.Say(42+reader, "en", "/start")
+	}
+	w.bot.Run(ctx)
+	w.sending = nil
+	w.run()
+	w.sandbox.Say(42, "en", "/stop")
+	w.sees("42", "You won't be told any more")
+	answers := map[string]int{}
+	for _, m := range w.sandbox.Messages() {
+		if strings.Contains(m.Text, "You will be told here") {
+			answers[m.To]++
+		}
+	}
+	for to, n := range answers {
+		if n != 1 {
+			t.Errorf("%s was answered %d times", to, n)
+		}
+	}
+	if len(answers) != readers {
+		t.Errorf("%d of %d were answered", len(answers), readers)
+	}
+}
+
+func TestABotThatFollowsKnowsItsNameAtOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, pausing)
+	stop := w.run()
+	w.eventually("the link to the bot is known", func() bool { return w.bot.Link(nil) != "" })
+	stop()
+	next, another := newWorld(t, pausing), newWorld(t, func(cfg *bot.Config) {
+		api, err := telegram.NewAPI(telegram.Config{Token: func() (string, error) { return "1:another", nil }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg.API = api
+	})
+	next.bot.Follow(w.bot)
+	another.bot.Follow(w.bot)
+	if got, want := next.bot.Link(nil), w.bot.Link(nil); got != want {
+		t.Errorf("the same bot's link is %q, want %q", got, want)
+	}
+	if got := another.bot.Link(nil); got != "" {
+		t.Errorf("another bot's link is %q before it knows its name", got)
 	}
 }
 

@@ -81,7 +81,26 @@ func (b *Bot) pollOnce(ctx context.Context, held func() bool) error {
 	if !held() { // whoever leads now is told the same ones, which nobody confirmed
 		return nil
 	}
-	return b.take(ctx, updates)
+	answering, cancel := finishing(ctx)
+	defer cancel()
+	return b.take(answering, updates)
+}
+
+// finishWithin is how long a stop waits for the answers to what was read: what is
+// left half answered is read, and answered, again.
+const finishWithin = 5 * time.Second
+
+// finishing gives a context that goes on a while after ctx has ended.
+func finishing(ctx context.Context) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(finishWithin):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, cancel
 }
 
 // take answers updates, those of people on call first, and remembers that it did.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -29,6 +30,7 @@ type world struct {
 	sandbox *sandbox.Sandbox
 	bot     *bot.Bot
 	log     *strings.Builder
+	sending func() // nil: nobody wants to know; set before the bot runs
 
 	mu          sync.Mutex
 	now         time.Time
@@ -60,6 +62,7 @@ func newWorld(t *testing.T, change func(*bot.Config)) *world {
 	t.Cleanup(func() { w.sandbox.Close() })
 	api, err := telegram.NewAPI(telegram.Config{
 		Token: func() (string, error) { return w.sandbox.Credentials().TelegramToken, nil }, APIURL: w.sandbox.TelegramURL(),
+		HTTPClient: &http.Client{Transport: line{w}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -78,6 +81,17 @@ func newWorld(t *testing.T, change func(*bot.Config)) *world {
 		t.Fatal(err)
 	}
 	return w
+}
+
+// line carries the bot's requests, and says when a message is about to be sent.
+type line struct{ w *world }
+
+// RoundTrip implements http.RoundTripper.
+func (l line) RoundTrip(r *http.Request) (*http.Response, error) {
+	if l.w.sending != nil && strings.HasSuffix(r.URL.Path, "/sendMessage") {
+		l.w.sending()
+	}
+	return http.DefaultTransport.RoundTrip(r)
 }
 
 type locked struct{ w *world }
