@@ -264,7 +264,10 @@ func (d *desk) remember(ctx context.Context) error {
 	for _, audience := range rules.Audiences {
 		people = append(people, d.cfg.Notifier.Audiences[audience]...)
 	}
-	if err := d.store.SyncPeople(ctx, people); err != nil {
+	if err := d.store.SyncPeople(ctx, people, d.welcome); err != nil {
+		return err
+	}
+	if err := d.store.DropDeparted(ctx, d.cfg.Now()); err != nil {
 		return err
 	}
 	if d.cfg.Demo == nil {
@@ -277,6 +280,10 @@ func (d *desk) remember(ctx context.Context) error {
 	}
 	return nil
 }
+
+// welcome has somebody whom the configuration names for the first time hear of what
+// runs: those whom they take the place of perhaps never did.
+func (d *desk) welcome(tx *store.Tx, to notifier.Recipient) error { return joining{tx, d}.CatchUp(to) }
 
 // succeed goes on where another desk has stopped, so that nobody sees a gap: it is
 // certain of what that one was, and shows what it showed until it has looked itself.

@@ -13,6 +13,7 @@ import (
 	"shopwatch/internal/configfile"
 	"shopwatch/notifier"
 	"shopwatch/notifier/config"
+	"shopwatch/notifier/sandbox"
 	"shopwatch/rules"
 )
 
@@ -80,6 +81,38 @@ func TestAnotherTokenForOthersLocksOurOwnAlertmanagerOutAtNoTime(t *testing.T) {
 	close(over)
 	if n := <-refused; n > 0 {
 		t.Errorf("our own Alertmanager was refused %d times, and tries a refused alert again minutes later", n)
+	}
+}
+
+func TestWhoIsPutOnCallDuringAnOutageHearsOfItAndOfItsEndAndNothingWaitsForWhoWas(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	b.world.Fail(config.Telegram, sandbox.Fault{Times: -1}) // which is why somebody else is named
+	b.tell(rules.Ops, "firing", b.now())
+	b.eventually("a notice waits", func() bool {
+		o, err := b.app.Overview(t.Context())
+		return err == nil && o.Queued > 0
+	})
+	b.reload(func(c *config.Config) {
+		c.Telegram = nil
+		c.Audiences[rules.Ops] = []notifier.Recipient{{Audience: rules.Ops, Channel: config.Email, Address: "oncall@x.example", Language: notifier.English}}
+	})
+	b.arrives("oncall@x.example", "Alipay payments are failing")
+	b.eventually("nothing waits for who was on call", func() bool {
+		o, err := b.app.Overview(t.Context())
+		return err == nil && o.Queued == 0
+	})
+	b.reload(b.edit) // who was told is not told again
+	b.tell(rules.Ops, "resolved", b.now())
+	b.arrives("oncall@x.example", "Resolved: Alipay")
+	var told []string
+	for _, m := range b.world.Messages() {
+		if m.To == "oncall@x.example" {
+			told = append(told, m.Subject)
+		}
+	}
+	if len(told) != 2 {
+		t.Errorf("who is on call now was told %q, want the outage and its end", told)
 	}
 }
 

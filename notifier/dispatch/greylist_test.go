@@ -103,7 +103,7 @@ func TestServerThatGreylistsEachSenderAndRecipientGetsEachMailOnceAfterItsDelay(
 				}
 				box := w.mailServer()
 				box.Greylist(delay)
-				err := w.store.SyncPeople(t.Context(), mailReaders(readers))
+				err := w.store.SyncPeople(t.Context(), mailReaders(readers), nil)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -135,7 +135,7 @@ func (w *world) onCall(n int) {
 	for i := range n {
 		people = append(people, notifier.Recipient{Audience: rules.Ops, Channel: "telegram", Address: address(i), Language: notifier.Chinese})
 	}
-	if err := w.store.SyncPeople(w.t.Context(), people); err != nil {
+	if err := w.store.SyncPeople(w.t.Context(), people, nil); err != nil {
 		w.t.Fatal(err)
 	}
 }

@@ -95,3 +95,24 @@ func TestWhoJoinsBetweenAnEndAndTheNextBeginningHearsOfThatAlone(t *testing.T) {
 		t.Errorf("who joins once it is back is told %+v", n)
 	}
 }
+
+func TestWhoIsNewlyOnCallHearsOfAllThatOpsWereToldAndTheManagementOfWhatItWas(t *testing.T) {
+	t.Parallel()
+	w := newTown(t)
+	newcomers := func(audience rules.Audience) []notifier.Notice {
+		return w.machine.Newcomer(w.now, w.open(), notifier.Recipient{ID: 7, Audience: audience})
+	}
+	w.fires(w.outage("alipay", rules.Ops, w.now))
+	w.tick(time.Minute)
+	onCall, management := newcomers(rules.Ops), newcomers(rules.Management)
+	if len(onCall) != 1 || onCall[0].Audience != rules.Ops || onCall[0].To != 7 || onCall[0].Event != notifier.EventDown {
+		t.Errorf("who is newly on call is told %+v", onCall)
+	}
+	if len(management) > 0 {
+		t.Errorf("before the management is told, somebody new in it is told %+v", management)
+	}
+	w.fires(w.outage("alipay", rules.Management, w.now))
+	if told := newcomers(rules.Management); len(told) != 1 || told[0].Event != notifier.EventProlonged {
+		t.Errorf("somebody new in the management is told %+v", told)
+	}
+}

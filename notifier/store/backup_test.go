@@ -21,7 +21,7 @@ func TestBackupOfARunningStoreOpensWithItsKeyAndOnlyWithIt(t *testing.T) {
 	t.Parallel()
 	place := storetest.SQLite(t)
 	s := place.Open(t)
-	if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
+	if err := s.SyncPeople(t.Context(), people("1", "2"), nil); err != nil {
 		t.Fatal(err)
 	}
 	i := incident("i1")

@@ -373,7 +373,7 @@ func (w *claiming) write() error {
 	}
 	err := errors.Join(
 		do(w.leased, `UPDATE deliveries SET lease_until = ?`, millis(w.Now.Add(w.Lease))),
-		do(w.left, `UPDATE deliveries SET state = 'dropped', done_at = ?, problem = 'the recipient takes no notices any more'`, millis(w.Now)),
+		do(w.left, `UPDATE deliveries SET state = 'dropped', done_at = ?, problem = '`+problemLeft+`'`, millis(w.Now)),
 		do(w.old, `UPDATE deliveries SET state = 'dropped', done_at = ?, problem = 'too old to be of use'`, millis(w.Now)),
 	)
 	for until, ids := range w.defers {

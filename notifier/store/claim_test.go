@@ -100,7 +100,7 @@ func TestAnyHistoryOfClaimsLosesNobodyKeepsOrderAndGoesNeverEarly(t *testing.T) 
 		for i := range everybody {
 			everybody[i].Channel = m.channel
 		}
-		if err := s.SyncPeople(rt.Context(), everybody); err != nil {
+		if err := s.SyncPeople(rt.Context(), everybody, nil); err != nil {
 			rt.Fatal(err)
 		}
 		expansion := expansion(m.now)

@@ -27,7 +27,7 @@ func TestGroupOnCallThatMovedIsTheSameAfterARestart(t *testing.T) {
 		s := place.Open(t)
 		sync := func(people []notifier.Recipient) {
 			t.Helper()
-			if err := s.SyncPeople(t.Context(), people); err != nil {
+			if err := s.SyncPeople(t.Context(), people, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -59,7 +59,7 @@ func TestPersonOfTwoAudiencesHearsOnceThatItIsOver(t *testing.T) {
 		both := people("1", "2")
 		both = append(both, notifier.Recipient{Audience: rules.Management, Channel: "telegram", Address: "1", Language: notifier.Chinese},
 			notifier.Recipient{Audience: rules.Management, Channel: "telegram", Address: "3", Language: notifier.Chinese})
-		if err := s.SyncPeople(t.Context(), both); err != nil {
+		if err := s.SyncPeople(t.Context(), both, nil); err != nil {
 			t.Fatal(err)
 		}
 		for _, at := range []time.Time{now, now.Add(time.Hour)} { // it comes again

@@ -269,7 +269,7 @@ func TestWhoMayHaveTakenAMessageIsKnownToTheNextTry(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1"), nil); err != nil {
 			t.Fatal(err)
 		}
 		i := incident("i1")

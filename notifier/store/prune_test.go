@@ -30,7 +30,7 @@ func TestOldNoticesAreForgottenButThoseOfWhatStillRuns(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "4", "5")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "4", "5"), nil); err != nil {
 			t.Fatal(err)
 		}
 		running, over := incident("running"), incident("over")

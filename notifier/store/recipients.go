@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"shopwatch/notifier"
 	"shopwatch/rules"
@@ -111,11 +112,15 @@ func (t *Tx) updateRecipient(r *recipientRow) error {
 	return err
 }
 
+// problemLeft is why what is for somebody who has left ends unsent.
+const problemLeft = "the recipient takes no notices any more"
+
 // SyncPeople makes the recipients of the config file exactly these: those who
 // are no longer in it have departed and are told no more. A subscriber who signed
 // up keeps the subscription as it is, also where the file names the address.
-// Only what changed is written.
-func (s *Store) SyncPeople(ctx context.Context, people []notifier.Recipient) error {
+// Only what changed is written. Welcome, if there is one, is told in the same
+// transaction of everybody who is new, or back.
+func (s *Store) SyncPeople(ctx context.Context, people []notifier.Recipient, welcome func(*Tx, notifier.Recipient) error) error {
 	return wrap("people", s.Change(ctx, func(tx *Tx) error {
 		if err := tx.lock("people"); err != nil {
 			return err
@@ -129,11 +134,18 @@ func (s *Store) SyncPeople(ctx context.Context, people []notifier.Recipient) err
 			gone[r.ID] = r
 		}
 		for _, person := range people {
-			id, err := tx.syncPerson(person)
+			id, came, err := tx.syncPerson(person)
 			if err != nil {
 				return err
 			}
 			delete(gone, id)
+			if !came || welcome == nil {
+				continue
+			}
+			person.ID = id
+			if err := welcome(tx, person); err != nil {
+				return err
+			}
 		}
 		for _, r := range gone {
 			if r.State == notifier.Departed {
@@ -148,28 +160,41 @@ func (s *Store) SyncPeople(ctx context.Context, people []notifier.Recipient) err
 	}))
 }
 
-func (t *Tx) syncPerson(person notifier.Recipient) (id int64, err error) {
+// DropDeparted ends what waits for people who have departed: the channel that would
+// find them gone may be configured no longer. What is on its way ends by itself.
+func (s *Store) DropDeparted(ctx context.Context, now time.Time) error {
+	return wrap("drop", s.Change(ctx, func(tx *Tx) error {
+		_, err := tx.exec(ctx, `UPDATE deliveries SET state = 'dropped', done_at = ?, problem = '`+problemLeft+`'
+			WHERE state = 'queued' AND lease_until = 0 AND recipient_id IN (SELECT id FROM recipients WHERE state = 'departed')`, millis(now))
+		return err
+	}))
+}
+
+// syncPerson keeps somebody whom the file names; came: they are new, or back.
+func (t *Tx) syncPerson(person notifier.Recipient) (id int64, came bool, err error) {
 	known, err := t.recipient(person.Audience, person.Channel, person.Address)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	if known == nil {
 		if known, err = t.movedFrom(person); err != nil {
-			return 0, err
+			return 0, false, err
 		}
 	} else if _, err := t.exec(t.ctx, `UPDATE recipients SET moved_from = ? WHERE id = ? AND moved_from <> ?`, []byte{}, known.ID, []byte{}); err != nil {
-		return 0, err // the file names the new address by now
+		return 0, false, err // the file names the new address by now
 	}
 	if known == nil {
 		person.State = notifier.Active
 		r := recipientRow{Subscriber: notifier.Subscriber{Recipient: person}, origin: fromConfig}
-		return 0, t.insertRecipient(&r)
+		err := t.insertRecipient(&r)
+		return r.ID, true, err
 	}
 	if known.origin != fromConfig || known.State == notifier.Active && known.Language == person.Language {
-		return known.ID, nil
+		return known.ID, false, nil
 	}
+	came = known.State != notifier.Active
 	known.State, known.Language = notifier.Active, person.Language
-	return known.ID, t.updateRecipient(known)
+	return known.ID, came, t.updateRecipient(known)
 }
 
 // rememberMove keeps which address the file names for somebody whom the far side

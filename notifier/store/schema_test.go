@@ -84,7 +84,7 @@ func furnish(t *testing.T, place storetest.Place) {
 	t.Helper()
 	writeKey(t, place.KeyFile, 1)
 	s := place.Open(t)
-	if err := s.SyncPeople(t.Context(), people("42")); err != nil {
+	if err := s.SyncPeople(t.Context(), people("42"), nil); err != nil {
 		t.Fatal(err)
 	}
 	reader := subscriber("buyer@x.example")

@@ -19,7 +19,7 @@ func TestAddressesAreUnreadableInTheFile(t *testing.T) {
 	t.Parallel()
 	place := storetest.SQLite(t)
 	s := place.Open(t)
-	if err := s.SyncPeople(t.Context(), people("-100555444333")); err != nil {
+	if err := s.SyncPeople(t.Context(), people("-100555444333"), nil); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(place.Path + "*")
@@ -41,7 +41,7 @@ func TestDatabaseOfAnotherKeySaysWhichKeyToBringBack(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1"), nil); err != nil {
 			t.Fatal(err)
 		}
 		s.Close()

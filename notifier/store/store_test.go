@@ -97,7 +97,7 @@ func TestIncidentAndItsNoticesAreKeptTogetherOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1"), nil); err != nil {
 			t.Fatal(err)
 		}
 		broken := errors.New("power cut")
@@ -132,10 +132,10 @@ func TestEveryActiveRecipientOfTheAudienceGetsOneDelivery(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "4", "5")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "4", "5"), nil); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "5")); err != nil { // 4 left
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3", "5"), nil); err != nil { // 4 left
 			t.Fatal(err)
 		}
 		for _, address := range []string{"a@x.example", "A@X.example "} { // one person
@@ -164,7 +164,7 @@ func TestClaimedDeliveryIsNobodyElsesUntilTheLeaseEnds(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1"), nil); err != nil {
 			t.Fatal(err)
 		}
 		i := incident("i1")
@@ -204,13 +204,13 @@ func TestRecoveryFollowsTheTroubleAndReachesWhoeverWasTold(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1", "2"), nil); err != nil {
 			t.Fatal(err)
 		}
 		i := incident("i1")
 		save(t, s, i, notice(i, rules.Ops, notifier.EventDown))
 		expand(t, s)
-		if err := s.SyncPeople(t.Context(), people("1", "2", "3")); err != nil { // 3 joined amid the outage
+		if err := s.SyncPeople(t.Context(), people("1", "2", "3"), nil); err != nil { // 3 joined amid the outage
 			t.Fatal(err)
 		}
 		trouble := claim(t, s, "telegram", now)
@@ -237,7 +237,7 @@ func TestSubscriberWhoIsGoneIsDeactivatedAndPeopleOfTheConfigAreNot(t *testing.T
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1"), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {
@@ -279,7 +279,7 @@ func TestASubscriberWhoseServerRefusesIsNoOutboxThatStandsStill(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1"), nil); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Subscribe(t.Context(), notifier.Recipient{Audience: rules.Subscribers, Channel: "telegram", Address: "9", Language: notifier.English}); err != nil {

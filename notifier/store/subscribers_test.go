@@ -137,7 +137,7 @@ func TestConfigAndSubscriptionDoNotMixUpWhoIsNamedInBoth(t *testing.T) {
 			for _, a := range addresses {
 				list = append(list, notifier.Recipient{Audience: audience, Channel: "email", Address: a, Language: notifier.Chinese})
 			}
-			if err := s.SyncPeople(t.Context(), list); err != nil {
+			if err := s.SyncPeople(t.Context(), list, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -181,7 +181,7 @@ func TestSyncOfTheSamePeopleWritesNothing(t *testing.T) {
 		s := place.Open(t)
 		sync := func(addresses ...string) {
 			t.Helper()
-			if err := s.SyncPeople(t.Context(), people(addresses...)); err != nil {
+			if err := s.SyncPeople(t.Context(), people(addresses...), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -13,7 +13,7 @@ func TestUntoldIsWhatReachedNobodyAndIsStillOnItsWay(t *testing.T) {
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1", "2"), nil); err != nil {
 			t.Fatal(err)
 		}
 		untold := func(what string, want time.Time) {
@@ -54,7 +54,7 @@ func TestUntoldIsAlsoWhatEveryAddressRefusedUntilOneTakesALaterNotice(t *testing
 	t.Parallel()
 	storetest.OnEachEngine(t, func(t *testing.T, place storetest.Place) {
 		s := place.Open(t)
-		if err := s.SyncPeople(t.Context(), people("1", "2")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("1", "2"), nil); err != nil {
 			t.Fatal(err)
 		}
 		untold := func(what string, want time.Time) {
@@ -81,7 +81,7 @@ func TestUntoldIsAlsoWhatEveryAddressRefusedUntilOneTakesALaterNotice(t *testing
 		untold("one of them takes notices again", none)
 		tell("i4", notifier.Dead, notifier.Dead)
 		untold("both blocked it again", now)
-		if err := s.SyncPeople(t.Context(), people("3")); err != nil {
+		if err := s.SyncPeople(t.Context(), people("3"), nil); err != nil {
 			t.Fatal(err)
 		}
 		untold("somebody else is named instead", none)
