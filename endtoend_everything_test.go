@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"shopwatch/notifier/sandbox"
+	"syscall"
+	"time"
 )
 
 const (
@@ -26,4 +28,20 @@ func everythingOf(t testing.TB, dir, shop string, box *sandbox.Sandbox, args ...
 	command.Env = append(command.Env, "SHOP_URL="+shop, "PROBE_TOKEN="+everythingProbe, "WORKER_TOKEN="+everythingWorker,
 		"TELEGRAM_TOKEN="+box.Credentials().TelegramToken, "TELEGRAM_API_URL="+box.TelegramURL())
 	return command
+}
+
+func TestDemoEndsWithTheWindowThatItWasStartedIn(t *testing.T) {
+	t.Parallel()
+	d := demonstrate(t, t.TempDir(), "127.0.0.1:0", "127.0.0.1:0")
+	if err := d.command.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-d.ended:
+	case <-time.After(stopsIn):
+		t.Fatalf("the demo does not stop within %s", stopsIn)
+	}
+	if d.err != nil {
+		t.Errorf("the demo stopped with %v, want exit code 0", d.err)
+	}
 }

@@ -9,8 +9,10 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/oklog/run"
 	"github.com/prometheus/client_golang/prometheus"
@@ -45,7 +47,15 @@ type everything struct {
 
 // up runs everything in one process until ctx ends.
 func up(ctx context.Context, f flags, stdout, stderr io.Writer) (err error) {
-	hangups := hearHangups()
+	var hangups <-chan os.Signal
+	switch {
+	case f.configFile != "":
+		hangups = hearHangups()
+	case !signal.Ignored(syscall.SIGHUP): // nothing to read anew: the demo ends with the window it was started in
+		var stop func()
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
 	if err := f.checkWebConfig(); err != nil {
 		return err
 	}
