@@ -81,7 +81,7 @@ func (d *demonstration) eventually(t *testing.T, what string, check func() error
 }
 
 func TestDemoTellsOfAnOutageOnceAndOfItsEndThoughItWasKilled(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	d := demonstrate(t, t.TempDir(), servertest.FreeAddress(t), servertest.FreeAddress(t))
 	d.eventually(t, "the page is green", showing(d.page, "green", "一切正常", "All systems operational"))
 	apisAnswer(t, d)

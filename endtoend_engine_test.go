@@ -57,7 +57,7 @@ func asks(private, path, want string) error {
 func instant(expr string) string { return "query?query=" + url.QueryEscape(expr) }
 
 func TestTheOwnersOwnFilesAndNewTiersTakeEffectWithoutARestart(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	far := openSent(t)
 	r := &reloading{measuring: &measuring{dir: settle(t, "testdata/engine.yml")}}
 	r.config = filepath.Join(r.dir, "shopwatch.yml")

@@ -267,7 +267,7 @@ func (p *pair) answers(t *testing.T, reader int64) []string {
 }
 
 func TestWhatOneReplicaDoesForAllIsDoneByTheOtherWhenItIsKilled(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	const hello = "/start"
 	outage, blind := readers("Till broken", [2]string{sandbox.Telegram, "-1001"}), kioskBlind
 	p := openPair(t)

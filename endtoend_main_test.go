@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 )
 
@@ -13,5 +14,11 @@ func TestMain(m *testing.M) {
 		main()
 		os.Exit(0)
 	}
-	os.Exit(m.Run())
+	const released = "SHOPWATCH_TEST_RELEASED" // the program as it is released, built by the first test that needs it
+	inherited := os.Getenv(released)
+	code := m.Run()
+	if built := os.Getenv(released); built != inherited {
+		os.RemoveAll(filepath.Dir(built))
+	}
+	os.Exit(code)
 }

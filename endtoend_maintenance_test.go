@@ -27,7 +27,7 @@ func (d *demonstration) outages() (told []string, err error) {
 }
 
 func TestPlannedWorkPagesNobodyUntilItIsOver(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	const ops, moving = "-1001000000001", "更换支付网关"
 	d := demonstrate(t, t.TempDir(), "127.0.0.1:0", "127.0.0.1:0")
 	d.eventually(t, "the page is green", showing(d.page, "green", "一切正常", "All systems operational"))

@@ -90,7 +90,7 @@ var (
 )
 
 func TestHalvesTellThroughAPrometheusAndAnAlertmanagerOfDebian(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	n := &neighbourhood{
 		dir: t.TempDir(), box: mailbox(t), pace: kioskPace,
 		prometheusExe: debian(t, "prometheus", "prometheus"), amExe: debian(t, "prometheus-alertmanager", "prometheus-alertmanager"),

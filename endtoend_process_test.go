@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -48,17 +49,57 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
-// shopwatch is the program with its arguments, not yet started.
+// shopwatch is the program with its arguments, not yet started: as instrumented as
+// the test is or, in a test of compressed time, as it is released.
 func shopwatch(t testing.TB, args ...string) *exec.Cmd {
 	t.Helper()
-	self, err := os.Executable()
+	name, _, _ := strings.Cut(t.Name(), "/")
+	program := os.Executable
+	if _, is := compressedTests.Load(name); is {
+		program = released
+	}
+	file, err := program()
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := exec.Command(self, args...)
+	command := exec.Command(file, args...)
 	command.Env = append(os.Environ(), "SHOPWATCH_MAIN=1")
 	return command
 }
+
+// compressed has a test in which seconds stand for minutes run beside others. What
+// is due every second there takes the race detector half a second and more, so
+// that a busy machine would look like trouble: such a test starts the released program.
+func compressed(t *testing.T) {
+	t.Helper()
+	compressedTests.Store(t.Name(), true)
+	t.Parallel()
+	if _, err := released(); err != nil { // built before anything is waited for
+		t.Fatal(err)
+	}
+}
+
+var compressedTests sync.Map // by name
+
+const envReleased = "SHOPWATCH_TEST_RELEASED" // where the released program is, once it is built
+
+// released builds the program as it is released, once.
+var released = sync.OnceValues(func() (string, error) {
+	if file := os.Getenv(envReleased); file != "" { // by the process that started this one
+		return file, nil
+	}
+	dir, err := os.MkdirTemp("", "shopwatch-released-")
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(dir, "shopwatch")
+	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", file, ".")
+	build.Env = append(os.Environ(), "GOFLAGS=") // not those of this test
+	if said, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build the released program: %w\n%s", err, said)
+	}
+	return file, os.Setenv(envReleased, file)
+})
 
 // start starts a program. Where the test fails, what it said is in the test's log.
 func start(t testing.TB, name string, command *exec.Cmd) *process {

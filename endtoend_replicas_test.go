@@ -8,7 +8,7 @@ import (
 )
 
 func TestTwoNotifiersOnOnePostgreSQLTellEachNoticeOnceThoughOneIsKilled(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	n := &neighbourhood{
 		// Alertmanager tries a receiver that is gone for 10 s whatever the pace, and
 		// Watchdog comes no oftener meanwhile: it has to count as fresh for longer.

@@ -178,7 +178,7 @@ func (d *demonstration) byTelegram(t *testing.T) newcomer {
 }
 
 func TestWhoSignsUpInTheDemoIsToldOnceInTheirLanguageAndNoMoreWhenTheyLeave(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	d := demonstrate(t, filepath.Join(t.TempDir(), "my data"), "127.0.0.1:0", "127.0.0.1:0")
 	mail, text, chat := d.byMail(t), d.byText(t), d.byTelegram(t)
 

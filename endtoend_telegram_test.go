@@ -72,7 +72,7 @@ func (d *demonstration) answered(t *testing.T, to, words string) {
 }
 
 func TestAPressInTelegramSilencesTheAlertmanagerOfTheSameProcess(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	const ops = "-1001000000001"
 	d := demonstrate(t, t.TempDir(), "127.0.0.1:0", "127.0.0.1:0")
 	d.turn(t, "break", "alipay")

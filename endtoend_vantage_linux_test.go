@@ -117,7 +117,7 @@ func resolveAt(t *testing.T, address string) *atomic.Int64 {
 }
 
 func TestNobodyIsToldThatEverythingIsDownWhenOurOwnConnectionIs(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	if !inNetworkOfItsOwn(t) {
 		return
 	}

@@ -80,7 +80,7 @@ func (o owner) scrapes(private string) func() error {
 }
 
 func TestEverythingWorksBehindTLSAndALogin(t *testing.T) {
-	t.Parallel()
+	compressed(t)
 	shop, box := openStage(t), mailbox(t)
 	dir := settle(t, "testdata/everything.yml", "testdata/web-config.yml")
 	edit(t, filepath.Join(dir, "shopwatch.yml"), "exporter:\n", "exporter:\n  anchors: []\n")
