@@ -3,11 +3,11 @@ package main_test
 import (
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+	"time"
 
 	"shopwatch/notifier/sandbox"
-	"syscall"
-	"time"
 )
 
 const (

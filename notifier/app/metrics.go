@@ -9,6 +9,7 @@ import (
 
 	"shopwatch/notifier"
 	"shopwatch/notifier/dispatch"
+	"shopwatch/notifier/store"
 	"shopwatch/rules"
 )
 
@@ -23,6 +24,8 @@ type metrics struct {
 	oldest      *moment
 	heartbeat   *moment
 	watchdog    prometheus.Gauge
+
+	counted map[store.RecipientCount]bool // of which subscribers there was a number, numbers apart; of measure alone
 }
 
 func newMetrics(registerer prometheus.Registerer, version string) *metrics {
@@ -88,10 +91,19 @@ func (d *desk) measure(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	counted := map[store.RecipientCount]bool{}
 	for _, c := range counts {
 		if c.Audience != string(rules.Subscribers) {
 			continue
 		}
 		d.metrics.subscribers.WithLabelValues(c.Channel, string(c.State)).Set(float64(c.N))
+		c.N = 0
+		counted[c] = true
 	}
+	for c := range d.metrics.counted {
+		if !counted[c] { // there is nobody left
+			d.metrics.subscribers.DeleteLabelValues(c.Channel, string(c.State))
+		}
+	}
+	d.metrics.counted = counted
 }

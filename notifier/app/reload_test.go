@@ -49,10 +49,18 @@ func TestAReloadTellsTheNewPeopleAndShowsNoGap(t *testing.T) {
 	b.arrives("200", "Alipay payments are failing")
 	b.never("100", "Alipay payments are failing")
 	b.gather(rules.ChannelUp.Name) // asked of Telegram
-	b.reload(func(c *config.Config) { c.Telegram = nil; b.posted(c) })
+	for _, family := range b.gather(rules.SubscribersCount.Name) {
+		if family.GetName() == rules.SubscribersCount.Name && !strings.Contains(family.String(), "active") {
+			t.Errorf("of the one subscriber there is %v", family)
+		}
+	}
+	b.reload(func(c *config.Config) { c.Telegram = nil; b.posted(c) }) // which names no subscriber
 	for _, family := range b.gather(rules.Notices.Name) {
 		if family.GetName() == rules.ChannelUp.Name {
 			t.Errorf("of a channel that is no more there still is %v", family)
+		}
+		if family.GetName() == rules.SubscribersCount.Name && strings.Contains(family.String(), "active") {
+			t.Errorf("of a subscriber who is no more there still is %v", family)
 		}
 	}
 }
