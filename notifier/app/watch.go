@@ -88,7 +88,11 @@ func (d *desk) look(ctx context.Context, last query.Sight) query.Sight {
 	if err := d.saveServices(ctx, list); err != nil && ctx.Err() == nil {
 		d.cfg.Logger.Error("services not kept", "err", err)
 	}
-	if d.drawn.IsZero() || now.Sub(d.drawn) >= d.clocks.historyAge || d.clocks.bar < time.Minute {
+	every := d.clocks.historyAge
+	if now.Sub(d.started) < 2*every { // there is hardly any yet
+		every /= 5
+	}
+	if now.Sub(d.drawn) >= every || d.clocks.bar < time.Minute {
 		history, err := d.querier.History(ctx, now.In(d.cfg.Notifier.Page.Zone), d.clocks.bar, bars)
 		if ctx.Err() == nil {
 			d.unremembered.note(d.cfg.Logger, now, err)
@@ -136,7 +140,7 @@ func (d *desk) snapshot(now time.Time, sight query.Sight, incidents []notifier.I
 			component.Since = s.LastSuccess
 		}
 		for _, b := range d.history[s.Key()] {
-			component.History = append(component.History, statuspage.Bar{Start: b.Start, Up: b.Up, Outage: b.Outage, Status: b.Status})
+			component.History = append(component.History, statuspage.Bar{Start: b.Start, Up: b.Up, Seen: b.Seen, Outage: b.Outage, Status: b.Status})
 		}
 		snapshot.Services = append(snapshot.Services, component)
 	}

@@ -113,8 +113,13 @@ func TestBarsOfHistorySayWhereNobodyLooked(t *testing.T) {
 	end := func(bar int) int64 { return now.Truncate(10*time.Second).Unix() + int64(bar-2)*10 } // of bars 0, 1, 2
 	q := server(t, map[string][]map[string]any{
 		"max by (shop, service, status) (avg_over_time(": {
-			series("operational", []any{end(2), "0.75"}, []any{end(3), "0"}),
-			series("outage", []any{end(2), "0.25"}, []any{end(3), "1"}),
+			series("operational", []any{end(2), "0.6"}, []any{end(3), "0"}),
+			series("unknown", []any{end(2), "0.2"}, []any{end(3), "0"}),
+			series("outage", []any{end(2), "0.2"}, []any{end(3), "1"}),
+		},
+		`max by (shop, service) (count_over_time(max by (shop, service) (shopwatch_service_status{status="outage"})[10s:1s]))`: {series("", []any{end(2), "10"})},
+		`max by (shop, service) (count_over_time(max by (shop, service) (shopwatch_service_status{status="outage"})[5s:1s]))`: {
+			{"metric": map[string]string{"shop": "main", "service": "alipay"}, "value": []any{now.Unix(), "3"}},
 		},
 	})
 	history, err := q.History(t.Context(), now, 10*time.Second, 3)
@@ -128,11 +133,11 @@ func TestBarsOfHistorySayWhereNobodyLooked(t *testing.T) {
 	if !math.IsNaN(bars[0].Up) || bars[0].Status != rules.Unknown {
 		t.Errorf("where nobody looked: %+v", bars[0])
 	}
-	if bars[1].Up != 0.75 || bars[1].Outage != 2500*time.Millisecond || bars[1].Status != rules.Outage {
-		t.Errorf("a quarter in outage: %+v", bars[1])
+	if math.Abs(bars[1].Up-0.75) > 1e-9 || bars[1].Seen != 8*time.Second || bars[1].Outage != 2*time.Second || bars[1].Status != rules.Outage {
+		t.Errorf("a quarter of 8 s in outage: %+v", bars[1])
 	}
-	if bars[2].Up != 0 || bars[2].Outage != 5*time.Second || !bars[2].Start.Equal(now.Truncate(10*time.Second)) {
-		t.Errorf("the running bar, 5 s old: %+v", bars[2])
+	if bars[2].Up != 0 || bars[2].Seen != 3*time.Second || bars[2].Outage != 3*time.Second || !bars[2].Start.Equal(now.Truncate(10*time.Second)) {
+		t.Errorf("the running bar, 5 s old, of which somebody looked for 3: %+v", bars[2])
 	}
 }
 

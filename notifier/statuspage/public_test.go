@@ -177,8 +177,10 @@ func TestAStripTellsItsTrueRange(t *testing.T) {
 		"one bar":                           {24 * time.Hour, day[:1], []string{"p 1 day agoUptime 100%now"}},
 		"never rounded up to perfection":    {24 * time.Hour, append(slices.Clone(day[:89]), up(rules.Outage, 0.99999, time.Second)), []string{"p 90 days agoUptime 99.99%now"}},
 		"a share that is out of its bounds": {time.Minute, []statuspage.Bar{up(rules.Operational, 7, 0), up(rules.Operational, -3, 0)}, []string{"p 2 min agoUptime 50.00%now"}},
-		"nobody ever looked":                {time.Minute, gap[:2], []string{"p 2 min agoNo history yetnow"}},
-		"more bars than fit":                {time.Minute, slices.Repeat(day, 3), []string{"p 90 min agoUptime 100%now"}},
+		"half a minute since the start": {24 * time.Hour, append(slices.Clone(gap[:89-2]), statuspage.Bar{Up: 0.5, Seen: 30 * time.Second, Outage: 15 * time.Second, Status: rules.Outage}),
+			[]string{"img Last 88 days: Uptime 50.00% over 30 s, in outage for 15 s"}},
+		"nobody ever looked": {time.Minute, gap[:2], []string{"img No history yet", "p 2 min agoNo history yetnow"}},
+		"more bars than fit": {time.Minute, slices.Repeat(day, 3), []string{"p 90 min agoUptime 100%now"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -187,6 +189,9 @@ func TestAStripTellsItsTrueRange(t *testing.T) {
 			c := alipay
 			for n, bar := range test.bars {
 				bar.Start = noon.Add(time.Duration(n-len(test.bars)) * test.length)
+				if bar.Seen == 0 && !math.IsNaN(bar.Up) {
+					bar.Seen = test.length
+				}
 				c.History = append(c.History, bar)
 			}
 			v := snapshot(c)

@@ -56,8 +56,9 @@ type Bar struct {
 	Start time.Time
 	// Up is the share of the time that the service worked, 0 to 1, NaN if nobody looked.
 	Up float64
-	// Outage is how long the service was in outage.
-	Outage time.Duration
+	// Seen is for how long somebody looked, and Outage for how long of that the
+	// service was in outage.
+	Seen, Outage time.Duration
 	// Status is the worst one; rules.Unknown or "" if nobody looked.
 	Status rules.Status
 }

@@ -240,7 +240,7 @@ func full() statuspage.Snapshot {
 	c := alipay
 	c.Latency = 240 * time.Millisecond
 	for n := range 3 {
-		c.History = append(c.History, statuspage.Bar{Start: noon.Add(time.Duration(n-3) * time.Minute), Up: 1, Status: rules.Operational})
+		c.History = append(c.History, statuspage.Bar{Start: noon.Add(time.Duration(n-3) * time.Minute), Up: 1, Seen: time.Minute, Status: rules.Operational})
 	}
 	v := snapshot(c, delivery)
 	v.BarLength = time.Minute

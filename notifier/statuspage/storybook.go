@@ -147,10 +147,10 @@ func sampleSnapshot(now time.Time) Snapshot {
 func sampleHistory(now time.Time, seed int) []Bar {
 	bars := make([]Bar, maxBars)
 	for n := range bars {
-		bar := Bar{Start: now.Add(time.Duration(n-maxBars) * 24 * time.Hour), Up: 1, Status: rules.Operational}
+		bar := Bar{Start: now.Add(time.Duration(n-maxBars) * 24 * time.Hour), Up: 1, Seen: 24 * time.Hour, Status: rules.Operational}
 		switch {
 		case n < 4*(seed%3):
-			bar.Up, bar.Status = math.NaN(), rules.Unknown
+			bar.Up, bar.Seen, bar.Status = math.NaN(), 0, rules.Unknown
 		case (n+11*seed)%41 == 0:
 			bar.Outage, bar.Status = 13*time.Minute, rules.Outage
 			bar.Up = 1 - bar.Outage.Hours()/24

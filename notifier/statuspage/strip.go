@@ -71,6 +71,10 @@ func (c composer) strip(s Component) stripView {
 	}
 	whole := c.round(time.Duration(len(s.History)) * c.barLength)
 	view.From = c.say(sayAgo, whole)
+	if view.Uptime == c.say(sayNoData) { // nobody looked, so that nobody knows of none
+		view.Label = view.Uptime
+		return view
+	}
 	view.Label = c.say(sayStripWell, whole, view.Uptime)
 	if outage > 0 {
 		view.Label = c.say(sayStripOut, whole, view.Uptime, c.length(outage))
@@ -102,22 +106,26 @@ func (c composer) tale(bar Bar) string {
 	return c.say(sayBar, c.clock(bar.Start), c.round(c.barLength), c.say(statusWords[statusOf(bar)]))
 }
 
-// uptime is the mean share of good time over the bars that have data, and says
-// over how long that is where it isn't the whole strip.
+// uptime is the share of good time of all that somebody saw, and says for how long
+// that was where it misses more than one bar.
 func (c composer) uptime(history []Bar) string {
-	sum, known := 0.0, 0
+	var good float64
+	var seen time.Duration
 	for _, bar := range history {
 		if !math.IsNaN(bar.Up) && statusOf(bar) != rules.Unknown {
-			sum += min(max(bar.Up, 0), 1)
-			known++
+			good += min(max(bar.Up, 0), 1) * float64(bar.Seen)
+			seen += bar.Seen
 		}
 	}
-	if known == 0 {
+	if seen <= 0 {
 		return c.say(sayNoData)
 	}
-	share := c.percent(sum / float64(known))
-	if known == len(history) || c.barLength <= 0 {
+	share := c.percent(good / float64(seen))
+	if seen > time.Duration(len(history)-1)*c.barLength {
 		return c.say(sayUptime, share)
 	}
-	return c.say(sayCoverage, share, c.round(time.Duration(known)*c.barLength))
+	if seen > c.barLength {
+		seen = seen.Round(c.barLength)
+	}
+	return c.say(sayCoverage, share, c.round(seen))
 }
