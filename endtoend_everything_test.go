@@ -1,7 +1,9 @@
 package main_test
 
 import (
+	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -32,6 +34,11 @@ func everythingOf(t testing.TB, dir, shop string, box *sandbox.Sandbox, args ...
 
 func TestDemoEndsWithTheWindowThatItWasStartedIn(t *testing.T) {
 	t.Parallel()
+	// Whoever runs the tests under nohup hands that on to what they start; a signal
+	// that is heard here is as usual there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
 	d := demonstrate(t, t.TempDir(), "127.0.0.1:0", "127.0.0.1:0")
 	if err := d.command.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)

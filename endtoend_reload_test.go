@@ -63,6 +63,9 @@ func TestReloadKeepsWhatIsUnchangedAndRefusesMistakes(t *testing.T) {
 			} else {
 				r.private = "http://" + r.says(t, saysMetrics)[1]
 			}
+			if first := answers(t, http.StatusOK, http.MethodGet, r.private+"/", ""); !strings.Contains(first, "<html") {
+				t.Errorf("the bare private address leads nowhere: %s", first)
+			}
 			r.keepsWhatIsUnchanged(t)
 			r.refusesMistakes(t)
 			r.stop(t)

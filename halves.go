@@ -171,6 +171,7 @@ func runExporter(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", app.Metrics(registry))
 	app.Mount(mux)
+	mux.Handle("GET /{$}", http.RedirectHandler("/looks", http.StatusFound))
 	again.mount(mux, operator)
 	handler, err := private(f, l, mux, closed())
 	if err != nil {
@@ -244,6 +245,7 @@ func runNotifier(ctx context.Context, f flags, stdout, stderr io.Writer) error {
 	}, registry, logger)
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", metrics(registry))
+	mux.Handle("GET /{$}", http.RedirectHandler("/console/", http.StatusFound))
 	mux.Handle("/", app.Private())
 	again.mount(mux, operator)
 	handler, err := private(f, l, mux, closed())

@@ -141,11 +141,13 @@ func (f flags) askNotifier(ctx context.Context, ask func(context.Context, consol
 	}
 	ctx, cancel := context.WithTimeout(ctx, incidentsWithin)
 	defer cancel()
+	var away []error // of where `shopwatch` answers, and where `shopwatch notifier` does
 	for _, address := range []string{"127.0.0.1:9816", "127.0.0.1:9817"} {
 		err = ask(ctx, console.Client{URL: door.url(f.privateOr(address)), Token: door.token, HTTP: door.client})
 		if f.private != "" || !errors.Is(err, console.ErrNoNotifier) {
-			break
+			return err
 		}
+		away = append(away, err)
 	}
-	return err
+	return errors.Join(away...)
 }

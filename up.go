@@ -144,6 +144,7 @@ func (e *everything) run(ctx context.Context, stdout io.Writer) error {
 	// silence that anybody on this machine could post would be told to everybody.
 	mux.Handle(engine.PrometheusPath+"/", http.StripPrefix(engine.PrometheusPath, judging.Prometheus()))
 	mux.Handle(engine.AlertmanagerPath+"/", e.operator.Changes(http.StripPrefix(engine.AlertmanagerPath, judging.Alertmanager())))
+	mux.Handle("GET /{$}", http.RedirectHandler("/console/", http.StatusFound))
 	mux.Handle("/", telling.Private())
 	e.demo.mount(mux, e.operator)
 	again := newReload(func() error { return e.reload(b, measuring, judging, telling) }, e.registry, e.logger)
