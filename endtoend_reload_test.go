@@ -63,8 +63,8 @@ func TestReloadKeepsWhatIsUnchangedAndRefusesMistakes(t *testing.T) {
 			} else {
 				r.private = "http://" + r.says(t, saysMetrics)[1]
 			}
-			if first := answers(t, http.StatusOK, http.MethodGet, r.private+"/", ""); !strings.Contains(first, "<html") {
-				t.Errorf("the bare private address leads nowhere: %s", first)
+			if leads, want := answers(t, http.StatusFound, http.MethodGet, r.private+"/", ""), map[string]string{"exporter": "/looks", "up": "/console/"}[command]; !strings.Contains(leads, `"`+want+`"`) {
+				t.Errorf("the bare private address leads to %s, want %s", leads, want)
 			}
 			r.keepsWhatIsUnchanged(t)
 			r.refusesMistakes(t)
