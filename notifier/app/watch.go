@@ -89,7 +89,7 @@ func (d *desk) look(ctx context.Context, last query.Sight) query.Sight {
 		d.cfg.Logger.Error("services not kept", "err", err)
 	}
 	every := d.clocks.historyAge
-	if now.Sub(d.started) < 2*every { // there is hardly any yet
+	if d.young() {
 		every /= 5
 	}
 	if now.Sub(d.drawn) >= every || d.clocks.bar < time.Minute {
@@ -102,6 +102,20 @@ func (d *desk) look(ctx context.Context, last query.Sight) query.Sight {
 		}
 	}
 	return sight
+}
+
+// young reports whether hardly anything was seen so far, which changes by the minute.
+func (d *desk) young() bool {
+	for _, bars := range d.history {
+		var seen time.Duration
+		for _, bar := range bars {
+			seen += bar.Seen
+		}
+		if seen > 2*d.clocks.historyAge {
+			return false
+		}
+	}
+	return true
 }
 
 // draw sets the page's snapshot and the metrics of the store.
