@@ -88,34 +88,8 @@ func (d *desk) look(ctx context.Context, last query.Sight) query.Sight {
 	if err := d.saveServices(ctx, list); err != nil && ctx.Err() == nil {
 		d.cfg.Logger.Error("services not kept", "err", err)
 	}
-	every := d.clocks.historyAge
-	if d.young() {
-		every /= 5
-	}
-	if now.Sub(d.drawn) >= every || d.clocks.bar < time.Minute {
-		history, err := d.querier.History(ctx, now.In(d.cfg.Notifier.Page.Zone), d.clocks.bar, bars)
-		if ctx.Err() == nil {
-			d.unremembered.note(d.cfg.Logger, now, err)
-		}
-		if err == nil {
-			d.history, d.drawn = history, now
-		}
-	}
+	d.recall(ctx, now)
 	return sight
-}
-
-// young reports whether hardly anything was seen so far, which changes by the minute.
-func (d *desk) young() bool {
-	for _, bars := range d.history {
-		var seen time.Duration
-		for _, bar := range bars {
-			seen += bar.Seen
-		}
-		if seen > 2*d.clocks.historyAge {
-			return false
-		}
-	}
-	return true
 }
 
 // draw sets the page's snapshot and the metrics of the store.

@@ -35,8 +35,6 @@ func (q *Querier) History(ctx context.Context, end time.Time, length time.Durati
 	last := end.Add(shift).Truncate(length).Add(-shift) // start of the last bar
 	first := last.Add(-time.Duration(n-1) * length)
 
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	history := map[string][]Bar{}
 	at := func(labels model.Metric, i int) *Bar {
 		bars := history[keyOf(labels)]
@@ -90,6 +88,8 @@ func presence(length, step time.Duration) string {
 
 // overBars asks for one value a bar, the first of which ends where the range starts.
 func (q *Querier) overBars(ctx context.Context, query string, bars prometheus.Range, take func(labels model.Metric, i int, value float64)) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
 	value, _, _, err := q.api.QueryRange(ctx, query, bars)
 	if err != nil {
 		return fmt.Errorf("prometheus: %w", err)
