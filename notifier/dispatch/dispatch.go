@@ -96,7 +96,8 @@ type Dispatcher struct {
 	wake     chan struct{}
 	finished chan recording
 	outage   outage
-	sending  atomic.Int64 // senders who say a message or wait until it is recorded
+	sending  atomic.Int64    // senders who say a message or wait until it is recorded
+	onItsWay context.Context // of every message that is sent, while Run runs
 
 	unrecorded []recording // when Run has returned: what was said, and could not be recorded
 }
@@ -132,6 +133,9 @@ func signal(c chan struct{}) {
 // Run empties the outbox until ctx ends. What was being sent then is waited for
 // no longer than the channel needs to notice.
 func (d *Dispatcher) Run(ctx context.Context) {
+	onItsWay, cut := outliving(ctx, sendGrace)
+	defer cut()
+	d.onItsWay = onItsWay
 	var lanes, rest sync.WaitGroup
 	rest.Go(func() { d.record(ctx) })
 	rest.Go(func() { d.expand(ctx) })
@@ -144,6 +148,21 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	lanes.Wait()
 	close(d.finished)
 	rest.Wait()
+}
+
+// outliving gives a context that ends a while after another. A stop leaves messages
+// that are on their way a while to end: one that is cut off after the far side took
+// it would be said again.
+func outliving(ctx context.Context, while time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(while):
+			cancel()
+		case <-longer.Done():
+		}
+	})
+	return longer, cancel
 }
 
 // now is the given clock's, in the zone.

@@ -226,25 +226,16 @@ func (l *lane) deliver(ctx context.Context, d notifier.Delivery) {
 	}
 	l.dispatcher.sending.Add(1)
 	defer l.dispatcher.sending.Add(-1)
-	outcome, result, cut := l.try(ctx, d, message)
+	outcome, result, cut := l.try(d, message)
 	if result == Retried && cut && outcome.Unclear == d.Unclear {
 		return // by our own stop: not the far side's fault
 	}
 	l.finish(ctx, d, outcome, result)
 }
 
-// try sends one message. A stop leaves it a while to end: one that is cut off after
-// the far side took it would be said again.
-func (l *lane) try(ctx context.Context, d notifier.Delivery, m notifier.Message) (_ notifier.Outcome, _ Result, cut bool) {
-	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout)
+func (l *lane) try(d notifier.Delivery, m notifier.Message) (_ notifier.Outcome, _ Result, cut bool) {
+	sending, cancel := context.WithTimeout(l.dispatcher.onItsWay, sendTimeout)
 	defer cancel()
-	defer context.AfterFunc(ctx, func() {
-		select {
-		case <-time.After(sendGrace):
-			cancel()
-		case <-sending.Done():
-		}
-	})()
 	err := l.line.Channel.Send(sending, d.Recipient.Address, m)
 	outcome, result := l.judge(d, l.dispatcher.now(), err)
 	if err != nil {
