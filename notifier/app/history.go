@@ -8,8 +8,9 @@ import (
 )
 
 // recall asks Prometheus for the past where what is known of it is old: for the
-// bar that runs and, where that is another one or shows other services, for all.
-// Bars that have ended change no more, and 90 days of them are dear.
+// bar that runs and, where that is another one or shows a new service, for all, as
+// this desk does at first: a former one may have asked another Prometheus. Bars
+// that have ended change no more, and 90 days of them are dear.
 func (d *desk) recall(ctx context.Context, now time.Time) {
 	every := d.clocks.historyAge
 	if d.young() {
@@ -19,8 +20,15 @@ func (d *desk) recall(ctx context.Context, now time.Time) {
 		return
 	}
 	there := now.In(d.cfg.Notifier.Page.Zone)
-	history, err := d.querier.History(ctx, there, d.clocks.bar, 1)
-	if err == nil && !d.renew(history) {
+	renewed := false
+	var history map[string][]query.Bar
+	var err error
+	if !d.drawn.IsZero() {
+		if history, err = d.querier.History(ctx, there, d.clocks.bar, 1); err == nil {
+			renewed = d.renew(history)
+		}
+	}
+	if err == nil && !renewed {
 		if history, err = d.querier.History(ctx, there, d.clocks.bar, bars); err == nil {
 			d.history = history
 		}
@@ -34,8 +42,9 @@ func (d *desk) recall(ctx context.Context, now time.Time) {
 }
 
 // renew takes the bars that run into what is known, if they are the last of it.
+// Services that are watched no more have none.
 func (d *desk) renew(latest map[string][]query.Bar) bool {
-	if len(latest) != len(d.history) {
+	if len(latest) == 0 {
 		return false
 	}
 	for key, running := range latest {

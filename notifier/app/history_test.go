@@ -62,7 +62,7 @@ func TestDaysThatHaveEndedAreAskedForOnceADay(t *testing.T) {
 	}
 	noon := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	d.recall(t.Context(), noon)
-	asked("at first", 1, 1)
+	asked("at first", 1, 0)
 	d.recall(t.Context(), noon.Add(time.Minute))
 	asked("a minute later", 0, 0)
 	for n := range 10 {
@@ -75,6 +75,9 @@ func TestDaysThatHaveEndedAreAskedForOnceADay(t *testing.T) {
 	services = append(services, "alipay")
 	d.recall(t.Context(), noon.Add(3*time.Hour))
 	asked("with another service", 1, 1)
+	services = services[1:]
+	d.recall(t.Context(), noon.Add(4*time.Hour))
+	asked("with a service less", 0, 1)
 	d.recall(t.Context(), noon.Add(13*time.Hour))
 	asked("on another day", 1, 1)
 	if bars := d.history["main/alipay"]; len(bars) != 90 || !bars[89].Start.Equal(noon.Add(12*time.Hour)) {
